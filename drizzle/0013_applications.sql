@@ -59,6 +59,11 @@ CREATE TABLE "clients" (
 	"disabled_at" timestamp with time zone
 );
 --> statement-breakpoint
+CREATE TABLE "spent_proofs" (
+	"digest" "bytea" PRIMARY KEY NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "invitations" (
 	"email" text PRIMARY KEY NOT NULL,
 	"digest" "bytea" NOT NULL,
@@ -80,6 +85,7 @@ CREATE TABLE "deliveries" (
 --> statement-breakpoint
 ALTER TABLE "import_batches" ADD COLUMN "external_id_taken" integer[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 ALTER TABLE "refresh_families" ADD COLUMN "logout_notice" text;--> statement-breakpoint
+ALTER TABLE "authorization_codes" ADD COLUMN "dpop_jkt" text;--> statement-breakpoint
 ALTER TABLE "consents" ADD COLUMN "declined" text[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 ALTER TABLE "consents" ADD COLUMN "document_digest" "bytea";--> statement-breakpoint
 ALTER TABLE "device_authorizations" ADD CONSTRAINT "device_authorizations_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -88,6 +94,7 @@ CREATE INDEX "client_logos_expires_at_index" ON "client_logos" USING btree ("exp
 CREATE INDEX "device_authorizations_user_id_index" ON "device_authorizations" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "device_authorizations_expires_at_index" ON "device_authorizations" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "client_changes_expires_at_index" ON "client_changes" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "spent_proofs_expires_at_index" ON "spent_proofs" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "invitations_expires_at_index" ON "invitations" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "deliveries_receiver_index" ON "deliveries" USING btree ("kind","receiver","due_at");--> statement-breakpoint
 CREATE INDEX "deliveries_expires_at_index" ON "deliveries" USING btree ("expires_at");--> statement-breakpoint

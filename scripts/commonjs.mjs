@@ -10,6 +10,7 @@ const dist = process.argv[2] ?? 'dist'
 /** The type declarations of the domain that the library's types import. */
 const DOMAIN = new Set([
   'oauth/access-token.d.ts',
+  'oauth/dpop-proof.d.ts',
   'revocations/blocklist-key.d.ts',
   'revocations/revocation.d.ts',
 ])

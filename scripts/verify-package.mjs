@@ -5,6 +5,7 @@
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { transformSync } from 'esbuild'
 
 const [dist = 'dist', out = 'dist-verify'] = process.argv.slice(2)
 const root = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -24,6 +25,9 @@ const take = file => {
 for (const folder of ['sdk', 'cjs/sdk'])
   for (const name of readdirSync(join(dist, folder)))
     if (/\.(?:js|d\.ts)$/.test(name)) take(resolve(dist, folder, name))
+
+/** What comments say of the library is in the types too, where an editor shows it. */
+const withoutComments = text => transformSync(text, { loader: 'js', target: 'node20' }).code
 
 /** `./verify` is the package itself. */
 const renamed = object =>
@@ -54,7 +58,8 @@ for (const file of taken) {
   const copy = join(out, 'dist', relative(dist, file))
   mkdirSync(dirname(copy), { recursive: true })
   // Source maps are not copied, and the comments that name them are removed.
-  writeFileSync(copy, readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, ''))
+  const text = readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, '')
+  writeFileSync(copy, file.endsWith('.js') ? withoutComments(text) : text)
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))
 cpSync('LICENSE', join(out, 'LICENSE'))

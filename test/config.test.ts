@@ -59,6 +59,7 @@ describe('configuration', () => {
       RATE_LIMIT_DEVICE_REQUESTS: { count: 60, window_seconds: 60 },
       RATE_LIMIT_USER_CODES: { count: 20, window_seconds: 600 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
+      DPOP_NONCE: 'off',
       SCOPES_FILE: null,
       SIGN_UP: 'open',
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
@@ -294,6 +295,10 @@ describe('configuration', () => {
     ],
     RATE_LIMIT_DEVICE_REQUESTS: RATE,
     RATE_LIMIT_USER_CODES: RATE,
+    DPOP_NONCE: [
+      ['on', 'off'],
+      ['true', 'ON', '1'],
+    ],
     REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: [
       ['on', 'off'],
       ['true', 'ON', '1'],

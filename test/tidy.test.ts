@@ -100,7 +100,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'internal',
   ],
   cli: ['terminal', 'accounts', 'clients'],
-  sdk: ['verify', 'feed', 'guards', 'browser'],
+  sdk: ['verify', 'dpop', 'feed', 'guards', 'browser'],
 }
 
 const FILES_IN_A_FOLDER = 20

@@ -8,6 +8,8 @@ DROP TABLE "client_head";
 --> statement-breakpoint
 DROP TABLE "clients";
 --> statement-breakpoint
+DROP TABLE "spent_proofs";
+--> statement-breakpoint
 DROP TABLE "invitations";
 --> statement-breakpoint
 DROP TABLE "deliveries";
@@ -15,6 +17,8 @@ DROP TABLE "deliveries";
 ALTER TABLE "import_batches" DROP COLUMN "external_id_taken";
 --> statement-breakpoint
 ALTER TABLE "refresh_families" DROP COLUMN "logout_notice";
+--> statement-breakpoint
+ALTER TABLE "authorization_codes" DROP COLUMN "dpop_jkt";
 --> statement-breakpoint
 ALTER TABLE "consents" DROP COLUMN "declined";
 --> statement-breakpoint

@@ -29,7 +29,9 @@ import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
 
-type Parts = Base & Pick<ComposedOAuth, 'raiseAlert' | 'issue' | 'rotate'> & Readonly<{ mail: ComposedMail }>
+type Parts = Base &
+  Pick<ComposedOAuth, 'raiseAlert' | 'issue' | 'rotate' | 'proveSender'> &
+  Readonly<{ mail: ComposedMail }>
 
 /** Composes the account API: its flows, limits and transports. */
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {

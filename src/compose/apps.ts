@@ -65,6 +65,7 @@ export const composeApps = (
       log,
     }),
     metrics,
+    proofNonce: () => base.proofNonces?.current(base.clock()) ?? null,
     isHttps: issuer.startsWith('https:'),
   })
   const { openedMetrics } = opened

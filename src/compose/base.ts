@@ -2,6 +2,9 @@ import { audiencePolicyOf, type Config } from '../config.ts'
 import type { SessionLifetimes } from '../domain/sign-in/browser-session.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { createLimits } from '../ephemeral/limits.ts'
+import { createJudgeSender } from '../flows/access/require-sender.ts'
+import { createJudgeProof } from '../grants/dpop.ts'
+import { createProofNonces } from '../grants/dpop-nonce.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Clock, Log, Wait } from '../ports/effects.ts'
 import { composeClients } from './clients.ts'
@@ -23,11 +26,16 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     max_seconds: config.SESSION_MAX_SECONDS,
   }
   const limits = createLimits({ redis, metrics })
+  const stores = composeStores({ database, redis, lifetimes, session_lifetimes, clock, metrics })
+  const proofNonces = config.DPOP_NONCE === 'on' ? createProofNonces(peppers) : null
+  const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
   return {
-    ...composeStores({ database, redis, lifetimes, session_lifetimes, clock, metrics }),
+    ...stores,
     clients: composeClients(config, { opened, limits, clock, log }),
     clock,
     issuer: config.ISSUER,
+    judgeProof,
+    judgeSender: createJudgeSender(judgeProof),
     keys,
     limits,
     log,
@@ -36,6 +44,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     passwords,
     peppers,
     policy: audiencePolicyOf(config),
+    proofNonces,
     random: systemRandom,
     redis,
     scopes,

@@ -14,6 +14,7 @@ import { createUserinfo } from '../flows/oauth/userinfo.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import { createAuthenticateClient } from '../grants/client-authentication.ts'
 import { createVerifyByClient } from '../grants/client-signature.ts'
+import { createProveSender } from '../grants/dpop.ts'
 import { createExchange } from '../grants/exchange.ts'
 import { createGrants } from '../grants/index.ts'
 import { createIssue } from '../grants/issue.ts'
@@ -55,13 +56,15 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     failures: limits('token-failures', config.RATE_LIMIT_TOKEN_FAILURES),
   })
   const ownTokens = createOwnTokens(parts)
+  const proveSender = createProveSender(parts.judgeProof)
   const grants = createGrants({ ...parts, issue, isBounded, raiseAlert, rotate })
   return {
     raiseAlert,
     issue,
     rotate,
+    proveSender,
     readRequestObject,
-    exchange: createExchange({ ...parts, authenticateClient, grants }),
+    exchange: createExchange({ ...parts, authenticateClient, proveSender, grants }),
     revoke: createRevoke({
       ...parts,
       authenticateClient,
@@ -69,6 +72,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     }),
     pushRequest: createPushRequest({
       ...parts,
+      proveSender,
       authenticateClient,
       readRequestObject,
       limit: limits('pushed-requests', config.RATE_LIMIT_PUSHED_REQUESTS),

@@ -8,6 +8,7 @@ import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
 import { createClientLogos } from '../store/clients/client-logos.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
+import { createSpentProofs } from '../store/clients/spent-proofs.ts'
 import { createAuthorizationCodes } from '../store/codes/authorization-codes.ts'
 import { createDeviceAuthorizations } from '../store/codes/device-authorizations.ts'
 import { createPushedRequests } from '../store/codes/pushed-requests.ts'
@@ -65,6 +66,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     refreshFamilies: blockEnded.refreshFamilies(createRefreshFamilies(database, lifetimes)),
     revocationFeed: createRevocationFeed(database),
     revocations: blockEnded.revocations(createRevocations(database, lifetimes)),
+    spentProofs: createSpentProofs(database),
     statusEntries: createStatusEntries(database),
   }
 }

@@ -18,7 +18,7 @@ import type { AuthorizationCodes } from '../ports/authorization.ts'
 import type { Metrics, Random } from '../ports/effects.ts'
 import type { Grant, Granted, GrantRequest } from './grant.ts'
 import type { Issue, Prepared } from './issue.ts'
-import { mintFamily, refreshTokenSecondsOf } from './mint-family.ts'
+import { mintFamily, refreshTokenSecondsOf, senderKeyOf } from './mint-family.ts'
 import type { RaiseAlert } from './security-alert.ts'
 
 type Needs = Readonly<{
@@ -42,9 +42,11 @@ export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
     const { codes, metrics, raiseAlert } = needs
     const { client } = request
     const { client_id } = client
-    const presented = readRequest(needs, request)
+    const code = readRequest(needs, request)
+    const jkt = await request.proveSender()
+    const presented = { ...code, jkt, sender_key: senderKeyOf(client, jkt) }
     const { minted, refresh_token } = mintFamily(needs)
-    const asked = { client, resources: presented.resources }
+    const asked = { client, resources: presented.resources, jkt }
     const prepared = await prepare(needs, asked, { code: presented, sid: minted.id })
     const outcome = await codes.redeem({ ...presented, family: minted })
     metrics.codeJudged(outcome.verdict)
@@ -71,6 +73,7 @@ export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
       case 'wrong_client':
       case 'wrong_redirect_uri':
       case 'wrong_verifier':
+      case 'wrong_dpop_key':
       case 'resource_exceeded':
       case 'account_disabled':
       case 'epoch_passed':
@@ -98,7 +101,7 @@ const refusal = ({ verdict, user_id, family_id }: Refused, client_id: string): O
 const readRequest = (
   { policy }: Needs,
   { client, form, source, idempotency_key }: GrantRequest,
-): Omit<Redemption, 'family'> => {
+): Omit<Redemption, 'family' | 'jkt' | 'sender_key'> => {
   const code = parseAuthorizationCode(requireParameter(form, 'code'))
   if (code === null) throw new OAuthError('code_malformed')
   const { client_id } = client
@@ -124,8 +127,8 @@ const readChallenge = (form: Form): string | null => {
   return code_challenge
 }
 
-/** What a token is asked for with: by which client, and for which resources. */
-type Asked = Readonly<{ client: Client; resources: readonly string[] }>
+/** What a token is asked for with: by which client, for which resources, and bound to which key. */
+export type Asked = Readonly<{ client: Client; resources: readonly string[]; jkt: string | null }>
 
 /** What an answer with tokens needs. The device grant answers in the same way. */
 type Answering = Pick<Needs, 'issue' | 'peppers' | 'policy'>
@@ -133,11 +136,12 @@ type Answering = Pick<Needs, 'issue' | 'peppers' | 'policy'>
 /** RFC 6749 §4.1.4, RFC 8707 §2.2 – What the registration, as it is now, leaves of what the code was issued for. */
 export const grantLeft = (
   { policy }: Pick<Needs, 'policy'>,
-  { client, resources }: Asked,
+  { client, resources, jkt }: Asked,
   granted: Readonly<{ scope: string; audience: readonly string[] }>,
 ) => ({
   scope: scopeLeft(granted.scope, client.scope),
   audience: audienceOfSignIn(client, { resources, granted: granted.audience }, policy),
+  jkt,
 })
 
 /**

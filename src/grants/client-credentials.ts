@@ -13,12 +13,13 @@ type Needs = Readonly<{ issue: Issue; policy: AudiencePolicy; ensureStore: Ensur
  */
 export const createClientCredentialsGrant = ({ issue, policy, ensureStore }: Needs): Grant => ({
   grant_type: 'client_credentials',
-  exchange: async ({ client, form }) => {
+  exchange: async ({ client, form, proveSender }) => {
     if (client.token_endpoint_auth_method === 'none') throw new OAuthError('public_client')
     const scope = narrowScope(form.get('scope'), client.scope)
     const audience = audienceFor(client, form.resources, policy)
     await ensureStore()
-    const tokens = await issue.toClient(client, { scope, audience })
+    const jkt = await proveSender()
+    const tokens = await issue.toClient(client, { scope, audience, jkt })
     return { tokens, about: { client_id: client.client_id } }
   },
 })

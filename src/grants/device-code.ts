@@ -14,10 +14,10 @@ import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { retryProofOf } from '../domain/sign-in/refresh-token.ts'
 import type { DeviceAuthorizations } from '../ports/device-authorizations.ts'
 import type { Random } from '../ports/effects.ts'
-import { answerBought, answerRepeated, grantLeft } from './authorization-code.ts'
+import { type Asked, answerBought, answerRepeated, grantLeft } from './authorization-code.ts'
 import type { Grant, GrantRequest } from './grant.ts'
 import type { Issue, Prepared } from './issue.ts'
-import { mintFamily } from './mint-family.ts'
+import { mintFamily, senderKeyOf } from './mint-family.ts'
 
 type Needs = Readonly<{
   deviceAuthorizations: DeviceAuthorizations
@@ -37,10 +37,12 @@ export const createDeviceCodeGrant = (needs: Needs): Grant => ({
   exchange: async request => {
     const { deviceAuthorizations } = needs
     const { client } = request
-    const presented = readPresented(needs, request)
+    const code = readPresented(needs, request)
+    const jkt = await request.proveSender()
+    const presented = { ...code, sender_key: senderKeyOf(client, jkt) }
     const { minted, refresh_token } = mintFamily(needs)
-    const asked = { client, resources: presented.resources }
-    const prepared = await prepare(needs, request, { presented, sid: minted.id })
+    const asked = { client, resources: presented.resources, jkt }
+    const prepared = await prepare(needs, asked, { presented, sid: minted.id })
     const isPrepared = prepared !== null
     const outcome = await deviceAuthorizations.redeem({ ...presented, family: minted, isPrepared })
     switch (outcome.verdict) {
@@ -73,7 +75,7 @@ type Presented = Omit<DeviceRedemption, 'family' | 'isPrepared'>
 const readPresented = (
   { policy }: Needs,
   { client, form, source, idempotency_key }: GrantRequest,
-): Presented => {
+): Omit<Presented, 'sender_key'> => {
   const digest = parseDeviceCode(requireParameter(form, 'device_code'))
   const { client_id } = client
   if (digest === null) throw new OAuthError('device_malformed', { client_id })
@@ -94,14 +96,14 @@ const readPresented = (
  */
 const prepare = async (
   needs: Needs,
-  { client }: GrantRequest,
+  asked: Asked,
   { presented, sid }: Readonly<{ presented: Presented; sid: string }>,
 ): Promise<Prepared | null> => {
   const { deviceAuthorizations, issue, isBounded } = needs
+  const { client } = asked
   const isReadFirst = client.status_list || !isBounded(client)
   const found = isReadFirst ? await deviceAuthorizations.findAllowed(presented) : null
   if (isReadFirst && found === null) return null
-  const { resources } = presented
-  const grant = grantLeft(needs, { client, resources }, found ?? { scope: client.scope, audience: [] })
+  const grant = grantLeft(needs, asked, found ?? { scope: client.scope, audience: [] })
   return issue.prepare(client, grant, found && { sub: found.user_id, sid })
 }

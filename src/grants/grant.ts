@@ -9,6 +9,11 @@ export type GrantRequest = Readonly<{
   client: Client
   form: Form
   source: TracedSource
+  /**
+   * RFC 9449 §5 – Judges the proof and spends it: the thumbprint of the key that the tokens are to be bound to. Null without a proof. A grant
+   * calls it once, when whatever costs no query is judged: garbage must not fill the table of spent proofs. Throws `invalid_dpop_proof`.
+   */
+  proveSender: () => Promise<string | null>
   /** The Idempotency-Key header: an attempt and its retries share one. */
   idempotency_key: string | undefined
 }>

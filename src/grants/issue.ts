@@ -28,7 +28,8 @@ type Needs = Readonly<{
 type Identity = Omit<Parameters<typeof idTokenClaims>[0], 'issuer' | 'family' | 'iat' | 'exp'> &
   Readonly<{ family: Family }>
 
-type Grant = Readonly<{ scope: string; audience: readonly string[] }>
+/** `jkt`: RFC 9449 §6.1 – Thumbprint of the key that the access token is bound to; null for a bearer token. */
+type Grant = Readonly<{ scope: string; audience: readonly string[]; jkt: string | null }>
 
 /** The parts of a token that are decided before the statement which the client cannot repeat. */
 export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
@@ -37,6 +38,8 @@ export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
 const PREPARED_SECONDS = 60
 
 const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
+
+const confirming = (jkt: string | null) => (jkt === null ? {} : { cnf: { jkt } })
 
 /** From the statement that judged the sign-in, and not beyond the sign-in. */
 const lifeOf = ({ at, expires_at }: Family, ttl_seconds: number) => {
@@ -54,9 +57,9 @@ export const createIssue = (needs: Needs) => {
     requireLength,
 
     /** RFC 9068 §2.2 – Issues a token to a client that acts for itself: `sub` is the client. */
-    toClient: async (client: Client, { scope, audience }: Grant) => {
+    toClient: async (client: Client, { scope, audience, jkt }: Grant) => {
       const { client_id } = client
-      const prepared = await prepare(client, { scope, audience }, { sub: client_id })
+      const prepared = await prepare(client, { scope, audience, jkt }, { sub: client_id })
       const iat = secondsOf(clock())
       const isForAdministration = scope.split(' ').includes(ADMIN_SCOPE)
       const claims = {
@@ -66,6 +69,7 @@ export const createIssue = (needs: Needs) => {
         iat,
         exp: iat + ttl_seconds,
         scope,
+        ...confirming(jkt),
         ...(isForAdministration ? { credentials_hash: credentialsHashOf(client) } : {}),
       }
       return sign(claims, prepared)
@@ -75,7 +79,7 @@ export const createIssue = (needs: Needs) => {
      * RFC 9068 §2.2 – Issues a token to a person's sign-in. Ours: `iat` is the database's time of the statement that judged the sign-in,
      * so that a revocation of everything until then, which waited for that statement, covers the token. No token outlives its sign-in.
      */
-    toFamily: (family: Family, { scope, audience }: Grant, prepared: Prepared) => {
+    toFamily: (family: Family, { scope, audience, jkt }: Grant, prepared: Prepared) => {
       const { user_id, client_id, auth_time, amr } = family
       const acr = acrOf(amr)
       return sign(
@@ -90,6 +94,7 @@ export const createIssue = (needs: Needs) => {
           amr,
           roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
           ...(acr === null ? {} : { acr }),
+          ...confirming(jkt),
         },
         prepared,
       )
@@ -140,7 +145,7 @@ const createSign =
     })
     return {
       access_token,
-      token_type: 'Bearer',
+      token_type: claims.cnf === undefined ? 'Bearer' : 'DPoP',
       expires_in: claims.exp - claims.iat,
       ...(scope ? { scope } : {}),
     }

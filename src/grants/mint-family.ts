@@ -1,5 +1,6 @@
 import { digestOf } from '../domain/base/digest.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
+import type { Client } from '../domain/oauth/client.ts'
 import type { Family, NewFamily } from '../domain/sign-in/refresh-family.ts'
 import { type RefreshToken, refreshTokenAt } from '../domain/sign-in/refresh-token.ts'
 import type { Random } from '../ports/effects.ts'
@@ -27,3 +28,10 @@ export const refreshTokenSecondsOf = ({
   at,
 }: Pick<Family, 'idle_expires_at' | 'at'>): number =>
   Math.floor((idle_expires_at.getTime() - at.getTime()) / 1000)
+
+/**
+ * RFC 9449 §5 – The key to which the family of a client is bound: a public client's refresh tokens are good for nothing without it. A
+ * confidential client authenticates at each refresh, and may change its key.
+ */
+export const senderKeyOf = ({ token_endpoint_auth_method }: Client, jkt: string | null): string | null =>
+  token_endpoint_auth_method === 'none' ? jkt : null

@@ -20,7 +20,7 @@ type Needs = Readonly<{
 /** RFC 6749 §6 – Refreshes an access token. */
 export const createRefreshTokenGrant = (needs: Needs): Grant => ({
   grant_type: 'refresh_token',
-  exchange: async ({ client, form, source, idempotency_key }) => {
+  exchange: async ({ client, form, source, idempotency_key, proveSender }) => {
     const token = readRefreshToken(requireParameter(form, 'refresh_token'), needs.peppers)
     const scope = requestedScope(form.get('scope'))
     const rotated = await needs.rotate({
@@ -30,6 +30,7 @@ export const createRefreshTokenGrant = (needs: Needs): Grant => ({
       refresh_transport: 'body',
       scope,
       resources: form.resources,
+      jkt: await proveSender(),
       idempotency_key,
       source,
     })

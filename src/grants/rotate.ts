@@ -50,6 +50,8 @@ export type RotateRequest = Readonly<{
   /** Null: the whole scope that was granted. */
   scope: readonly string[] | null
   resources: readonly string[]
+  /** RFC 9449 §5 – Thumbprint of the key that the sender has proved to hold; null without a proof. */
+  jkt: string | null
   idempotency_key: string | undefined
   source: TracedSource
 }>
@@ -128,12 +130,13 @@ const refuseUnregistered = ({ policy }: Needs, { client, scope, resources }: Rot
  */
 const prepare = async (needs: Needs, request: RotateRequest): Promise<Prepared> => {
   const { refreshFamilies, issue, isBounded, policy } = needs
-  const { client, token, scope, resources } = request
+  const { client, token, scope, resources, jkt } = request
   const isReadFirst = client.status_list || !isBounded(client)
   const family = isReadFirst ? await refreshFamilies.findLiving(token) : null
   const grant = {
     scope: scope?.join(' ') ?? scopeLeft(family?.scope ?? client.scope, client.scope),
     audience: audienceOfSignIn(client, { resources, granted: family?.audience ?? [] }, policy),
+    jkt,
   }
   const isListed = family !== null && isPresentable(family, request)
   return issue.prepare(client, grant, isListed ? { sub: family.user_id, sid: family.id } : null)
@@ -164,7 +167,8 @@ const createAlert =
 
 const createSpend =
   ({ refreshFamilies, peppers }: Needs) =>
-  async ({ client, token, refresh_transport, scope, resources, idempotency_key, source }: RotateRequest) => {
+  async (request: RotateRequest) => {
+    const { client, token, refresh_transport, scope, resources, idempotency_key, source, jkt } = request
     const { client_id, refresh_grace_seconds } = client
     const [pepper] = peppers
     // A token above the highest generation is forged and has no successor; the store gives that verdict.
@@ -174,7 +178,7 @@ const createSpend =
     const rotation = await refreshFamilies.rotate({
       client_id,
       refresh_transport,
-      sender_key: null,
+      sender_key: jkt,
       scope,
       resources,
       retry_proof: retryProofOf({ idempotency_key, client_id, scope, resources }),
@@ -200,7 +204,7 @@ const replay = async (
 
 const answer = async (
   { issue, policy }: Needs,
-  { client, scope, resources }: RotateRequest,
+  { client, scope, resources, jkt }: RotateRequest,
   {
     family,
     refresh_token,
@@ -214,6 +218,7 @@ const answer = async (
   const left = {
     scope: scope?.join(' ') ?? scopeLeft(family.scope, client.scope),
     audience: audienceOfSignIn(client, { resources, granted: family.audience }, policy),
+    jkt,
   }
   const tokens = await issue.toFamily(family, left, prepared)
   return { tokens, refresh_token, family }

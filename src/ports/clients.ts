@@ -1,4 +1,5 @@
-/** The registered clients, and the assertions that they have spent. A comment states atomicity and failure. */
+/** The registered clients, and the assertions and proofs that they have spent. A comment states atomicity and failure. */
+import type { Digest } from '../domain/base/digest.ts'
 import type { Client, ClientRecord } from '../domain/oauth/client.ts'
 import type { OAuthError } from '../domain/oauth/oauth-error.ts'
 
@@ -31,6 +32,12 @@ export type Clients = {
 export type SpentAssertions = {
   /** Atomic. False when the assertion has been spent before. Rejects with Unavailable when the database is away. */
   redeem(assertion: { client_id: string; jti: string; expires_at: Date }): Promise<boolean>
+}
+
+/** RFC 9449 §11.1 – Remembers DPoP proofs until they are too old to be taken, across restarts and instances. */
+export type SpentProofs = {
+  /** Atomic. False when the proof has been shown before. Rejects with Unavailable when the database is away. */
+  redeem(proof: { digest: Digest<'dpop_proof'>; expires_at: Date }): Promise<boolean>
 }
 
 type Registered = Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'>

@@ -1,19 +1,25 @@
 /** signetd/node: Express, Fastify and plain http. */
+import { createProofJudge } from './dpop/judge-proof.ts'
+import { nodeEngine } from './verify/engine-node.ts'
 import type { VerifierOptions } from './verify/options.ts'
+import type { PresentedRequest } from './verify/presented.ts'
 import type { Requirement } from './verify/requirements.ts'
 import { metadataOf, type ResourceMetadata } from './verify/resource-metadata.ts'
 import { type Answer, answerFor, TokenError } from './verify/token-error.ts'
-import type { Verified, Verifier } from './verify/verifier.ts'
-import { createVerifier } from './verify-node.ts'
+import { type Verified, type Verifier, verifierOn } from './verify/verifier.ts'
 
 export * from './verify/public.ts'
-export { createVerifier } from './verify-node.ts'
+
+/** RFC 9068 §4, RFC 9449 §7 – A verifier that also takes tokens which are bound to a key, from a request with a proof. */
+export const createVerifier = verifierOn(nodeEngine, createProofJudge)
 
 /** The members of a request and a response that the guards use: HTTP/1.1 and HTTP/2 both have them. */
 type Incoming = Readonly<{
   method?: string | undefined
   url?: string | undefined
-  headers: Readonly<{ authorization?: string | undefined }>
+  /** Express cuts the place of a router off `url`. */
+  originalUrl?: string | undefined
+  headers: Readonly<{ authorization?: string | undefined; dpop?: string | readonly string[] | undefined }>
   rawHeaders: readonly string[]
 }>
 type Outgoing = {
@@ -122,7 +128,7 @@ const judgeOn =
   (verifier: Verifier, requirements: readonly Requirement[]) =>
   async (request: Incoming): Promise<Answer | null> => {
     try {
-      verified.set(request, await verifier.authenticate(authorizationOf(request), ...requirements))
+      verified.set(request, await verifier.authenticate(presentedBy(request), ...requirements))
       return null
     } catch (error) {
       if (error instanceof TokenError) return answerFor(error)
@@ -141,6 +147,13 @@ const authorizationOf = ({ headers, rawHeaders }: Incoming): string | undefined 
   )
   return sent.length > 1 ? sent.join(', ') : headers.authorization
 }
+
+const presentedBy = (request: Incoming): PresentedRequest => ({
+  authorization: authorizationOf(request),
+  proof: request.headers.dpop?.toString(),
+  method: request.method ?? '',
+  path: (request.originalUrl ?? request.url ?? '').split('?', 1).join(),
+})
 
 const isFor = ({ path }: ResourceMetadata, { method, url }: Incoming): boolean =>
   method === 'GET' && url?.split('?')[0] === path

@@ -3,6 +3,6 @@ import { webEngine } from './verify/engine-web.ts'
 import { verifierOn } from './verify/verifier.ts'
 
 /** RFC 9068 §4 – A verifier of the access tokens of one issuer. Throws a TypeError for an invalid option. */
-export const createVerifier = verifierOn(webEngine)
+export const createVerifier = verifierOn(webEngine, null)
 
 export * from './verify/public.ts'

@@ -135,6 +135,10 @@ export const SETTINGS = {
     help: '`on`: every client pushes its authorization requests to `/par` first (RFC 9126). `require_pushed_authorization_requests` asks it of one client.',
   },
   ...CLIENT_SETTINGS,
+  DPOP_NONCE: {
+    ...oneOf('off', ['off', 'on']),
+    help: '`on`: DPoP proofs need a nonce of the server (RFC 9449 §8), which each answer to a proof hands out.',
+  },
   REFRESH_TOKEN_PEPPER: {
     schema: z.string().optional().transform(parsePeppers),
     standard: 'embedded: generated into `DATA_DIR`; else required',

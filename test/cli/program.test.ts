@@ -169,6 +169,17 @@ describe('signetd clients check', () => {
       [{ client_id: 'app', token_endpoint_auth_method: 'none', grant_types: ['client_credentials'] }],
       /client_credentials needs a confidential client/,
     ],
+    [
+      [
+        {
+          client_id: 'app',
+          token_endpoint_auth_method: 'none',
+          first_party: true,
+          dpop_bound_access_tokens: true,
+        },
+      ],
+      /dpop_bound_access_tokens has no place with first_party/,
+    ],
     [[{ client_id: 'first-party', token_endpoint_auth_method: 'none' }], /it must be first_party/],
     [[{ ...GOOD, redirect_uris: ['http://app.example/cb'] }], /redirect_uris\.0 must be https/],
     [[{ ...GOOD, redirect_uris: ['https://app.example/cb#x'] }], /redirect_uris\.0/],

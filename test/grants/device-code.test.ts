@@ -11,6 +11,7 @@ import {
   meetPerson,
   TV,
 } from '../support/authorization/devices.ts'
+import { createDpopKey } from '../support/authorization/dpop.ts'
 import { API, CLIENTS, OTHER_API } from '../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../support/deployment.ts'
 import { isActive, refresh } from '../support/refresh.ts'
@@ -73,6 +74,17 @@ describe.each(deployments)('RFC 8628 §3.4 – the device code grant on $name', 
     expect(fresh.status).toBe(200)
     expect(await poll(codes.form)).toEqual([400, 'invalid_grant'])
     expect(await isActive(signet, body.access_token)).toBe(true)
+  })
+
+  it('binds the tokens and the family to the key that a proof proves (RFC 9449 §5)', async () => {
+    const { form } = await allowed()
+    const key = await createDpopKey()
+    const dpop = () => key.proof({ url: `${signet.issuer}/token` })
+    const body = await redeemed(form, { dpop: await dpop() })
+    expect([body.token_type, decodeJwt(body.access_token)['cnf']]).toEqual(['DPoP', { jkt: key.jkt }])
+    const again = { grant_type: 'refresh_token', refresh_token: body.refresh_token, client_id: 'tv' }
+    expect(await poll(again)).toEqual([400, 'invalid_grant'])
+    expect((await redeemed(again, { dpop: await dpop() })).token_type).toBe('DPoP')
   })
 
   it('keeps the audience that the device asked for, which nothing at the token endpoint widens (RFC 8707 §2.2)', async () => {

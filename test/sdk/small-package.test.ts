@@ -147,8 +147,11 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
     expect(paths.filter(path => !allowed.test(path))).toEqual([])
     expect(paths.filter(path => path.includes('domain/')).toSorted()).toEqual([
       'dist/cjs/domain/oauth/access-token.d.ts',
+      'dist/cjs/domain/oauth/dpop-proof.d.ts',
       'dist/domain/base/clock-tolerance.js',
       'dist/domain/oauth/access-token.d.ts',
+      'dist/domain/oauth/dpop-proof.d.ts',
+      'dist/domain/oauth/dpop-proof.js',
       'dist/domain/revocations/blocklist-key.js',
     ])
     expect(packs[0]?.size).toBeLessThan(40 * 1024)

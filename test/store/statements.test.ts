@@ -8,7 +8,7 @@ import { CODE_VERDICTS } from '../../src/domain/authorization/authorization-code
 import { logoUriDigestOf } from '../../src/domain/authorization/client-logo.ts'
 import { type DeviceCode, userCodeOf } from '../../src/domain/authorization/device-code.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
-import { digestOf } from '../../src/domain/base/digest.ts'
+import { digestOf, type Plain } from '../../src/domain/base/digest.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import { seal } from '../../src/domain/factors/sealed-secret.ts'
@@ -22,6 +22,7 @@ import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
 import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
+import { createSpentProofs } from '../../src/store/clients/spent-proofs.ts'
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
 import { createDeviceAuthorizations } from '../../src/store/codes/device-authorizations.ts'
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
@@ -62,6 +63,7 @@ const code = digestOfRecoveryCode(recoveryCodeOf(randomBytes(25)))
 const codes = code === null ? [] : [code]
 const ceremony = digestOf(ceremonyHandleOf(randomBytes(32)))
 const link = digestOf(linkTokenOf(randomBytes(32)))
+const spent = digestOf('thumbprint jti' as Plain<'dpop_proof'>)
 const claims = { jti: ID, sid: ID, sub: ID, client_id: 'app', iat: 0, exp: 900 }
 const account = { id: ID, credential_epoch: 0 }
 const change = { account_id: ID, credential_epoch: 0, keep: ID }
@@ -128,6 +130,7 @@ const askFamilies = async () => {
     scope: 'read',
     audience: [],
     refresh_transport: 'body',
+    sender_key: null,
   })
   await families(silent).stepUp({ ...opening, replaces: ID })
   await families(silent).findOwner(ID)
@@ -270,6 +273,7 @@ const askRevocations = async () => {
 
 const askClients = async () => {
   await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
+  await createSpentProofs(silent).redeem({ digest: spent, expires_at: new Date(0) })
   const registrations = createClientRegistrations(silent)
   const client = { client_id: 'app', metadata: '{}', client_secret_digest: null }
   await registrations.create(client)

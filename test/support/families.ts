@@ -68,6 +68,7 @@ export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<S
     audience: seed.audience ?? [API, OTHER_API],
     amr: ['pwd'],
     refresh_transport: 'body',
+    sender_key: null,
     salt,
     pepper_id: pepper.id,
     token_digest: digestOf(tokenAt(0)),

@@ -36,6 +36,8 @@ export type NewAuthorizationCode = PresentedCode &
     redirect_uri: string | null
     /** RFC 7636 §4.3 – Of `S256`; null for a confidential client that is registered without PKCE. */
     code_challenge: string | null
+    /** RFC 9449 §10 – Thumbprint of the key that the redemption has to prove; null: none has to be. */
+    dpop_jkt: string | null
     scope: string
     /** The audiences, as the row of a family keeps them. */
     audience: readonly string[]
@@ -55,6 +57,10 @@ export type Redemption = PresentedCode &
     redirect_uri: string | null
     /** RFC 7636 §4.6 – The challenge of the verifier that was sent; null without one. */
     code_challenge: string | null
+    /** RFC 9449 §5 – Thumbprint of the key that the sender has proved to hold; null without a proof. */
+    jkt: string | null
+    /** The same where the family is to be bound to it: that of a public client. */
+    sender_key: string | null
     resources: readonly string[]
     retry_proof: Digest<'retry_proof'> | null
     /** The family that the code buys. */
@@ -89,6 +95,7 @@ export const CODE_VERDICTS = [
   'wrong_client',
   'wrong_redirect_uri',
   'wrong_verifier',
+  'wrong_dpop_key',
   'resource_exceeded',
   'account_disabled',
   'epoch_passed',

@@ -1,6 +1,7 @@
 import { parseAcrValues } from '../oauth/acr.ts'
 import { type AudiencePolicy, audienceFor } from '../oauth/audience.ts'
 import type { Client } from '../oauth/client.ts'
+import { isThumbprint } from '../oauth/dpop-proof.ts'
 import type { Form } from '../oauth/form.ts'
 import { OAuthError } from '../oauth/oauth-error.ts'
 import { isCodeChallenge } from '../oauth/pkce.ts'
@@ -37,6 +38,8 @@ export type AuthorizationRequest = AnswerTarget &
     nonce: string | null
     /** RFC 7636 §4.3 – Of `S256`. */
     code_challenge: string | null
+    /** RFC 9449 §10 – Thumbprint of the key that the redemption of the code has to prove; null: none has to be. */
+    dpop_jkt: string | null
     prompt: readonly Prompt[]
     /** Seconds since the person proved who they are, at most. */
     max_age: number | null
@@ -93,6 +96,7 @@ export const restartPathOf = (request: AuthorizationRequest): string | null => {
     nonce: request.nonce,
     code_challenge,
     code_challenge_method: code_challenge === null ? null : 'S256',
+    dpop_jkt: request.dpop_jkt,
     prompt: request.prompt.join(' '),
     max_age: max_age === null ? null : String(max_age),
     acr_values: acr_values?.join(' ') ?? null,
@@ -132,6 +136,7 @@ export const judgeAuthorizationRequest = (form: Form, judging: Judging): Authori
     isAudienceGiven: form.resources.length > 0,
     nonce,
     code_challenge: codeChallengeOf(form, { client, scope, nonce }),
+    dpop_jkt: dpopKeyOf(form),
     prompt: promptOf(form),
     max_age: maxAgeOf(form) ?? client.default_max_age ?? null,
     acr_values: parseAcrValues(form.get('acr_values') ?? ''),
@@ -147,9 +152,8 @@ export const judgeAuthorizationRequest = (form: Form, judging: Judging): Authori
 /** RFC 5321 §4.5.3.1.3 – No e-mail is longer. */
 const HINT_CHARACTERS = 254
 
-/** Parameters that change what a request means and that this server does not know: to ignore one would do something else than was asked. */
+/** A value that this server does not know and that changes what a request means: to ignore it would do something else than was asked. */
 const refuseUnsupported = (form: Form): void => {
-  if (form.get('dpop_jkt') !== undefined) throw new OAuthError('dpop_unsupported')
   const response_mode = form.get('response_mode')
   if (response_mode !== undefined && !RESPONSE_MODES.some(mode => mode === response_mode))
     throw new OAuthError('response_mode_unsupported')
@@ -195,6 +199,14 @@ const codeChallengeOf = (form: Form, { client, scope, nonce }: ForChallenge): st
   if (method !== 'S256') throw new OAuthError('code_challenge_method_unsupported')
   if (challenge === undefined || !isCodeChallenge(challenge)) throw new OAuthError('code_challenge_malformed')
   return challenge
+}
+
+/** RFC 9449 §10 */
+const dpopKeyOf = (form: Form): string | null => {
+  const dpop_jkt = form.get('dpop_jkt')
+  if (dpop_jkt === undefined) return null
+  if (!isThumbprint(dpop_jkt)) throw new OAuthError('dpop_jkt_malformed')
+  return dpop_jkt
 }
 
 /** OpenID Connect Core §3.1.2.1 – `none` stands alone. */

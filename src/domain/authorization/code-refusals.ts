@@ -11,6 +11,7 @@ export const CODE_REFUSALS = {
   wrong_client: 'code_wrong_client',
   wrong_redirect_uri: 'code_wrong_redirect_uri',
   wrong_verifier: 'code_wrong_verifier',
+  wrong_dpop_key: 'code_wrong_dpop_key',
   resource_exceeded: 'resource_not_granted',
   account_disabled: 'code_account_disabled',
   epoch_passed: 'code_epoch_passed',

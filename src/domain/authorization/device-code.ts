@@ -112,6 +112,8 @@ export type DeviceRedemption = Readonly<{
   retry_proof: Digest<'retry_proof'> | null
   /** The family that the code buys. */
   family: Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>
+  /** RFC 9449 §5 – Thumbprint of the key that the family will be bound to; null: to none. */
+  sender_key: string | null
   /** How the client learns of the end of a sign-in with `openid`; null: not at all. */
   logout_notice: LogoutNotice | null
   /** False where nothing was found to prepare tokens for: a code that was allowed since then is still pending. */

@@ -20,6 +20,8 @@ const REQUEST = z.object({
   isAudienceGiven: z.boolean(),
   nonce: z.string().nullable(),
   code_challenge: z.string().nullable(),
+  // Absent from what a server of a version before has sealed.
+  dpop_jkt: z.string().nullable().default(null),
   prompt: z.array(z.enum(PROMPTS)),
   max_age: z.number().nullable(),
   acr_values: z.array(z.string()).nullable(),

@@ -6,7 +6,7 @@ import { CLOCK_TOLERANCE_MAX_SECONDS } from './clock-tolerance.ts'
  */
 const RETENTION_SECONDS = 86_400
 
-/** The same for tables that operators do not investigate and that gain a row for each access token or each change of the feed. */
+/** The same for tables that operators do not investigate and that gain a row for each access token, each proof or each change of the feed. */
 const SHORT_RETENTION_SECONDS = 2 * CLOCK_TOLERANCE_MAX_SECONDS
 
 /** RFC 6749 §4.1.2 – Seconds for which a code is kept after it expired, so that its replay ends what the code bought. */
@@ -35,6 +35,7 @@ export const RETENTIONS = [
   ['client_logos', SHORT_RETENTION_SECONDS],
   ['client_changes', SHORT_RETENTION_SECONDS],
   ['invitations', RETENTION_SECONDS],
+  ['spent_proofs', SHORT_RETENTION_SECONDS],
   ['deliveries', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

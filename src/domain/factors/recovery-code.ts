@@ -1,5 +1,5 @@
-import { BASE32 } from '../base/base32.ts'
 import { type Digest, digestOf, type Plain } from '../base/digest.ts'
+import { BASE32 } from './base32.ts'
 
 /** Replaces a lost second factor, once. Single use is enforced in SQL, by store/factors/factor-proofs.ts. */
 export type RecoveryCode = Plain<'recovery_code'>

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { base32Of } from '../base/base32.ts'
+import { base32Of } from './base32.ts'
 
 /** RFC 4226 §4 – The recommended 160 bits. */
 export const TOTP_SECRET_BYTES = 20

@@ -22,11 +22,18 @@ const LONGEST_AMR = ['user', 'otp', 'hwk', 'swk', 'mfa']
 const CREDENTIALS_HASH = 'h'.repeat(22)
 const LONGEST_PLACE = Number.MAX_SAFE_INTEGER
 
-/** The parts of a token whose length varies. An empty `audience` means DEFAULT_AUDIENCE. */
-type Grant = Readonly<{ scope: string; audience: readonly string[] }>
+/** RFC 7638 – Characters of a SHA-256 in base64url. */
+const CONFIRMATION = { jkt: 'h'.repeat(43) }
+
+/** The parts of a token whose length varies. An empty `audience` means DEFAULT_AUDIENCE; a `jkt` binds the token to a key. */
+type Grant = Readonly<{ scope: string; audience: readonly string[]; jkt: string | null }>
 
 /** Characters of the longest access token that a client can get from this grant, for any person and any signing key. Pure. */
-export const longestAccessToken = (client: Client, { scope, audience }: Grant, issuer: string): number => {
+export const longestAccessToken = (
+  client: Client,
+  { scope, audience, jkt }: Grant,
+  issuer: string,
+): number => {
   const { client_id } = client
   const claims = {
     iss: issuer,
@@ -39,6 +46,7 @@ export const longestAccessToken = (client: Client, { scope, audience }: Grant, i
     scope,
     ...(servesPeople(client) ? OF_A_PERSON : {}),
     ...(client.status_list ? statusAt(issuer) : {}),
+    ...(jkt === null ? {} : { cnf: CONFIRMATION }),
     ...(scope.split(' ').includes(ADMIN_SCOPE) ? { credentials_hash: CREDENTIALS_HASH } : {}),
   }
   // A client that acts for people may also act for itself: the longer of the two subjects counts.
@@ -68,9 +76,10 @@ const servesPeople = ({ first_party, grant_types }: Client): boolean =>
  */
 export const judgeRegistration = (client: Client, policy: AudiencePolicy): string | null => {
   const scope = client.first_party ? client.scope : shortestOf(client.scope.split(' '))
+  const jkt = client.dpop_bound_access_tokens ? CONFIRMATION.jkt : null
   const longest = Math.max(
     ...allowedFor(client, policy).map(audience =>
-      longestAccessToken(client, { scope, audience: [audience] }, policy.issuer),
+      longestAccessToken(client, { scope, audience: [audience], jkt }, policy.issuer),
     ),
   )
   return longest <= ACCESS_TOKEN_MAX_CHARACTERS
@@ -87,7 +96,7 @@ export const createRequireLength = (policy: AudiencePolicy) => {
   const isBounded = (client: Client): boolean => {
     const known = bounded.get(client)
     if (known !== undefined) return known
-    const all = { scope: client.scope, audience: allowedFor(client, policy) }
+    const all = { scope: client.scope, audience: allowedFor(client, policy), jkt: CONFIRMATION.jkt }
     const fits = longestAccessToken(client, all, policy.issuer) <= ACCESS_TOKEN_MAX_CHARACTERS
     bounded.set(client, fits)
     return fits
@@ -99,7 +108,7 @@ export const createRequireLength = (policy: AudiencePolicy) => {
       if (isBounded(client)) return
       const characters = longestAccessToken(client, grant, policy.issuer)
       if (characters <= ACCESS_TOKEN_MAX_CHARACTERS) return
-      const leastAudience = { scope: grant.scope, audience: [shortestOf(grant.audience)] }
+      const leastAudience = { ...grant, audience: [shortestOf(grant.audience)] }
       const isScopeTooLong =
         longestAccessToken(client, leastAudience, policy.issuer) > ACCESS_TOKEN_MAX_CHARACTERS
       const reason = isScopeTooLong ? 'token_too_long_by_scope' : 'token_too_long'

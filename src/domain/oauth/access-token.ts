@@ -16,6 +16,8 @@ export type AccessTokenClaims = Readonly<{
   acr?: string
   roles?: readonly string[]
   status?: TokenStatus
+  /** RFC 9449 §6.1 – Thumbprint of the key whose holder alone may present the token. Absent from a bearer token. */
+  cnf?: Readonly<{ jkt: string }>
   /** Ours: a hash of the client's credentials at the time of issue; only in tokens for administration. */
   credentials_hash?: string
 }>
@@ -49,9 +51,17 @@ export const judgeAccessToken = (
   return { claims }
 }
 
-/** RFC 6750 §2.1 – The token of an Authorization header. Null for another scheme, and for what cannot be a token. */
-export const bearerTokenOf = (authorization: string): string | null =>
-  /^bearer +([\w.~+/=-]+)$/i.exec(authorization)?.[1] ?? null
+/** How a request presents an access token: as it is, or with a proof of the key that the token is bound to. */
+export type PresentedToken = Readonly<{ scheme: 'bearer' | 'dpop'; token: string }>
+
+/**
+ * RFC 6750 §2.1, RFC 9449 §7.1 – The token of an Authorization header. Null for another scheme, and for what cannot be a token.
+ */
+export const presentedTokenOf = (authorization: string): PresentedToken | null => {
+  const [, scheme = '', token = ''] = /^(bearer|dpop) +([\w.~+/=-]+)$/i.exec(authorization) ?? []
+  if (token === '') return null
+  return { scheme: scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer', token }
+}
 
 /** RFC 7519 §4.1.3 – The audiences as a list: a single string is a list of one. */
 export const audiencesOf = ({ aud }: Pick<AccessTokenClaims, 'aud'>): readonly string[] =>

@@ -98,6 +98,7 @@ export const metadata = z
       require_pkce: z.boolean('must be true or false').default(true),
       require_pushed_authorization_requests: flag,
       require_signed_request_object: flag,
+      dpop_bound_access_tokens: flag,
       request_object_signing_alg: z.enum(SIGNING_ALGORITHMS, oneOf(SIGNING_ALGORITHMS)).optional(),
       default_max_age: z.number(AGE).int(AGE).min(0, AGE).optional(),
       post_logout_redirect_uris: listOf(redirectUri),
@@ -182,6 +183,11 @@ function contradictions(client: Metadata, { hasSecret }: Secret): readonly Contr
       method === 'none' && client.grant_types.includes('client_credentials'),
       'grant_types',
       'client_credentials needs a confidential client',
+    ],
+    [
+      client.first_party && client.dpop_bound_access_tokens,
+      'dpop_bound_access_tokens',
+      'has no place with first_party: a sign-in by the account API gets bearer tokens',
     ],
     [
       client.client_id === FIRST_PARTY.client_id && !client.first_party,

@@ -41,6 +41,8 @@ export type Client = Readonly<{
   request_object_signing_alg?: (typeof SIGNING_ALGORITHMS)[number] | undefined
   /** OpenID Connect Registration §2 – Seconds since the person proved who they are, at most, where a request has no `max_age`. */
   default_max_age?: number | undefined
+  /** RFC 9449 §5.2 – Gets tokens with a proof of its key alone. */
+  dpop_bound_access_tokens: boolean
   /** OpenID Connect RP-Initiated Logout §3.1 */
   post_logout_redirect_uris: readonly string[]
   /** OpenID Connect Back-Channel Logout §2.2 */
@@ -124,6 +126,7 @@ export const FIRST_PARTY: Client = {
   require_pkce: true,
   require_pushed_authorization_requests: false,
   require_signed_request_object: false,
+  dpop_bound_access_tokens: false,
   post_logout_redirect_uris: [],
   scope: 'account',
   audience: [],
@@ -174,6 +177,7 @@ export const demoClient = (
     require_pkce: true,
     require_pushed_authorization_requests: false,
     require_signed_request_object: false,
+    dpop_bound_access_tokens: false,
     post_logout_redirect_uris: [],
     scope: 'demo',
     audience: [default_audience, DEMO_API],

@@ -1,5 +1,6 @@
 import { ACR_VALUES } from './acr.ts'
 import { AUTH_METHODS } from './client.ts'
+import { DPOP_ALGORITHMS } from './dpop-proof.ts'
 import { CLAIMS, IDENTITY_SCOPES } from './identity-claims.ts'
 
 /** OpenID Connect Core §3.1.2.1, OpenID Connect Prompt Create §4.1 */
@@ -57,6 +58,8 @@ export const authorizationServerMetadata = (server: {
     token_endpoint_auth_signing_alg_values_supported: signing_algorithms,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: grant_types,
+    // RFC 9449 §5.1
+    dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     revocation_endpoint: `${issuer}/revoke`,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     revocation_endpoint_auth_signing_alg_values_supported: signing_algorithms,

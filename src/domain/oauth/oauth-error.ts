@@ -1,45 +1,13 @@
 import type { AboutSignIn } from '../base/log-fields.ts'
-
-/**
- * RFC 6749 §4.1.2.1, §5.2, RFC 6750 §3.1, RFC 8707 §2, OpenID Connect Core §3.1.2.6 – The errors of the OAuth endpoints: the HTTP
- * status and the `error` on the wire. An error that is only ever answered by a redirect has the status that a page would have.
- */
-export const ERRORS = {
-  invalid_request: [400, 'invalid_request'],
-  invalid_client: [401, 'invalid_client'],
-  invalid_grant: [400, 'invalid_grant'],
-  unauthorized_client: [400, 'unauthorized_client'],
-  unsupported_grant_type: [400, 'unsupported_grant_type'],
-  invalid_scope: [400, 'invalid_scope'],
-  invalid_target: [400, 'invalid_target'],
-  token_missing: [401, 'invalid_token'],
-  invalid_token: [401, 'invalid_token'],
-  insufficient_scope: [403, 'insufficient_scope'],
-  body_too_large: [413, 'invalid_request'],
-  too_many_requests: [429, 'temporarily_unavailable'],
-  access_denied: [403, 'access_denied'],
-  /** RFC 8628 §3.5 – Answers of the token endpoint, where RFC 6749 §5.2 has 400 for `access_denied` too. */
-  authorization_pending: [400, 'authorization_pending'],
-  slow_down: [400, 'slow_down'],
-  expired_token: [400, 'expired_token'],
-  device_denied: [400, 'access_denied'],
-  unsupported_response_type: [400, 'unsupported_response_type'],
-  request_uri_not_supported: [400, 'request_uri_not_supported'],
-  invalid_request_object: [400, 'invalid_request_object'],
-  invalid_request_uri: [400, 'invalid_request_uri'],
-  login_required: [400, 'login_required'],
-  account_selection_required: [400, 'account_selection_required'],
-  consent_required: [400, 'consent_required'],
-  interaction_required: [400, 'interaction_required'],
-  /** OpenID Connect Core Error Code unmet_authentication_requirements 1.0 */
-  unmet_authentication_requirements: [400, 'unmet_authentication_requirements'],
-} as const
+import type { ErrorCode } from '../base/oauth-errors.ts'
 
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
 const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
 const DEVICE = 'The device code is invalid, was used, or was issued to another client.'
 const TOKEN = 'The access token is invalid, expired or revoked.'
+const PROOF = 'The DPoP proof is not acceptable, or was used before.'
+const NONCE = 'The DPoP proof needs the nonce of the header DPoP-Nonce.'
 const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
 /**
@@ -86,9 +54,19 @@ const REFUSALS = {
   token_shown_twice: ['invalid_request', 'Send the access token in exactly one way.'],
   token_not_bearer: ['invalid_token', TOKEN],
   token_not_living: ['invalid_token', TOKEN],
+  bound_token_not_living: ['token_proof_needed', TOKEN],
   token_of_no_account: ['invalid_token', TOKEN],
   token_of_a_client: ['insufficient_scope', 'The access token is of a client that acts for itself.'],
   token_without_openid: ['insufficient_scope', 'The access token was issued without the scope openid.'],
+
+  dpop_proof_missing: ['invalid_dpop_proof', 'The client has to send a DPoP proof.'],
+  dpop_proof_invalid: ['invalid_dpop_proof', PROOF],
+  dpop_nonce_needed: ['use_dpop_nonce', NONCE],
+  token_bound: ['token_proof_needed', 'The access token is bound to a key: present it with a DPoP proof.'],
+  token_not_bound: ['token_proof_needed', TOKEN],
+  token_of_another_key: ['token_proof_needed', TOKEN],
+  token_proof_invalid: ['token_proof_invalid', PROOF],
+  token_nonce_needed: ['token_nonce_needed', NONCE],
 
   grant_type_unsupported: ['unsupported_grant_type', 'This grant type is not supported.'],
   grant_type_not_registered: ['unauthorized_client', 'The client is not registered for this grant type.'],
@@ -149,7 +127,8 @@ const REFUSALS = {
   prompt_none_with_another: ['invalid_request', 'The prompt "none" stands alone.'],
   max_age_malformed: ['invalid_request', 'max_age must be a whole number of seconds.'],
   id_token_hint_invalid: ['invalid_request', 'The id_token_hint is not an ID token for this client.'],
-  dpop_unsupported: ['invalid_request', 'Tokens that are bound to a key are not supported.'],
+  dpop_jkt_malformed: ['invalid_request', 'dpop_jkt must be the SHA-256 thumbprint of a key, in base64url.'],
+  dpop_jkt_contradicted: ['invalid_request', 'dpop_jkt differs from the key of the DPoP proof.'],
   denied_by_person: ['access_denied', 'The person did not allow it.'],
   login_required: ['login_required', 'The person has to sign in.'],
   account_selection_required: ['account_selection_required', 'The person has to choose an account.'],
@@ -169,6 +148,7 @@ const REFUSALS = {
   code_wrong_redirect_uri: ['invalid_grant', CODE],
   code_verifier_malformed: ['invalid_grant', CODE],
   code_wrong_verifier: ['invalid_grant', CODE],
+  code_wrong_dpop_key: ['invalid_grant', CODE],
   code_account_disabled: ['invalid_grant', CODE],
   code_epoch_passed: ['invalid_grant', CODE],
   code_session_ended: ['invalid_grant', CODE],
@@ -202,7 +182,6 @@ const REFUSALS = {
   refresh_pepper_gone: ['invalid_grant', REFRESH],
 } as const satisfies Record<string, readonly [ErrorCode, string]>
 
-export type ErrorCode = keyof typeof ERRORS
 export type Reason = keyof typeof REFUSALS
 
 /** Every reason, for the documents. */
@@ -217,7 +196,7 @@ type Detail = AboutSignIn &
     parameter?: string
     /** The length of the token that would be too long. */
     characters?: number
-    /** What the library says of a client assertion. */
+    /** What the library says of a client assertion, or what is wrong with a DPoP proof. */
     cause?: string
     /** Whole seconds after which a retry makes sense; told to the client too. */
     retry_after_seconds?: number

@@ -1,5 +1,5 @@
-/** RFC 6749 §7.1 – How a client presents an access token. A token that is bound to a key of the client would have another type. */
-export type TokenType = 'Bearer'
+/** RFC 6749 §7.1, RFC 9449 §5 – How a client presents an access token: as it is, or with a proof of the key that it is bound to. */
+export type TokenType = 'Bearer' | 'DPoP'
 
 /** RFC 6749 §5.1 – An access token on the wire. */
 export type AccessTokenResponse = Readonly<{

@@ -80,6 +80,8 @@ export type NewFamily = Readonly<{
   audience: readonly string[]
   amr: readonly string[]
   refresh_transport: RefreshTransport
+  /** RFC 9449 §5 – Thumbprint of the key that each refresh has to prove; null for a family that is bound to none. */
+  sender_key: string | null
   salt: Uint8Array
   pepper_id: number
   token_digest: RefreshTokenDigest
@@ -90,7 +92,10 @@ export type NewFamily = Readonly<{
  * The family that a sign-in gets with one more factor. All other values come from the family that it `replaces`. Whether that family lives
  * is judged in SQL, by store/families/step-up-family.ts.
  */
-export type SteppedUpFamily = Omit<NewFamily, 'client_id' | 'scope' | 'audience' | 'refresh_transport'> &
+export type SteppedUpFamily = Omit<
+  NewFamily,
+  'client_id' | 'scope' | 'audience' | 'refresh_transport' | 'sender_key'
+> &
   Readonly<{ replaces: string }>
 
 /** A presented refresh token, with everything that the verdict depends on. Judged in SQL, by store/families/judge-families.ts. */

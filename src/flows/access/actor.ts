@@ -21,6 +21,8 @@ export type Owner = Actor &
     client_id: string
     amr: readonly string[]
     acr: string | null
+    /** RFC 9449 – Thumbprint of the key that the request has proved to hold; null for a bearer token, and on the pages. */
+    jkt: string | null
     /** When the person last proved who they are, in seconds since 1970. */
     auth_time: number
     /** The request that makes the change, for the lines of the log that it causes. */

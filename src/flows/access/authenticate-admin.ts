@@ -6,7 +6,8 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Blocklist, Revocations } from '../../ports/revocations.ts'
-import { readAccessToken } from './authenticate-bearer.ts'
+import { readAccessToken, type TokenRequest } from './authenticate-bearer.ts'
+import type { JudgeSender } from './require-sender.ts'
 
 type Needs = Readonly<{
   keys: Keys
@@ -15,13 +16,12 @@ type Needs = Readonly<{
   blocklist: Blocklist
   clock: Clock
   issuer: string
+  judgeSender: JudgeSender
   policy: AudiencePolicy
 }>
 
 /** Authenticates an administrator. Returns the client, for the log. */
-export type AuthenticateAdmin = (
-  authorization: string | undefined,
-) => Promise<Readonly<{ client_id: string }>>
+export type AuthenticateAdmin = (request: TokenRequest) => Promise<Readonly<{ client_id: string }>>
 
 /**
  * Ours – Administration takes a live token of scope `signet:admin` that is addressed to the issuer alone and was issued to a confidential
@@ -30,8 +30,8 @@ export type AuthenticateAdmin = (
  */
 export const createAuthenticateAdmin =
   ({ clients, revocations, blocklist, policy, ...reading }: Needs): AuthenticateAdmin =>
-  async authorization => {
-    const claims = readAccessToken(authorization, reading)
+  async request => {
+    const claims = await readAccessToken(request, reading)
     const client = await clients.find(claims.client_id)
     if (client === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'client_unknown' })
     if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))

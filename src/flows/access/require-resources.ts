@@ -17,7 +17,7 @@ export const createRequireResources =
   (client, resources) =>
     refusingResources(() => {
       const audience = audienceFor(client, resources, policy)
-      issue.requireLength(client, { scope: client.scope, audience })
+      issue.requireLength(client, { scope: client.scope, audience, jkt: null })
     })
 
 /** Judges resources by a rule of the OAuth endpoints. Throws a 422 where the rule refuses. */

@@ -41,7 +41,7 @@ export const createHoldsRefreshToken = (needs: Needs): HoldsRefreshToken => {
       ...token,
       client_id: client.client_id,
       refresh_transport,
-      sender_key: null,
+      sender_key: owner.jkt,
       scope: null,
       resources: [],
       retry_proof: null,

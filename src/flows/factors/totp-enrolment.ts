@@ -1,6 +1,6 @@
-import { base32Of } from '../../domain/base/base32.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
+import { base32Of } from '../../domain/factors/base32.ts'
 import { NONCE_BYTES, type SealedSecret, seal, unseal } from '../../domain/factors/sealed-secret.ts'
 import { findTotpStep, TOTP_SECRET_BYTES, totpUri } from '../../domain/factors/totp.ts'
 import type { Clock, Random } from '../../ports/effects.ts'

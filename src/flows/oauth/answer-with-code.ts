@@ -46,7 +46,7 @@ export const answerWithCode = async (
   { request, client, session, consent }: Settled,
 ): Promise<Readonly<{ outcome: 'answer'; answer: AuthorizationAnswer }> | SignInAgain> => {
   await requireAllowance(limit, session.account.id)
-  requireLength(client, { scope: request.scope.join(' '), audience: request.audience })
+  requireLength(client, { scope: request.scope.join(' '), audience: request.audience, jkt: request.dpop_jkt })
   const pushed = parsePushedRequestUri(request.pushed ?? '')
   const code = authorizationCodeOf({ user_id: session.account.id, random: random.bytes(SECRET_BYTES) })
   const isIssued = await codes.issue({
@@ -56,6 +56,7 @@ export const answerWithCode = async (
     client_id: client.client_id,
     redirect_uri: request.isRedirectUriGiven ? request.redirect_uri : null,
     code_challenge: request.code_challenge,
+    dpop_jkt: request.dpop_jkt,
     scope: request.scope.join(' '),
     audience: audienceOfGrant(request, client, policy),
     nonce: request.nonce,

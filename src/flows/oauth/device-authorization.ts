@@ -62,7 +62,7 @@ export const createAuthorizeDevice =
       throw new OAuthError('grant_type_not_registered', { client_id, grant_type: DEVICE_GRANT })
     if (client.token_endpoint_auth_method === 'none') await requireDeviceAllowance(needs, client, request)
     const asked = judgeAsked(client, request.form, policy)
-    requireLength(client, asked.token)
+    requireLength(client, { ...asked.token, jkt: null })
     const device_code = deviceCodeOf(random.bytes(SECRET_BYTES))
     const user_code = await addUnderFreeCode(needs, {
       digest: digestOf(device_code),

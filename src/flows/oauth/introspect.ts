@@ -58,7 +58,11 @@ export const createIntrospect = (needs: Needs) => {
     )
     if (!isIssuedTo && !isAddressed) return INACTIVE
     if (!(await ownTokens.isLiving(claims))) return INACTIVE
-    return { active: true, token_type: 'Bearer', ...withRoles(withRemaining(claims, remaining)) }
+    return {
+      active: true,
+      token_type: claims.cnf === undefined ? 'Bearer' : 'DPoP',
+      ...withRoles(withRemaining(claims, remaining)),
+    }
   }
 
   const introspectRefreshToken = async (text: string, client: Client): Promise<Introspection> => {

@@ -16,6 +16,7 @@ import type { Client } from '../../domain/oauth/client.ts'
 import { type Form, parseForm } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
+import type { ProveSender } from '../../grants/dpop.ts'
 import type { PushedRequests } from '../../ports/authorization.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
@@ -25,6 +26,7 @@ import type { ReadRequestObject } from './read-request-object.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient
+  proveSender: ProveSender
   pushedRequests: PushedRequests
   readRequestObject: ReadRequestObject
   keys: Keys
@@ -35,8 +37,8 @@ type Needs = Readonly<{
   limit: Limit
 }>
 
-/** `parameters`: the form as it was sent. */
-type PushRequest = ClientRequest & Readonly<{ parameters: string }>
+/** `parameters`: the form as it was sent. `proof`: the header `DPoP`. */
+type PushRequest = ClientRequest & Readonly<{ parameters: string; proof: string | undefined }>
 
 type Pushed = Readonly<{ client_id: string; request_uri: PushedRequestUri; expires_in: number }>
 
@@ -49,7 +51,7 @@ export type Push = (request: PushRequest) => Promise<Pushed>
  */
 export const createPushRequest =
   (needs: Needs): Push =>
-  async ({ parameters, ...request }) => {
+  async ({ parameters, proof, ...request }) => {
     const client = await needs.authenticateClient(request)
     const { client_id } = client
     if (client.token_endpoint_auth_method === 'none') await requirePushAllowance(needs.limit, request)
@@ -57,7 +59,9 @@ export const createPushRequest =
     if (object === null && client.require_signed_request_object)
       throw new OAuthError('request_not_signed', { client_id })
     judgePushed(needs, client, { form: object === null ? request.form : parseForm(object), object })
-    const kept = withoutCredentials(object ?? parameters, client_id)
+    const kept = await boundTo(withoutCredentials(object ?? parameters, client_id), () =>
+      needs.proveSender(client, { proof, path: '/par' }),
+    )
     if (kept.length > QUERY_MAX_CHARACTERS) throw new OAuthError('body_too_large', { client_id })
     const request_uri = pushedRequestUriOf(needs.random.bytes(SECRET_BYTES))
     await needs.pushedRequests.push({ digest: digestOf(request_uri), client_id, parameters: kept })
@@ -88,6 +92,17 @@ const judgePushed = (
 }
 
 const CREDENTIALS = ['client_secret', 'client_assertion', 'client_assertion_type']
+
+/** RFC 9449 §10.1 – A proof that comes with the request binds its code as `dpop_jkt` does, and must be of the same key. */
+const boundTo = async (parameters: string, prove: () => Promise<string | null>): Promise<string> => {
+  const jkt = await prove()
+  if (jkt === null) return parameters
+  const kept = new URLSearchParams(parameters)
+  const named = kept.get('dpop_jkt')
+  if (named !== null && named !== jkt) throw new OAuthError('dpop_jkt_contradicted')
+  kept.set('dpop_jkt', jkt)
+  return kept.toString()
+}
 
 /** RFC 9126 §2.1 – What authenticates the client is no part of the request, and is not stored. */
 const withoutCredentials = (parameters: string, client_id: string): string => {

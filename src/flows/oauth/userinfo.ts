@@ -1,11 +1,19 @@
 import { claimsOf } from '../../domain/authorization/id-token.ts'
+import type { PresentedToken } from '../../domain/oauth/access-token.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { OwnTokens } from '../access/own-tokens.ts'
+import type { JudgeSender, Presenting } from '../access/require-sender.ts'
 
-type Needs = Readonly<{ ownTokens: OwnTokens; accounts: Pick<Accounts, 'findPerson'> }>
+type Needs = Readonly<{
+  ownTokens: OwnTokens
+  accounts: Pick<Accounts, 'findPerson'>
+  judgeSender: JudgeSender
+}>
 
-export type Userinfo = (access_token: string) => Promise<
+type UserinfoRequest = Omit<Presenting, 'claims'>
+
+export type Userinfo = (request: UserinfoRequest) => Promise<
   Readonly<{
     client_id: string
     claims: Readonly<Record<string, unknown>>
@@ -18,11 +26,18 @@ export type Userinfo = (access_token: string) => Promise<
  * endpoint does. Throws OAuthError.
  */
 export const createUserinfo =
-  ({ ownTokens, accounts }: Needs): Userinfo =>
-  async access_token => {
-    const own = await ownTokens.read(access_token)
-    if (own === null || !(await ownTokens.isLiving(own.claims))) throw new OAuthError('token_not_living')
+  ({ ownTokens, accounts, judgeSender }: Needs): Userinfo =>
+  async request => {
+    const own = await ownTokens.read(request.presented.token)
+    if (own === null) throw notLiving(request.presented)
     const { sub, sid, client_id } = own.claims
+    const refused = await judgeSender({ ...request, claims: own.claims })
+    if (refused !== null)
+      throw new OAuthError(refused.refusal, {
+        client_id,
+        ...('fault' in refused ? { cause: refused.fault } : {}),
+      })
+    if (!(await ownTokens.isLiving(own.claims))) throw notLiving(request.presented)
     const { scope } = own.remaining
     if (!scope.split(' ').includes('openid')) throw new OAuthError('token_without_openid', { client_id })
     if (sid === undefined) throw new OAuthError('token_of_a_client', { client_id })
@@ -30,3 +45,6 @@ export const createUserinfo =
     if (person === null) throw new OAuthError('token_of_no_account', { client_id, sid })
     return { client_id, claims: claimsOf(person, scope) }
   }
+
+const notLiving = ({ scheme }: PresentedToken): OAuthError =>
+  new OAuthError(scheme === 'dpop' ? 'bound_token_not_living' : 'token_not_living')

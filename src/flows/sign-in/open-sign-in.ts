@@ -49,7 +49,7 @@ export const createOpenSignIn =
   async ({ account, client, amr, refresh_transport, resources, source }) => {
     await requireAllowance(limit, account.id)
     const { minted, refresh_token } = mintFamily({ random, peppers })
-    const grant = { scope: client.scope, audience: audienceFor(client, resources, policy) }
+    const grant = { scope: client.scope, audience: audienceFor(client, resources, policy), jkt: null }
     const prepared = await issue.prepare(client, grant, { sub: account.id, sid: minted.id })
     const family = await refreshFamilies.open({
       ...minted,
@@ -60,12 +60,13 @@ export const createOpenSignIn =
       audience: grantedAudience(client, resources, policy),
       amr,
       refresh_transport,
+      sender_key: null,
       source,
     })
     if (family === null)
       throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: 'credentials_changed_meanwhile' })
     const audience = audienceLeft(client, family.audience, policy)
-    const tokens = await issue.toFamily(family, { scope: family.scope, audience }, prepared)
+    const tokens = await issue.toFamily(family, { scope: family.scope, audience, jkt: null }, prepared)
     metrics.issued('sign_in')
     return { sid: family.id, tokens: toTokenPair(tokens, refresh_token, family) }
   }

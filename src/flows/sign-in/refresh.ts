@@ -3,6 +3,7 @@ import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
+import type { ProveSender } from '../../grants/dpop.ts'
 import type { Rotate } from '../../grants/rotate.ts'
 import type { Metrics } from '../../ports/effects.ts'
 import type { ReadFirstPartyToken } from '../access/read-first-party-token.ts'
@@ -12,6 +13,7 @@ import { type TokenPair, toTokenPair } from './open-sign-in.ts'
 type Needs = Readonly<{
   readFirstPartyToken: ReadFirstPartyToken
   rotate: Rotate
+  proveSender: ProveSender
   metrics: Metrics
 }>
 
@@ -19,6 +21,8 @@ type RefreshRequest = Readonly<{
   refresh_token: string
   refresh_transport: RefreshTransport
   idempotency_key: string | undefined
+  /** RFC 9449 §4.1 – The header `DPoP`. */
+  proof: string | undefined
   /** RFC 8707 – Empty: the default resources of the sign-in. */
   resources: readonly string[]
   source: TracedSource
@@ -31,11 +35,12 @@ type Refreshed = Readonly<{ tokens: TokenPair; about: AboutSignIn }>
 
 /** Ours (docs/decisions/0029) – The refresh of the account API: rotates as /token does, for the tokens of any first-party client. */
 export const createRefresh =
-  ({ readFirstPartyToken, rotate, metrics }: Needs) =>
-  async ({ refresh_token: text, admits, ...request }: RefreshRequest): Promise<Refreshed> => {
+  ({ readFirstPartyToken, rotate, proveSender, metrics }: Needs) =>
+  async ({ refresh_token: text, admits, proof, ...request }: RefreshRequest): Promise<Refreshed> => {
     const { token, client, about } = await readFirstPartyToken(text, admits)
     try {
-      const presented = { ...request, client, token, scope: null }
+      const jkt = await proveSender(client, { proof, path: '/auth/refresh' })
+      const presented = { ...request, client, token, jkt, scope: null }
       const { tokens, refresh_token, family } = await rotate(presented)
       metrics.issued('refresh_token')
       return { tokens: toTokenPair(tokens, refresh_token, family), about }
@@ -49,6 +54,8 @@ const toProblem = (error: OAuthError): Problem => {
   const { retry_after_seconds } = detail
   if (reason === 'refresh_limit' && retry_after_seconds !== undefined)
     return new Problem('RATE_LIMITED', { reason: 'refresh', retry_after_seconds })
+  if (code === 'invalid_dpop_proof') return new Problem('AUTH_PROOF_INVALID', { cause: error })
+  if (code === 'use_dpop_nonce') return new Problem('AUTH_PROOF_NONCE_NEEDED', { cause: error })
   // Another resource or less scope would be accepted; signing in again would not help.
   if (code === 'invalid_target' || reason === 'token_too_long_by_scope') return resourceRefused(error)
   const isExpired = reason === 'refresh_expired' || reason === 'refresh_idle'

@@ -68,7 +68,7 @@ export const createStepUp = (needs: Needs) => ({
     if (client === null || claims.sid === undefined)
       throw new Problem('AUTH_TOKEN_INVALID', { reason: 'no_sign_in' })
     refuseExhausted(needs.signInLimit, account.id)
-    const grant = await grantOf(needs, { client, resources, family_id: claims.sid })
+    const grant = await grantOf(needs, { client, resources, family_id: claims.sid, jkt: jktOf(bearer) })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
     // Counted only after the proof: otherwise the thief of an access token could exhaust the account's limit and lock its owner out.
     await requireAllowance(needs.signInLimit, account.id)
@@ -78,6 +78,9 @@ export const createStepUp = (needs: Needs) => ({
 
 export type StepUp = ReturnType<typeof createStepUp>
 
+/** The new sign-in is bound to the key of the former one. */
+const jktOf = ({ claims }: Bearer): string | null => claims.cnf?.jkt ?? null
+
 type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
 
 /**
@@ -86,7 +89,7 @@ type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
  */
 const grantOf = async (
   { refreshFamilies, issue, policy, requireResources }: Needs,
-  { client, resources, family_id }: Wanted & Readonly<{ family_id: string }>,
+  { client, resources, family_id, jkt }: Wanted & Readonly<{ family_id: string; jkt: string | null }>,
 ) => {
   requireResources(client, resources)
   const asked = registeredResources(client, resources, policy)
@@ -96,6 +99,7 @@ const grantOf = async (
   const grant = {
     scope: client.scope,
     audience: audienceOfSignIn(client, { resources, granted: family?.audience ?? [] }, policy),
+    jkt,
   }
   refusingResources(() => issue.requireLength(client, grant))
   return grant
@@ -123,6 +127,7 @@ const replace = async (
   const left = {
     scope: scopeLeft(family.scope, client.scope),
     audience: audienceOfSignIn(client, { resources, granted: family.audience }, policy),
+    jkt: grant.jkt,
   }
   const access = await issue.toFamily(family, left, prepared)
   const tokens = toTokenPair(access, refresh_token, family)

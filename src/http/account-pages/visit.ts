@@ -106,6 +106,7 @@ const ownerOf = (
   client_id: FIRST_PARTY.client_id,
   amr,
   acr: acrOf(amr),
+  jkt: null,
   auth_time: Math.floor(auth_time.getTime() / 1000),
   request_id,
 })

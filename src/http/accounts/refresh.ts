@@ -27,6 +27,7 @@ export const handleRefresh =
     const request = {
       resources,
       idempotency_key: idempotencyKeyOf(call),
+      proof: call.header('dpop'),
       source: requestSourceOf(call),
     }
     if (refresh_token !== undefined) {

@@ -3,6 +3,7 @@ import { aboutSignIn } from '../../domain/base/log-fields.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { SignOut } from '../../flows/sign-in/sign-out.ts'
+import { tokenRequestOf } from '../server/request-source.ts'
 import { type Handle, noContent } from '../server/route.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { FILLED, readOptionalFields } from './fields.ts'
@@ -27,14 +28,15 @@ export const handleSignOut =
   ({ signOut, authenticateBearer, cookieTransport }: Needs): Handle =>
   async call => {
     const { refresh_token, everywhere } = await readOptionalFields(call, FIELDS)
-    const authorization = call.header('authorization')
     const hasAnother = refresh_token !== undefined || cookieTransport.isThere(call)
-    if (authorization !== undefined) {
+    if (call.header('authorization') !== undefined) {
       const { request_id } = call
-      const bearer = await authenticateBearer({ authorization, request_id }).catch((error: unknown) => {
-        if (hasAnother && isNone(error)) return null
-        throw error
-      })
+      const bearer = await authenticateBearer({ ...tokenRequestOf(call), request_id }).catch(
+        (error: unknown) => {
+          if (hasAnother && isNone(error)) return null
+          throw error
+        },
+      )
       if (bearer !== null) {
         await signOut.byBearer(bearer, { everywhere })
         return { ...noContent, ...cookieTransport.forget(call), log: aboutSignIn(bearer.claims) }

@@ -1,6 +1,7 @@
+import { ERRORS } from '../../domain/base/oauth-errors.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { parseForm } from '../../domain/oauth/form.ts'
-import { ERRORS, OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { challengeOf } from '../../domain/oauth/pkce.ts'
 import type { TokenResponse } from '../../domain/oauth/token-response.ts'
 import type { TracedSource } from '../../domain/sign-in/refresh-family.ts'
@@ -41,7 +42,7 @@ export const createRelyingParty = (needs: Needs) => {
   const { client_id } = client
   const ask = async (parameters: Parameters, attempt: Attempt) => {
     const form = parseForm(new URLSearchParams({ client_id, ...parameters }).toString())
-    return orRefused(() => exchange({ form, authorization: undefined, ...attempt }))
+    return orRefused(() => exchange({ form, authorization: undefined, proof: undefined, ...attempt }))
   }
   return {
     begin: (ui_locales: string | undefined): BegunVisit => ({

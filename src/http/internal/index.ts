@@ -24,6 +24,7 @@ export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Ap
     cors: createCors({ origins: [], clients: NO_CLIENTS }),
     clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log: unheard }),
     metrics: uncounted,
+    proofNonce: () => null,
     isHttps: false,
   })
 

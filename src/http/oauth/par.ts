@@ -17,6 +17,7 @@ export const parRoute = (pushRequest: Push, { clientLimitKey }: Pick<Csrf, 'clie
     const { client_id, ...pushed } = await pushRequest({
       parameters,
       form: parseForm(parameters),
+      proof: call.header('dpop'),
       authorization: call.header('authorization'),
       limit_key: clientLimitKey(call),
     })

@@ -16,6 +16,7 @@ export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'c
       form,
       authorization: call.header('authorization'),
       idempotency_key: idempotencyKeyOf(call),
+      proof: call.header('dpop'),
       source: requestSourceOf(call),
       limit_key: clientLimitKey(call),
     })

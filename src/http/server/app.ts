@@ -15,6 +15,8 @@ type Needs = Readonly<{
   random: Random
   metrics: Pick<Metrics, 'answered'>
   log: Log
+  /** RFC 9449 §8.2 – The nonce for the next proof; null while DPOP_NONCE is off. */
+  proofNonce: () => string | null
   /** True where answers travel by https. */
   isHttps: boolean
   /** True once the process is stopping: clients are asked to use another instance. */
@@ -90,7 +92,7 @@ const asksForPage = ({ req }: Context<Http>): boolean =>
   req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
 const createAnswer = (needs: Needs) => {
-  const { routes, cors, clientAddress, random, metrics, log, pages, isHttps, isDraining } = needs
+  const { routes, cors, clientAddress, random, metrics, log, pages, proofNonce, isHttps, isDraining } = needs
   const known = new Set(routes.map(route => route.path))
   const probes = new Set(routes.filter(route => route.isProbe).map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
@@ -130,6 +132,7 @@ const createAnswer = (needs: Needs) => {
         'X-Request-Id': request_id,
         ...common,
         ...cors.headersFor(policy, header('origin')),
+        ...(header('dpop') === undefined ? NOTHING : nonceHeader(proofNonce())),
         ...(isDraining() ? CLOSE : NOTHING),
         ...(body === null && !WITHOUT_LENGTH.has(status) ? EMPTY : NOTHING),
         ...headers,
@@ -139,6 +142,9 @@ const createAnswer = (needs: Needs) => {
     return response
   }
 }
+
+const nonceHeader = (nonce: string | null): Reply['headers'] =>
+  nonce === null ? NOTHING : { 'DPoP-Nonce': nonce }
 
 type Answer = ReturnType<typeof createAnswer>
 

@@ -31,6 +31,7 @@ const REQUEST_HEADERS = [
 
 const RESPONSE_HEADERS = [
   'WWW-Authenticate',
+  'DPoP-Nonce',
   'Retry-After',
   'X-Request-Id',
   'X-RateLimit-Limit',

@@ -1,8 +1,10 @@
 import { AuthorizationRefused } from '../../domain/authorization/authorization-answer.ts'
 import { aboutSignIn, type LogFields } from '../../domain/base/log-fields.ts'
+import { ERRORS, type ErrorCode } from '../../domain/base/oauth-errors.ts'
 import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { ERRORS, type ErrorCode, OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { DPOP_ALGORITHMS } from '../../domain/oauth/dpop-proof.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { refusalPage } from '../pages/refusal.ts'
 import { answerReply } from './answer-reply.ts'
 import { pageReply } from './page-reply.ts'
@@ -115,12 +117,17 @@ const ANSWERS: Readonly<Record<Route['errors'], Answers>> = {
 }
 
 const REALM = 'realm="signet"'
+/** RFC 9449 §7.1 */
+const ALGORITHMS = `algs="${DPOP_ALGORITHMS.join(' ')}"`
 
 /** RFC 6749 §5.2, RFC 6750 §3 – How to authenticate: a client, or with a token. No error in the challenge when no token was shown. */
 const OAUTH_CHALLENGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   invalid_client: `Basic ${REALM}`,
-  token_missing: `Bearer ${REALM}`,
+  token_missing: `Bearer ${REALM}, DPoP ${ALGORITHMS}`,
   invalid_token: `Bearer ${REALM}, error="invalid_token"`,
+  token_proof_needed: `DPoP ${REALM}, error="invalid_token", ${ALGORITHMS}`,
+  token_proof_invalid: `DPoP ${REALM}, error="invalid_dpop_proof", ${ALGORITHMS}`,
+  token_nonce_needed: `DPoP ${REALM}, error="use_dpop_nonce", ${ALGORITHMS}`,
   insufficient_scope: `Bearer ${REALM}, error="insufficient_scope", scope="openid"`,
 }
 
@@ -140,7 +147,7 @@ const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply =>
 }
 
 export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Reply => {
-  const { code, errors, retry_after_seconds, members, demand } = problem
+  const { code, errors, retry_after_seconds, members } = problem
   const [status, title] = PROBLEMS[code]
   const body = {
     type: 'about:blank',
@@ -154,7 +161,7 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
     'Content-Type': 'application/problem+json',
     ...NO_STORE,
     ...(status === 401 || code === 'SCOPE_INSUFFICIENT'
-      ? { 'WWW-Authenticate': problemChallenge(code, demand) }
+      ? { 'WWW-Authenticate': problemChallenge(problem) }
       : {}),
     ...retryAfter(retry_after_seconds),
     ...(status === 413 ? CLOSE : {}),
@@ -164,18 +171,25 @@ export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Rep
 }
 
 /** RFC 6750 §3, RFC 9470 §3 – The challenge has no error code when the request has no token. */
-const problemChallenge = (code: Problem['code'], demand: Problem['demand']) => {
+const problemChallenge = ({ code, demand, reason }: Problem): string => {
   if (demand !== null) {
     const { acr_values, max_age_seconds } = demand
     const classes = acr_values === null ? '' : `, acr_values="${acr_values}"`
     const age = max_age_seconds === null ? '' : `, max_age="${max_age_seconds}"`
     return `Bearer ${REALM}, error="insufficient_user_authentication"${classes}${age}`
   }
+  if (code === 'AUTH_PROOF_INVALID') return `DPoP ${REALM}, error="invalid_dpop_proof", ${ALGORITHMS}`
+  if (code === 'AUTH_PROOF_NONCE_NEEDED') return `DPoP ${REALM}, error="use_dpop_nonce", ${ALGORITHMS}`
+  if (isAboutSender(reason)) return `DPoP ${REALM}, error="invalid_token", ${ALGORITHMS}`
   if (code === 'SCOPE_INSUFFICIENT') return `Bearer ${REALM}, error="insufficient_scope"`
   return code === 'AUTH_TOKEN_INVALID' || code === 'AUTH_TOKEN_EXPIRED'
     ? `Bearer ${REALM}, error="invalid_token"`
     : `Bearer ${REALM}`
 }
+
+/** True where the token would need a proof, or another one. */
+const isAboutSender = (reason: Problem['reason']): boolean =>
+  reason === 'token_bound' || reason === 'token_not_bound' || reason === 'token_of_another_key'
 
 /** The log fields of a problem. A problem that translates an OAuth refusal also has the sign-in of that refusal. */
 const logOf = (problem: Problem): LogFields => {

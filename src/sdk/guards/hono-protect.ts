@@ -1,5 +1,6 @@
-import type { MiddlewareHandler } from 'hono'
+import type { HonoRequest, MiddlewareHandler } from 'hono'
 import type { VerifierOptions } from '../verify/options.ts'
+import type { PresentedRequest } from '../verify/presented.ts'
 import type { Requirement } from '../verify/requirements.ts'
 import { metadataOf } from '../verify/resource-metadata.ts'
 import { type Answer, answerFor, TokenError } from '../verify/token-error.ts'
@@ -26,7 +27,7 @@ export const honoProtectOn =
       (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv> =>
       async (c, next) => {
         try {
-          c.set('auth', await verifier.authenticate(c.req.header('Authorization'), ...requirements))
+          c.set('auth', await verifier.authenticate(presentedBy(c.req), ...requirements))
         } catch (error) {
           if (!(error instanceof TokenError)) throw error
           return respond(answerFor(error))
@@ -41,5 +42,12 @@ export const honoProtectOn =
 
     return Object.assign(protect, { verifier, metadata })
   }
+
+const presentedBy = (request: HonoRequest): PresentedRequest => ({
+  authorization: request.header('Authorization'),
+  proof: request.header('DPoP'),
+  method: request.method,
+  path: new URL(request.url).pathname,
+})
 
 const respond = ({ status, headers, body }: Answer) => Response.json(body, { status, headers })

@@ -67,12 +67,21 @@ const isPlain = (value: unknown, depth = 0): boolean => {
   return true
 }
 
-/** RFC 9068 §4 – Judges issuer, audience and binding; `judgeTimes` judges the times. */
+/** RFC 9068 §4 – Judges issuer and audience; `judgeTimes` judges the times. */
 export const judgeClaims = (claims: Claims, { issuer, audience }: Expectation): TokenErrorCode | null => {
   if (claims.iss !== issuer) return 'issuer_mismatch'
-  if (!audience.some(expected => isFor(claims, expected))) return 'audience_mismatch'
-  // RFC 9449 §7.2, RFC 8705 §3 – A stolen bound token must not work as a bearer token where its proof is not checked.
-  return claims['cnf'] === undefined ? null : 'token_bound'
+  return audience.some(expected => isFor(claims, expected)) ? null : 'audience_mismatch'
+}
+
+/**
+ * RFC 9449 §6.1 – The thumbprint of the key that a token is bound to. Null for a bearer token, and 'unknown' for a token that is bound in a way
+ * that is not known here, for example to a certificate (RFC 8705 §3): it must not work as a bearer token.
+ */
+export const keyBindingOf = (claims: Claims): Readonly<{ jkt: string }> | 'unknown' | null => {
+  const cnf: unknown = claims.cnf
+  if (cnf === undefined) return null
+  const jkt = asObject(cnf)?.['jkt']
+  return typeof jkt === 'string' ? { jkt } : 'unknown'
 }
 
 export const isFor = ({ aud }: Claims, audience: string): boolean =>

@@ -1,10 +1,26 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from './elapsed.ts'
 import { type OptionNames, requireKnownOptions } from './known-options.ts'
+import type { ProofSettings } from './presented.ts'
 import type { Fetch } from './remote-json.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
 import { type ResourceMetadata, type ResourceOptions, resourceMetadata } from './resource-metadata.ts'
 import type { RevocationSource } from './revocation-source.ts'
+
+/** RFC 9449 – Options for tokens that are bound to a key of their client. */
+export type DpopOptions = Readonly<{
+  /**
+   * Where clients reach this service: proofs name an address under it. Default: the origin of `resource`, or of the one `audience` where that
+   * is a URL. Neither `Host` nor a forwarded header is believed.
+   */
+  publicUrl?: string
+  /** True: a token that is bound to no key is refused. Default false. */
+  required?: boolean
+  /** 32 characters or more, the same in all instances of the service: proofs then need a nonce. Default: none is asked for. */
+  nonceSecret?: string
+  /** Proofs that are remembered, at most, so that each works once in this process. 1–10000000, default 100000. */
+  memorySize?: number
+}>
 
 export type VerifierOptions = Readonly<{
   /** The issuer, exactly as its tokens spell it. https, or http on loopback. */
@@ -25,6 +41,8 @@ export type VerifierOptions = Readonly<{
   onStale?: 'accept' | 'refuse'
   /** RFC 9728 – The metadata of this service; challenges then give its URL. */
   resource?: ResourceOptions
+  /** RFC 9449 – How tokens that are bound to a key are taken. Default: from clients that send a proof, where `publicUrl` is known. */
+  dpop?: DpopOptions
   /** Called when the keys could not be refreshed: for the log. The last good keys stay in use within their limit. */
   onFault?: (fault: Error) => void
   /** Default: the runtime's. For a proxy, a private CA, or tests. */
@@ -43,6 +61,7 @@ const OPTIONS: OptionNames<VerifierOptions> = {
   revocations: true,
   onStale: true,
   resource: true,
+  dpop: true,
   onFault: true,
   fetch: true,
   now: true,
@@ -59,6 +78,8 @@ export type VerifierSettings = Readonly<{
   revocations: RevocationSource | null
   onStale: 'accept' | 'refuse'
   metadata: ResourceMetadata | null
+  /** Null: the address of the service is unknown, and no bound token is taken. */
+  dpop: ProofSettings | null
   onFault: (fault: Error) => void
   fetch: Fetch
   /** Since 1970. */
@@ -85,6 +106,8 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
     'revocations must have a check',
   )
   check(onStale === 'accept' || onStale === 'refuse', 'onStale must be accept or refuse')
+  const places = [resource?.resource, ...(audiences.length === 1 ? audiences : [])]
+  const dpop = parseDpop(options.dpop, places)
   return {
     issuer,
     audience: audiences.filter(isText),
@@ -98,13 +121,45 @@ export const parseOptions = (options: VerifierOptions): VerifierSettings => {
     cache_size: within('cacheSize', options.cacheSize ?? 5000, 1_000_000),
     revocations: revocations ?? null,
     onStale,
-    metadata: resource === undefined ? null : resourceMetadata(issuer, resource),
+    metadata: resource === undefined ? null : resourceMetadata(issuer, resource, dpop),
+    dpop,
     onFault: quietly(onFault),
     // The global fetch is looked up at each call, because a test may replace it.
     fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)),
     now: () => now() / 1000,
     // Monotonic: a clock that is set forward must not age the keys.
     elapsed: options.now ? elapsedBy(options.now) : () => performance.now() / 1000,
+  }
+}
+
+const DPOP_OPTIONS: OptionNames<DpopOptions> = {
+  publicUrl: true,
+  required: true,
+  nonceSecret: true,
+  memorySize: true,
+}
+
+/** `places`: where the service may be reached, unless the options say it. */
+const parseDpop = (given: DpopOptions | undefined, places: readonly unknown[]): ProofSettings | null => {
+  const options = given ?? {}
+  requireKnownOptions('dpop', options, DPOP_OPTIONS)
+  const { publicUrl, required = false, nonceSecret = null, memorySize = 100_000 } = options
+  check(publicUrl === undefined || isIssuer(publicUrl), 'dpop.publicUrl must be https, or http on loopback')
+  check(typeof required === 'boolean', 'dpop.required must be true or false')
+  check(
+    nonceSecret === null || (isText(nonceSecret) && nonceSecret.length >= 32),
+    'dpop.nonceSecret must be 32 characters or more',
+  )
+  const place = places.filter(isText).find(isIssuer)
+  const found = publicUrl ?? (place === undefined ? null : new URL(place).origin)
+  check(found !== null || given === undefined, 'dpop.publicUrl must be given')
+  if (found === null) return null
+  return {
+    public_url: found.replace(/\/$/, ''),
+    isOffered: given !== undefined,
+    isRequired: required,
+    nonce_secret: nonceSecret,
+    memory_size: Math.max(1, within('dpop.memorySize', memorySize, 10_000_000)),
   }
 }
 

@@ -1,6 +1,7 @@
 /** What every entry of the library offers beside its own `create…`. */
 export type { Claims } from './claims.ts'
-export type { VerifierOptions } from './options.ts'
+export type { DpopOptions, VerifierOptions } from './options.ts'
+export type { PresentedRequest } from './presented.ts'
 export type { Fetch } from './remote-json.ts'
 export { authentication, type Requirement, resource, role, type Shortfall, scope } from './requirements.ts'
 export type { ResourceMetadata, ResourceOptions } from './resource-metadata.ts'

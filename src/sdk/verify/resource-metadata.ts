@@ -1,4 +1,6 @@
+import { DPOP_ALGORITHMS } from '../../domain/oauth/dpop-proof.ts'
 import { type OptionNames, requireKnownOptions } from './known-options.ts'
+import type { ProofSettings } from './presented.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
 
 /** RFC 9728 §2 – The metadata of a service, under the RFC's names. */
@@ -25,7 +27,11 @@ export type ResourceMetadata = Readonly<{
 }>
 
 /** RFC 9728 §3.1 – The well-known part goes between the host and the path of the resource. Throws a TypeError. */
-export const resourceMetadata = (issuer: string, options: ResourceOptions): ResourceMetadata => {
+export const resourceMetadata = (
+  issuer: string,
+  options: ResourceOptions,
+  dpop: ProofSettings | null,
+): ResourceMetadata => {
   requireKnownOptions('resource', options, OPTIONS)
   if (!isTrustworthyUrl(options.resource) || options.resource.includes('#'))
     throw new TypeError('resource must be an https URL without fragment, or http on loopback')
@@ -34,9 +40,20 @@ export const resourceMetadata = (issuer: string, options: ResourceOptions): Reso
   return {
     url: `${origin}${path}${search}`,
     path,
-    document: { ...options, authorization_servers: [issuer], bearer_methods_supported: ['header'] },
+    document: {
+      ...options,
+      authorization_servers: [issuer],
+      bearer_methods_supported: ['header'],
+      ...(dpop?.isOffered === true ? dpopMetadata(dpop) : {}),
+    },
   }
 }
+
+/** RFC 9728 §2 */
+const dpopMetadata = ({ isRequired }: ProofSettings) => ({
+  dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+  ...(isRequired ? { dpop_bound_access_tokens_required: true } : {}),
+})
 
 /** The metadata that a guard serves. Throws a TypeError when the verifier has no `resource`. */
 export const metadataOf = ({

@@ -1,5 +1,7 @@
+import { DPOP_ALGORITHMS } from '../../domain/oauth/dpop-proof.ts'
+
 /**
- * RFC 6750 §3.1, RFC 9470 §3 – Every way in which a token is refused: the HTTP status, the `error` of the challenge
+ * RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3 – Every way in which a token is refused: the HTTP status, the `error` of the challenge
  * (null where the RFC wants none), and the public text. The code is for the service's own log and tests.
  */
 export const REFUSALS = {
@@ -15,6 +17,10 @@ export const REFUSALS = {
   token_expired: [401, 'invalid_token', 'The access token expired.'],
   token_not_yet_valid: [401, 'invalid_token', 'The access token is not valid yet.'],
   token_bound: [401, 'invalid_token', 'The access token is bound to a key and no bearer token.'],
+  token_not_bound: [401, 'invalid_token', 'An access token that is bound to a key is required here.'],
+  key_mismatch: [401, 'invalid_token', 'The access token is bound to another key than that of the proof.'],
+  proof_invalid: [401, 'invalid_dpop_proof', 'The DPoP proof is not acceptable, or was used before.'],
+  nonce_needed: [401, 'use_dpop_nonce', 'The DPoP proof needs the nonce of the header DPoP-Nonce.'],
   token_revoked: [401, 'invalid_token', 'The access token was revoked.'],
   scope_insufficient: [403, 'insufficient_scope', 'The access token lacks a scope that is required here.'],
   role_insufficient: [403, 'insufficient_scope', 'The access token lacks a role that is required here.'],
@@ -32,27 +38,65 @@ export type TokenErrorCode = keyof typeof REFUSALS
 /** Parameters of a challenge (RFC 9110 §11.2). The values come from the service's own code, never from a token. */
 export type ChallengeParameters = Readonly<Record<string, string>>
 
+/** `isDpopOffered`: a request without a token is told that it may come with a proof. */
+type Told = Readonly<{ cause?: unknown; isDpopTaken?: boolean; isDpopOffered?: boolean }>
+
 /** The error of every refused token, with the reason and the answer to send. */
 export class TokenError extends Error {
   override readonly name = 'TokenError'
   readonly code: TokenErrorCode
   /** The HTTP status to answer with. */
   readonly status: 400 | 401 | 403 | 503
-  /** RFC 6750 §3 – The value of WWW-Authenticate. */
+  /** RFC 6750 §3, RFC 9449 §7.1 – The value of WWW-Authenticate. */
   readonly challenge: string
+  /** RFC 9449 §9 – The value of DPoP-Nonce; null where no nonce is asked for. */
+  nonce: string | null = null
 
-  constructor(code: TokenErrorCode, parameters: ChallengeParameters = {}, cause?: unknown) {
+  constructor(
+    code: TokenErrorCode,
+    parameters: ChallengeParameters = {},
+    { cause, isDpopTaken = false, isDpopOffered = false }: Told = {},
+  ) {
     const [status, error, description] = REFUSALS[code]
     super(description, cause === undefined ? undefined : { cause })
     this.code = code
     this.status = status
-    this.challenge = challengeOf(error === null ? {} : { error, error_description: description }, parameters)
+    const fault = error === null ? {} : { error, error_description: description }
+    const isAboutBinding = isDpopTaken && BINDING_CODES.has(code)
+    const challenge = challengeOf(
+      isAboutBinding ? 'DPoP' : 'Bearer',
+      fault,
+      isAboutBinding ? DPOP : {},
+      parameters,
+    )
+    // RFC 9110 §11.6.1 – Both schemes, where the request has used none.
+    this.challenge =
+      isDpopOffered && code === 'token_missing'
+        ? [challenge, challengeOf('DPoP', DPOP)].join(', ')
+        : challenge
+  }
+
+  withNonce(nonce: string | undefined): this {
+    this.nonce = nonce ?? null
+    return this
   }
 }
 
-const challengeOf = (...groups: readonly ChallengeParameters[]): string => {
+/** RFC 9449 §7.1 */
+const DPOP: ChallengeParameters = { algs: DPOP_ALGORITHMS.join(' ') }
+
+/** The refusals that say how a token has to be presented. */
+const BINDING_CODES: ReadonlySet<TokenErrorCode> = new Set([
+  'token_bound',
+  'token_not_bound',
+  'key_mismatch',
+  'proof_invalid',
+  'nonce_needed',
+])
+
+const challengeOf = (scheme: 'Bearer' | 'DPoP', ...groups: readonly ChallengeParameters[]): string => {
   const parameters = groups.flatMap(group => Object.entries(group))
-  return ['Bearer', parameters.map(([name, value]) => `${name}="${quotable(value)}"`).join(', ')]
+  return [scheme, parameters.map(([name, value]) => `${name}="${quotable(value)}"`).join(', ')]
     .join(' ')
     .trimEnd()
 }
@@ -69,7 +113,8 @@ export type Answer = Readonly<{
 
 export const answerFor = (error: TokenError): Answer => {
   const [status, code, error_description] = REFUSALS[error.code]
-  const headers = status === 503 ? { 'Retry-After': '5' } : { 'WWW-Authenticate': error.challenge }
+  const nonce = error.nonce === null ? {} : { 'DPoP-Nonce': error.nonce }
+  const headers = status === 503 ? { 'Retry-After': '5' } : { 'WWW-Authenticate': error.challenge, ...nonce }
   return {
     status,
     headers: { ...headers, 'Cache-Control': 'no-store' },

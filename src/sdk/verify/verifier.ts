@@ -1,9 +1,14 @@
-import { bearerOf } from './bearer.ts'
 import { type Claims, judgeClaims, judgeTimes, parseClaims } from './claims.ts'
 import type { Engine } from './engine.ts'
 import { createJwsReader, type Reading } from './jws-reader.ts'
 import { createKeySet, type IssuerKey } from './key-set.ts'
 import { parseOptions, type VerifierOptions } from './options.ts'
+import {
+  type CreateProofJudge,
+  createJudgeBinding,
+  credentialsOf,
+  type PresentedRequest,
+} from './presented.ts'
 import type { Requirement } from './requirements.ts'
 import type { ResourceMetadata } from './resource-metadata.ts'
 import { askAbout, type RevocationKnowledge } from './revocation-source.ts'
@@ -16,9 +21,12 @@ export type Verified = Readonly<{ claims: Claims; revocation: RevocationKnowledg
 export type Verifier = Readonly<{
   /** RFC 9068 §4 – Rejects, only with TokenError, unless the token is genuine, live and for this service, and meets every requirement. */
   verify(token: string, ...requirements: readonly Requirement[]): Promise<Verified>
-  /** RFC 6750 §2.1 – The same for the value of an Authorization header. */
+  /**
+   * RFC 6750 §2.1, RFC 9449 §7.1 – The same for the value of an Authorization header, or for a request: a token that is bound to a key is
+   * taken from a request alone, with a DPoP proof.
+   */
   authenticate(
-    authorization: string | null | undefined,
+    request: string | null | undefined | PresentedRequest,
     ...requirements: readonly Requirement[]
   ): Promise<Verified>
   /** Fetches the issuer's keys ahead of the first token. Rejects with TokenError `keys_unavailable`. */
@@ -31,7 +39,7 @@ type Genuine<Key> = Readonly<{ claims: Claims; key: IssuerKey<Key> }>
 
 /** RFC 9068 §4, RFC 8725 – The verifier on a runtime's own cryptography. Throws a TypeError for an invalid option. */
 export const verifierOn =
-  <Key>(engine: Engine<Key>) =>
+  <Key>(engine: Engine<Key>, createProofJudge: CreateProofJudge | null) =>
   (options: VerifierOptions): Verifier => {
     const settings = parseOptions(options)
     const keys = createKeySet(engine, settings)
@@ -39,8 +47,11 @@ export const verifierOn =
     const seen = createTokenCache<Genuine<Key>>(settings.cache_size)
     const common: ChallengeParameters =
       settings.metadata === null ? {} : { resource_metadata: settings.metadata.url }
+    const isDpopTaken = settings.dpop !== null && createProofJudge !== null
+    const isDpopOffered = isDpopTaken && settings.dpop.isOffered
     const refusal = (code: TokenErrorCode, parameters: ChallengeParameters = {}, cause?: unknown) =>
-      new TokenError(code, { ...parameters, ...common }, cause)
+      new TokenError(code, { ...parameters, ...common }, { cause, isDpopTaken, isDpopOffered })
+    const judgeBinding = createJudgeBinding(settings.dpop, createProofJudge)
 
     const judge = (reading: Reading<Key>): Genuine<Key> => {
       if ('refusal' in reading) throw refusal(reading.refusal, {}, reading.cause)
@@ -51,7 +62,12 @@ export const verifierOn =
       return { claims, key: reading.key }
     }
 
-    const verify: Verifier['verify'] = async (token, ...requirements) => {
+    /** `request` is null where the token is presented as it is. */
+    const admit = async (
+      token: string,
+      request: PresentedRequest | null,
+      requirements: readonly Requirement[],
+    ): Promise<Verified> => {
       if (typeof token !== 'string') throw refusal('token_malformed')
       const now = settings.now()
       const known = seen.find(token)
@@ -61,6 +77,9 @@ export const verifierOn =
       const fault = judgeTimes(claims, now, settings.clock_tolerance_seconds)
       if (fault !== null) throw refusal(fault)
       if (!isKnown) seen.add(token, genuine)
+      const unbound = judgeBinding({ claims, token, request }, now)
+      const misuse = unbound instanceof Promise ? await unbound : unbound
+      if (misuse !== null) throw refusal(misuse.code, {}, misuse.fault).withNonce(misuse.nonce)
       const answer = askAbout(claims, settings.revocations)
       const revocation = typeof answer === 'string' ? answer : await answer
       if (revocation === 'revoked') throw refusal('token_revoked')
@@ -73,11 +92,14 @@ export const verifierOn =
     }
 
     return {
-      verify,
-      authenticate: async (authorization, ...requirements) => {
-        const presented = bearerOf(authorization)
+      verify: (token, ...requirements) => admit(token, null, requirements),
+      authenticate: async (given, ...requirements) => {
+        const request = typeof given === 'object' ? given : null
+        const presented = credentialsOf(typeof given === 'object' ? given?.authorization : given)
         if ('refusal' in presented) throw refusal(presented.refusal)
-        return verify(presented.token, ...requirements)
+        const isProved = presented.scheme === 'dpop'
+        if (isProved && (request === null || !isDpopTaken)) throw refusal('token_missing')
+        return admit(presented.token, isProved ? request : null, requirements)
       },
       ready: () =>
         keys.load().catch((cause: unknown) => Promise.reject(refusal('keys_unavailable', {}, cause))),

@@ -36,12 +36,12 @@ export const createIssueCode =
           returning p.digest
         )
         insert into signet.authorization_codes (
-          user_id, digest, session_id, credential_epoch, auth_time, amr, client_id, redirect_uri, code_challenge, scope,
-          audience, nonce, consent_version, is_refreshable, expires_at
+          user_id, digest, session_id, credential_epoch, auth_time, amr, client_id, redirect_uri, code_challenge, dpop_jkt,
+          scope, audience, nonce, consent_version, is_refreshable, expires_at
         )
         select
           ${user_id}, ${code.digest}, ${code.session_id}, credential_epoch, auth_time, amr, ${client_id}, ${code.redirect_uri},
-          ${code.code_challenge}, ${code.scope}, ${code.audience}::text[], ${code.nonce}, ${consent_version}::int,
+          ${code.code_challenge}, ${code.dpop_jkt}, ${code.scope}, ${code.audience}::text[], ${code.nonce}, ${consent_version}::int,
           ${code.isRefreshable}::boolean, statement_timestamp() + make_interval(secs => ${CODE_SECONDS})
         from session
         where ${pushed_request}::bytea is null or exists (select from consumed)

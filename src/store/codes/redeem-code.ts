@@ -103,12 +103,14 @@ const createJudgeCode =
             when code.client_id <> ${presented.client_id} then 'wrong_client'
             when code.redirect_uri is distinct from ${presented.redirect_uri} then 'wrong_redirect_uri'
             when code.code_challenge is distinct from ${presented.code_challenge} then 'wrong_verifier'
+            when code.dpop_jkt <> coalesce(${presented.jkt}::text, '') then 'wrong_dpop_key'
             when not ${presented.resources}::text[] <@ code.audience then 'resource_exceeded'
             when code.expires_at + make_interval(secs => ${SPENT_CODE_SECONDS}) <= statement_timestamp() then 'expired'
             when code.spent_at is not null and bought.id is null and not ${sees_all}::boolean then ${RACED}
             when code.retry_proof = ${presented.retry_proof}::bytea
               and statement_timestamp() < code.spent_at + make_interval(secs => ${CODE_SECONDS})
               and bought.generation = 0
+              and bought.sender_key is not distinct from ${presented.sender_key}::text
               and bought.revoked_at is null
               and least(bought.idle_expires_at, bought.expires_at) > statement_timestamp()
               and bought.credential_epoch >= account_epoch
@@ -141,7 +143,7 @@ const createJudgeCode =
             and c.spent_at is null
             and (
               judged.verdict = 'redeemed'
-              or judged.verdict in ('wrong_client', 'wrong_redirect_uri', 'wrong_verifier', 'resource_exceeded')
+              or judged.verdict in ('wrong_client', 'wrong_redirect_uri', 'wrong_verifier', 'wrong_dpop_key', 'resource_exceeded')
                 and judged.failures < ${CODE_FAILURES_AT_MOST}
                 and judged.expires_at > statement_timestamp()
             )
@@ -160,7 +162,12 @@ const createJudgeCode =
           where verdict = 'redeemed'
         ),
         written as (
-          ${openFamily(sql, { ...family, source, logout_notice: sql`logout_notice` })}
+          ${openFamily(sql, {
+            ...family,
+            source,
+            logout_notice: sql`logout_notice`,
+            sender_key: sql`${presented.sender_key}::text`,
+          })}
           union all
           select ${insertedColumns(sql)}
           from bought

@@ -89,6 +89,7 @@ const createJudgeDeviceCode =
             when device.spent_at is not null and bought.id is null and not ${sees_all}::boolean then ${RACED}
             when device.retry_proof = ${presented.retry_proof}::bytea
               and statement_timestamp() < device.spent_at + make_interval(secs => ${DEVICE_RETRY_SECONDS})
+              and bought.sender_key is not distinct from ${presented.sender_key}::text
               and bought.generation = 0
               and bought.revoked_at is null
               and least(bought.idle_expires_at, bought.expires_at) > statement_timestamp()
@@ -138,7 +139,12 @@ const createJudgeDeviceCode =
           where verdict = 'redeemed'
         ),
         written as (
-          ${openFamily(sql, { ...family, source, logout_notice: sql`logout_notice` })}
+          ${openFamily(sql, {
+            ...family,
+            source,
+            logout_notice: sql`logout_notice`,
+            sender_key: sql`${presented.sender_key}::text`,
+          })}
           returning *
         ),
         opened as (

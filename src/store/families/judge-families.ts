@@ -70,7 +70,7 @@ export const createJudge =
             when disabled_at is not null then 'account_disabled'
             when credential_epoch < account_epoch then 'epoch_passed'
             when client_id <> presented_client_id then 'wrong_client'
-            when sender_key is distinct from presented_sender_key then 'wrong_sender_key'
+            when sender_key <> coalesce(presented_sender_key, '') then 'wrong_sender_key'
             when not presented_scope <@ string_to_array(scope, ' ') then 'scope_exceeded'
             when not presented_audience <@ audience then 'resource_exceeded'
             when presented_generation = generation and presented_digest = token_digest then

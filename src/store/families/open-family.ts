@@ -25,7 +25,7 @@ export const createOpenFamily =
           for share
         ),
         opened as (
-          ${openFamily(sql, family)}
+          ${openFamily(sql, { ...family, sender_key: sql`${family.sender_key}::text` })}
           returning *
         )
         select ${openedColumns(sql)}, ${issuedAt(sql, family.client_id)} as at
@@ -49,6 +49,8 @@ type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 's
   Readonly<{
     /** A LogoutNotice, from `origin`. By default the client is not told of the end. */
     logout_notice?: Fragment
+    /** RFC 9449 §5 – Thumbprint of the key that the family is bound to; null: to none. */
+    sender_key: Fragment
   }>
 
 /**
@@ -57,12 +59,12 @@ type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 's
  */
 export const openFamily = (
   sql: ISql,
-  { id, salt, pepper_id, token_digest, source, logout_notice = sql`null` }: Opening,
+  { id, salt, pepper_id, token_digest, source, logout_notice = sql`null`, sender_key }: Opening,
 ): Fragment => sql`
   insert into signet.refresh_families (${insertedColumns(sql)})
   select
     ${id}, user_id, credential_epoch, client_id, scope, audience, proved_at, proved_by, ${salt},
-    ${pepper_id}, ${token_digest}, refresh_transport, session_id, ${logout_notice},
+    ${pepper_id}, ${token_digest}, refresh_transport, ${sender_key}, session_id, ${logout_notice},
     least(statement_timestamp() + make_interval(secs => idle_seconds), expires_at), expires_at,
     ${source.ip}, ${source.user_agent}
   from origin`
@@ -70,7 +72,7 @@ export const openFamily = (
 /** The columns that `openFamily` inserts. Every other column has its default. */
 export const insertedColumns = (sql: ISql): Fragment => sql`
   id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-  refresh_transport, session_id, logout_notice, idle_expires_at, expires_at, last_ip, last_user_agent`
+  refresh_transport, sender_key, session_id, logout_notice, idle_expires_at, expires_at, last_ip, last_user_agent`
 
 /** The columns of `opened` and `origin`, as the domain's Family without its `at`. */
 export const openedColumns = (sql: ISql): Fragment => sql`

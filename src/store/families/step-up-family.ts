@@ -37,7 +37,7 @@ export const createStepUpFamily =
           for no key update of f
         ),
         written as (
-          ${openFamily(sql, { ...opening, logout_notice: sql`logout_notice` })}
+          ${openFamily(sql, { ...opening, logout_notice: sql`logout_notice`, sender_key: sql`sender_key` })}
           union all
           select ${insertedColumns(sql)} from origin
           on conflict (id) do update

@@ -25,6 +25,8 @@ export const authorizationCodes = pgTable(
     client_id: text().notNull(),
     redirect_uri: text(),
     code_challenge: text(),
+    /** RFC 9449 §10 – Thumbprint of the key that the redemption has to prove; null for a code that is bound to none. */
+    dpop_jkt: text(),
     scope: text().notNull(),
     audience: text().array().notNull(),
     nonce: text(),

@@ -17,6 +17,17 @@ export const clients = pgTable('clients', {
   disabled_at: instant(),
 })
 
+/** RFC 9449 §11.1 – Proofs that were shown, until they are too old: the protection against a replayed `jti`. */
+export const spentProofs = pgTable(
+  'spent_proofs',
+  {
+    /** SHA-256 of the key's thumbprint and the `jti`. */
+    digest: bytea().primaryKey(),
+    expires_at: instant().notNull(),
+  },
+  table => [index('spent_proofs_expires_at_index').on(table.expires_at)],
+)
+
 /**
  * One row: the last change of `clients`. Each change locks it until its commit, so that changes become visible in the order of their
  * numbers.

@@ -82,6 +82,7 @@ describe('RFC 6749 §4.1.1 – an authorization request', () => {
       isAudienceGiven: false,
       nonce: 'n',
       code_challenge: CHALLENGE,
+      dpop_jkt: null,
       prompt: [],
       max_age: 0,
       acr_values: ['urn:signet:acr:mfa'],
@@ -92,6 +93,12 @@ describe('RFC 6749 §4.1.1 – an authorization request', () => {
       isSigned: false,
       asked_at: NOW.getTime() / 1000,
     })
+  })
+
+  it('names the key that its code is for (RFC 9449 §10)', () => {
+    expect(judge({ dpop_jkt: CHALLENGE }).dpop_jkt).toBe(CHALLENGE)
+    for (const dpop_jkt of [`${CHALLENGE}A`, CHALLENGE.slice(1), CHALLENGE.replace('-', '+')])
+      expect(reasonFor({ dpop_jkt })).toBe('dpop_jkt_malformed')
   })
 
   it.each<[Reason, Parameters]>([
@@ -113,7 +120,7 @@ describe('RFC 6749 §4.1.1 – an authorization request', () => {
     ['prompt_none_with_another', { prompt: 'none login' }],
     ['max_age_malformed', { max_age: '-1' }],
     ['max_age_malformed', { max_age: '1.5' }],
-    ['dpop_unsupported', { dpop_jkt: 'a' }],
+    ['dpop_jkt_malformed', { dpop_jkt: 'a' }],
   ])('is refused as %s with %j', (reason, parameters) => {
     expect(reasonFor(parameters)).toBe(reason)
   })

@@ -26,6 +26,7 @@ const request: AuthorizationRequest = {
   isAudienceGiven: false,
   nonce: null,
   code_challenge: null,
+  dpop_jkt: null,
   prompt: [],
   max_age: null,
   acr_values: null,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { base32Of } from '../../../src/domain/base/base32.ts'
 import { createPepper } from '../../../src/domain/base/pepper.ts'
+import { base32Of } from '../../../src/domain/factors/base32.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../../src/domain/factors/recovery-code.ts'
 import { type SealedSecret, seal, unseal } from '../../../src/domain/factors/sealed-secret.ts'
 import { findTotpStep, totpAt } from '../../../src/domain/factors/totp.ts'

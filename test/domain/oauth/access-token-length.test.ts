@@ -193,7 +193,11 @@ describe('a registration whose tokens would be too long', () => {
 
   it('counts the further claim of a token for administration', () => {
     const lengthWith = (scope: string) =>
-      longestAccessToken({ ...FIRST_PARTY_CLIENT, first_party: false }, { scope, audience: [API] }, ISSUER)
+      longestAccessToken(
+        { ...FIRST_PARTY_CLIENT, first_party: false },
+        { scope, audience: [API], jkt: null },
+        ISSUER,
+      )
     const carried = JSON.stringify({ credentials_hash: credentialsHashOf(FIRST_PARTY_CLIENT) }).length
     expect(lengthWith('signet:admin') - lengthWith('signet:other')).toBeGreaterThanOrEqual(carried)
   })

@@ -77,7 +77,11 @@ describe.each(deployments)('OpenID Connect Core §5.3 – /userinfo on $name', (
 
   it('asks for a token where none is shown, and never reads the query (RFC 6750 §2.3, §3)', async () => {
     const { tokens } = await person()
-    const nothing = [401, 'invalid_token', 'Bearer realm="signet"']
+    const nothing = [
+      401,
+      'invalid_token',
+      'Bearer realm="signet", DPoP algs="ES256 EdDSA Ed25519 RS256 PS256"',
+    ]
     expect(await challengeOf(ask({}))).toEqual(nothing)
     expect(await challengeOf(signet.post('/userinfo', {}))).toEqual(nothing)
     expect(await challengeOf(signet.fetch(`/userinfo?access_token=${tokens.access_token}`))).toEqual(nothing)

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDpopKey, type DpopKey } from '../../support/authorization/dpop.ts'
 import { API, basic, CLIENTS, OTHER_API } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
 import {
@@ -209,5 +210,34 @@ describe('RFC 9126 §5, §6 – requests that have to be pushed', () => {
       pushed_authorization_request_endpoint: `${ISSUER}/par`,
       require_pushed_authorization_requests: true,
     })
+  })
+})
+
+describe('RFC 9449 §10.1 – pushing a request with a proof', () => {
+  const pushWith = async (key: DpopKey, more: Parameters = {}) => {
+    const dpop = await key.proof({ url: `${signet.issuer}/par` })
+    return signet.post('/par', { ...ASKED, ...more }, { ...basic('shop', SECRET), dpop })
+  }
+  const keptKey = async () => {
+    const [row] = await deployment.database.sql<{ parameters: string }[]>`
+      select parameters from pushed_requests order by expires_at desc limit 1`
+    return new URLSearchParams(row?.parameters).get('dpop_jkt')
+  }
+
+  it('binds the code to the key of the proof, as dpop_jkt would', async () => {
+    const key = await createDpopKey()
+    expect((await pushWith(key)).status).toBe(201)
+    expect(await keptKey()).toBe(key.jkt)
+    expect((await pushWith(key, { dpop_jkt: key.jkt })).status).toBe(201)
+  })
+
+  it('refuses a proof of another key than dpop_jkt, and a proof for another endpoint', async () => {
+    const [key, stranger] = [await createDpopKey(), await createDpopKey()]
+    const { status, body } = await pushWith(stranger, { dpop_jkt: key.jkt })
+    expect([status, body.error]).toEqual([400, 'invalid_request'])
+    const dpop = await key.proof({ url: `${signet.issuer}/token` })
+    const elsewhere = await signet.post('/par', ASKED, { ...basic('shop', SECRET), dpop })
+    expect([elsewhere.status, elsewhere.body.error]).toEqual([400, 'invalid_dpop_proof'])
+    expect((await push()).status).toBe(201)
   })
 })

@@ -46,6 +46,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
     random: systemRandom,
     metrics: absentMetrics,
     log,
+    proofNonce: () => null,
     isHttps: false,
     isDraining: () => false,
   })

@@ -40,6 +40,7 @@ const TABLES = [
   'refresh_families',
   'revocations',
   'spent_assertions',
+  'spent_proofs',
   'status_entries',
   'totp_factors',
   'unfinished_endings',

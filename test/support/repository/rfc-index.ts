@@ -2,6 +2,7 @@ import { readSources } from './source.ts'
 
 /** The titles of the standards that the code cites by section. Each cited standard must have one. */
 const STANDARDS = {
+  'RFC 1123': 'Requirements for Internet Hosts: Application and Support',
   'RFC 2387': 'The MIME Multipart/Related Content-type',
   'RFC 2392': 'Content-ID and Message-ID Uniform Resource Locators',
   'RFC 3339': 'Date and Time on the Internet: Timestamps',
@@ -54,6 +55,7 @@ const STANDARDS = {
   'RFC 8259': 'The JavaScript Object Notation (JSON) Data Interchange Format',
   'RFC 8314': 'Cleartext Considered Obsolete: Use of TLS for Email Submission and Access',
   'RFC 8414': 'OAuth 2.0 Authorization Server Metadata',
+  'RFC 8628': 'OAuth 2.0 Device Authorization Grant',
   'RFC 8705': 'OAuth 2.0 Mutual-TLS Client Authentication and Certificate-Bound Access Tokens',
   'RFC 8707': 'Resource Indicators for OAuth 2.0',
   'RFC 8725': 'JSON Web Token Best Current Practices',
@@ -77,8 +79,11 @@ const STANDARDS = {
   'RFC 9562': 'Universally Unique IDentifiers (UUIDs)',
   'RFC 9700': 'Best Current Practice for OAuth 2.0 Security',
   'RFC 9728': 'OAuth 2.0 Protected Resource Metadata',
+  'RFC 9864':
+    'Fully-Specified Algorithms for JSON Object Signing and Encryption (JOSE) and CBOR Object Signing and Encryption (COSE)',
   'RFC 10017': 'OAuth 2.0 for Browser-Based Applications',
   'draft-ietf-httpapi-ratelimit-headers': 'RateLimit header fields for HTTP',
+  'draft-ietf-oauth-client-id-metadata-document': 'OAuth Client ID Metadata Document',
   'draft-ietf-oauth-status-list': 'Token Status List',
   'draft-parecki-oauth-global-token-revocation': 'Global Token Revocation',
   'OpenID Connect Core': 'OpenID Connect Core 1.0',
