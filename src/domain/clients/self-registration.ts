@@ -19,6 +19,9 @@ export const registrableScopes = (
   return [...new Set(scopes)].filter(scope => !scope.startsWith(OWN_SCOPES))
 }
 
+/** A stranger's client that asks people for a device's code is how they are deceived most: an operator registers a client for that grant. */
+const GRANTS: ReadonlySet<string> = new Set(['authorization_code', 'refresh_token'])
+
 /**
  * Ours – A client that no operator has registered, within what such clients may be and ask for. One that names no scope may ask for each
  * that is allowed; its audiences are those of the policy, and none where the policy has none.
@@ -29,7 +32,7 @@ export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistra
   return {
     ...client,
     first_party: false,
-    grant_types: client.grant_types.filter(grant => grant !== 'client_credentials'),
+    grant_types: client.grant_types.filter(grant => GRANTS.has(grant)),
     protected_resources: [],
     refresh_grace_seconds: 0,
     scope: scope.join(' '),

@@ -26,8 +26,8 @@ const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'loca
 const PORT_MAX = 65_535
 
 /**
- * RFC 1123 §2.1, and the underscore of internal names. Other signs that a URL parser lets pass would end the source of a page's policy. A
- * `*` is refused elsewhere, with what to do.
+ * RFC 1123 §2.1, and the underscore of internal names. A host with `;` or `,`, which URL parsers accept, would break the
+ * Content-Security-Policy in which it stands. `*` is let through here, and refused by a rule that says what to do.
  */
 const HOST = /^(?:\[[\da-f:.]+\]|[a-z\d._*-]+)$/
 

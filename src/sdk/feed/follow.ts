@@ -40,7 +40,7 @@ const BACKOFF_SECONDS = { least: 0.1, most: 5 } as const
 const PAUSE_SECONDS = 1
 /** The least seconds between other requests, so that entries of the same moment share an answer. Further parts of a set do not wait. */
 const SPACING_SECONDS = 0.05
-/** The most parts of one set: an issuer makes no more. */
+/** Parts in which a revocation set may come, at most. Issuers send no more. */
 const PARTS_MOST = 4096
 /** Seconds for which stale keys are used while the issuer is away. */
 const KEYS_MAX_STALE_SECONDS = 3600

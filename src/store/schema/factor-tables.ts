@@ -29,7 +29,7 @@ export const recoveryCodes = pgTable('recovery_codes', {
     .references(() => users.id, { onDelete: 'cascade' }),
   /** SHA-256 of each unused code. */
   digests: bytea().array().notNull(),
-  /** Raised by each new set: of two requests that saw one set, the first replaces it. */
+  /** Raised by each new set of codes. A request names the set that it replaces, so that one of two at once is refused. */
   set_number: integer().notNull().default(0),
   /** Null for the set that came with the first factor. */
   renewed_at: instant(),

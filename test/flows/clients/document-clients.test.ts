@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { decodeJwt, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DEVICE_GRANT } from '../../../src/domain/authorization/device-code.ts'
 import { createClientRegistrations } from '../../../src/store/clients/client-registrations.ts'
 import { newEmail } from '../../support/ask.ts'
 import { API, CLIENTS, OTHER_API } from '../../support/clients.ts'
@@ -376,9 +377,13 @@ describe('what a client of a document may ask for', () => {
   })
 
   it('is nothing without a person: neither for itself nor with the account API', async () => {
-    const client_id = host.publish('/itself.json', { grant_types: ['client_credentials'] })
-    const answer = await signet.token({ grant_type: 'client_credentials', client_id })
-    expect([answer.status, answer.body['error']]).toEqual([400, 'unauthorized_client'])
+    const client_id = host.publish('/itself.json', { grant_types: ['client_credentials', DEVICE_GRANT] })
+    const refused = [
+      await signet.token({ grant_type: 'client_credentials', client_id }),
+      await signet.post('/device_authorization', { client_id }, {}),
+    ]
+    for (const { status, body } of refused)
+      expect([status, body['error']]).toEqual([400, 'unauthorized_client'])
     const before = host.asked.length
     const body = { email: newEmail(), password: 'a long enough password', client_id: host.urlOf('/api.json') }
     expect((await signet.ask('/auth/register', { method: 'POST', body })).status).toBe(422)

@@ -65,7 +65,7 @@ describe.each(deployments)('a step-up ($name)', ({ open }) => {
     expect(claimsOf(refreshed.body.access_token)).toMatchObject({ acr: MFA, sid: after['sid'] })
   })
 
-  it('raises no token of the former sign-in: each sign-in keeps its class', async () => {
+  it('gives the former sign-in no higher acr: its next tokens keep the one that it had', async () => {
     const ada = await withTotp(signet, time, 'way@step.example')
     const rotated = (await refreshTokens(signet, ada.tokens)).body
     expect(claimsOf(rotated.access_token)).toMatchObject({ acr: PWD, amr: ['pwd'] })

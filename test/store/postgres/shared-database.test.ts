@@ -146,7 +146,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
         err: (line: string) => lines.push(line),
       }
       await runProgram(['doctor'], io, async () => {})
-      return lines.find(line => line.includes('database')) ?? ''
+      return lines.find(line => line.includes(' database: ')) ?? ''
     }
 
     it.each([
