@@ -20,12 +20,11 @@ const LOADING: AuthState = { status: 'loading', user: null, error: null }
 const stateOnServer = () => LOADING
 
 /** The state of the sign-in, which renders the component again when it changes, and the `auth` of the provider. On a server: `loading`. */
-export const useAuth = <Kind extends Auth = Auth>(): AuthState & Readonly<{ auth: Kind }> => {
+export const useAuth = (): AuthState & Readonly<{ auth: Auth }> => {
   const auth = useContext(AuthContext)
   if (auth === null) throw new Error('useAuth needs an AuthProvider above it')
   const state = useSyncExternalStore(auth.subscribe, auth.state, stateOnServer)
-  // The caller names the kind of the auth that it gave to the provider.
-  return { ...state, auth: auth as Kind }
+  return { ...state, auth }
 }
 
 type RequireAuthProps = Readonly<{
