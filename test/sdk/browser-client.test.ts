@@ -173,7 +173,7 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await deployment.close()
   })
 
-  /** A browser in which nobody has signed in yet. */
+  /** A new browser, without a sign-in. */
   const openBrowser = async () => {
     const { context, open, complaints } = await openContext(browser)
     const openAt = async (path: string) => {

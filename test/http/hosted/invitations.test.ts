@@ -156,7 +156,7 @@ describe.runIf(hasPostgres)('invitations', () => {
     expect((await trySignUp(one, bystander, { invitation: kept.token })).status).toBe(201)
   })
 
-  it('verify the address where everyone may sign up, and are refused where nobody may', async () => {
+  it('verify the address while sign-up is open, and are refused while it is closed', async () => {
     const [email, second] = [newEmail(), newEmail()]
     const closed = await deployment.start({ environment: { SIGN_UP: 'closed' } })
     const { path, token: invitation } = await invited(email)
