@@ -7,19 +7,19 @@ import {
 } from '../../domain/authorization/authorization-code.ts'
 import { SPENT_CODE_SECONDS } from '../../domain/base/retention.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason, Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AuthorizationCodes } from '../../ports/authorization.ts'
 import { writeSignInEntries } from '../families/feed-entries.ts'
 import { insertedColumns, issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
+import { boughtOrigin } from './bought-origin.ts'
 
 /** The statement outlasted its caller, who has been told to try again, and may have done so. */
 const LATE = 'late'
 /** The code was spent by a redemption that this statement waited for: the family is of after its snapshot. */
 const RACED = 'raced'
 
-const BODY: RefreshTransport = 'body'
 const CODE_REPLAYED: EndReason = 'code_replayed'
 
 /** The columns of a statement that redeems a code. */
@@ -53,11 +53,10 @@ export const createRedeemCode = (database: Database, lifetimes: Lifetimes): Auth
  * redemption under way is waited for. Whatever ends the sign-ins of an account, a session or a consent holds the account's row and
  * looks for families after that: either it finds the family that is opened here, or it is seen here. Times are those of the
  * statement's beginning. `judged` is materialized, so that the update of a code that was waited for judges nothing again. One insert
- * opens a family or ends one: the row of a family that is to end conflicts with itself. A family without a refresh token expires with
- * its access token; where its client is told of its end, it does so by the idle expiry, and the row stays for the end of its session.
+ * opens a family or ends one: the row of a family that is to end conflicts with itself.
  */
 const createJudgeCode =
-  (database: Database, { idle_seconds, max_seconds, access_token_seconds }: Lifetimes) =>
+  (database: Database, lifetimes: Lifetimes) =>
   async (
     { user_id, digest, family, source, ...presented }: Redemption,
     { sees_all }: Readonly<{ sees_all: boolean }>,
@@ -148,19 +147,7 @@ const createJudgeCode =
                 and judged.expires_at > statement_timestamp()
             )
         ),
-        origin as materialized (
-          select
-            user_id, credential_epoch, client_id, scope, audience, session_id, ${BODY}::text as refresh_transport,
-            auth_time as proved_at, amr as proved_by,
-            case when is_refreshable then ${idle_seconds}::int else ${access_token_seconds}::int end as idle_seconds,
-            statement_timestamp() + make_interval(
-              secs => case when is_refreshable or ${presented.logout_notice}::text is not null
-                then ${max_seconds}::int else ${access_token_seconds}::int end
-            ) as expires_at,
-            case when 'openid' = any(string_to_array(scope, ' ')) then ${presented.logout_notice}::text end as logout_notice
-          from judged
-          where verdict = 'redeemed'
-        ),
+        ${boughtOrigin(sql, { lifetimes, logout_notice: presented.logout_notice })},
         written as (
           ${openFamily(sql, {
             ...family,
@@ -179,7 +166,7 @@ const createJudgeCode =
         ended as (
           select id from written where id <> ${family.id}
         ),
-        ${writeSignInEntries(sql, access_token_seconds)},
+        ${writeSignInEntries(sql, lifetimes.access_token_seconds)},
         opened as (
           select * from written where id = ${family.id}
           union all

@@ -6,19 +6,18 @@ import {
   parseDeviceVerdict,
 } from '../../domain/authorization/device-code.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
 import { issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
+import { boughtOrigin } from './bought-origin.ts'
 import { type BoughtRow, boughtOf } from './redeem-code.ts'
 
 /** The statement outlasted its caller, who has been told to try again, and may have done so. */
 const LATE = 'late'
 /** The code was spent by a redemption that this statement waited for: the family is of after its snapshot. */
 const RACED = 'raced'
-
-const BODY: RefreshTransport = 'body'
 
 type Row = Omit<BoughtRow, 'user_id' | 'bought_id' | 'nonce'> & Readonly<{ user_id: string | null }>
 
@@ -48,7 +47,7 @@ export const createRedeemDeviceCode = (
  * statement's beginning. The family has no browser session: the device goes on when its person signs out of the browser.
  */
 const createJudgeDeviceCode =
-  (database: Database, { idle_seconds, max_seconds, access_token_seconds }: Lifetimes) =>
+  (database: Database, lifetimes: Lifetimes) =>
   async (
     { digest, family, source, ...presented }: DeviceRedemption,
     { sees_all }: Readonly<{ sees_all: boolean }>,
@@ -125,19 +124,7 @@ const createJudgeDeviceCode =
           from judged
           where d.digest = judged.digest and judged.verdict in ('redeemed', 'pending', 'too_early')
         ),
-        origin as materialized (
-          select
-            user_id, credential_epoch, client_id, scope, audience, null::uuid as session_id,
-            ${BODY}::text as refresh_transport, auth_time as proved_at, amr as proved_by,
-            case when is_refreshable then ${idle_seconds}::int else ${access_token_seconds}::int end as idle_seconds,
-            statement_timestamp() + make_interval(
-              secs => case when is_refreshable or ${presented.logout_notice}::text is not null
-                then ${max_seconds}::int else ${access_token_seconds}::int end
-            ) as expires_at,
-            case when 'openid' = any(string_to_array(scope, ' ')) then ${presented.logout_notice}::text end as logout_notice
-          from judged
-          where verdict = 'redeemed'
-        ),
+        ${boughtOrigin(sql, { lifetimes, logout_notice: presented.logout_notice, session_id: sql`null::uuid` })},
         written as (
           ${openFamily(sql, {
             ...family,
