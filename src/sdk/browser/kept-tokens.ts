@@ -18,6 +18,8 @@ export const renewKept = async (options: PagesOptions, store: PageStore): Promis
   const { refresh_token } = kept
   const form = { grant_type: 'refresh_token', refresh_token, client_id, resource }
   const idempotency_key = await sha256(refresh_token)
+  // Another tab may have renewed meanwhile.
+  if (readKept(store)?.refresh_token !== refresh_token) return renewKept(options, store)
   try {
     const answer = await sendPost({ url: `${issuer}/token`, body: parametersOf(form), idempotency_key })
     const { tokens } = readTokens(options, answer, kept)

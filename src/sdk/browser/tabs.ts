@@ -1,4 +1,5 @@
 import type { Tokens } from './auth.ts'
+import { underLease } from './lease.ts'
 
 type Message = Readonly<{ kind: 'signed-in' | 'renewed'; tokens: Tokens }> | Readonly<{ kind: 'signed-out' }>
 
@@ -66,7 +67,8 @@ export const openTabs = (name: string, heard: Heard): Tabs => {
     alone: async work => {
       const ours = async () => ({ tokens: await work(), isOurs: true })
       const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
-      if (locks === undefined || channel === null) return ours()
+      if (locks === undefined) return underLease(name, ours)
+      if (channel === null) return ours()
       const elsewhere = nextResult()
       const done = await locks.request(name, { ifAvailable: true }, lock => (lock === null ? null : ours()))
       if (done !== null) return done
