@@ -1,0 +1,176 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { z } from 'zod'
+import { readConfig } from '../../src/config.ts'
+import { SETTINGS } from '../../src/settings/index.ts'
+import { askApp } from '../support/bindings.ts'
+import { openDeployment } from '../support/deployment.ts'
+
+const HERE = 'examples/deploy/kubernetes'
+const require = createRequire(import.meta.url)
+
+const named = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.object({ name: z.string() }),
+})
+type Manifest = z.infer<typeof named>
+
+const pod = z.object({
+  metadata: z.object({ labels: z.record(z.string(), z.string()) }),
+  spec: z.object({
+    containers: z.array(
+      z.object({
+        image: z.string(),
+        args: z.array(z.string()).optional(),
+        envFrom: z.array(z.object({ configMapRef: z.object({ name: z.string() }) })).optional(),
+        ports: z.array(z.object({ name: z.string(), containerPort: z.int() })).optional(),
+        volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+        securityContext: z.object({
+          readOnlyRootFilesystem: z.literal(true),
+          allowPrivilegeEscalation: z.literal(false),
+        }),
+      }),
+    ),
+    securityContext: z.object({ runAsNonRoot: z.literal(true), runAsUser: z.literal(1000) }),
+    volumes: z.array(z.looseObject({ name: z.string() })),
+  }),
+})
+
+describe('the manifests for Kubernetes', () => {
+  const manifests: readonly Manifest[] = readdirSync(HERE).flatMap(file =>
+    parseAllDocuments(readFileSync(`${HERE}/${file}`, 'utf8')).map(document => named.parse(document.toJS())),
+  )
+  const one = (kind: string, name?: string): Manifest => {
+    const found = manifests.find(
+      manifest => manifest.kind === kind && (name === undefined || manifest.metadata.name === name),
+    )
+    if (found === undefined) throw new Error(`there is no ${kind} ${name ?? ''}`)
+    return found
+  }
+  const templateOf = (kind: string) =>
+    z.object({ spec: z.object({ template: pod }) }).parse(one(kind)).spec.template
+  const { data: settings } = z.object({ data: z.record(z.string(), z.string()) }).parse(one('ConfigMap'))
+
+  it('have values that Kubernetes takes', () => {
+    for (const manifest of manifests) {
+      const models: Readonly<Record<string, new (data: object) => { validate: () => void }>> = require(
+        `kubernetes-models/${manifest.apiVersion}`,
+      )
+      const Model = models[manifest.kind]
+      if (Model === undefined) throw new Error(`no schema of ${manifest.kind}`)
+      new Model(manifest).validate()
+    }
+  })
+
+  it('have no field that Kubernetes does not know', () => {
+    // As literals of TypeScript, where a field too many does not compile. The validator passes over such a field.
+    const directory = mkdtempSync(join(tmpdir(), 'signet-manifests-'))
+    try {
+      symlinkSync(resolve('node_modules'), join(directory, 'node_modules'))
+      const literals = manifests.map(
+        (manifest, index) =>
+          `export const m${index}: import('kubernetes-models/${manifest.apiVersion}').I${manifest.kind} = ${JSON.stringify(manifest)}`,
+      )
+      writeFileSync(join(directory, 'manifests.ts'), literals.join('\n'))
+      writeFileSync(
+        join(directory, 'tsconfig.json'),
+        JSON.stringify({
+          compilerOptions: {
+            strict: true,
+            noEmit: true,
+            skipLibCheck: true,
+            module: 'esnext',
+            moduleResolution: 'bundler',
+          },
+        }),
+      )
+      execFileSync(resolve('node_modules/.bin/tsc'), ['-p', directory], { encoding: 'utf8' })
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+
+  it('name settings that Signet has, with values that it takes', () => {
+    for (const name of Object.keys(settings))
+      expect(SETTINGS).toHaveProperty(name.replace(/_FILE$/, name === 'CLIENTS_FILE' ? '_FILE' : ''))
+    const secrets: Record<string, string> = {
+      DATABASE_URL_FILE: 'postgres://signet:secret@postgres.data.svc/signet',
+      REFRESH_TOKEN_PEPPER_FILE: Buffer.alloc(32, 7).toString('base64url'),
+    }
+    const environment = Object.fromEntries(
+      Object.entries({ NODE_ENV: 'production', HOST: '0.0.0.0', ...settings }).map(([name, value]) =>
+        name in secrets ? [name.replace(/_FILE$/, ''), secrets[name]] : [name, value],
+      ),
+    )
+    expect(readConfig(environment)).toHaveProperty('config.ISSUER', settings['ISSUER'])
+  })
+
+  it('mount what the settings name, and run one image as a user without rights', () => {
+    const [server, migrate] = [templateOf('Deployment'), templateOf('Job')]
+    const container = server.spec.containers[0]
+    const mounts = container?.volumeMounts.map(({ mountPath }) => mountPath) ?? []
+    for (const [name, path] of Object.entries(settings))
+      if (name.endsWith('_FILE') || name.endsWith('_DIR'))
+        expect(
+          mounts.some(mount => path.startsWith(`${mount}/`)),
+          path,
+        ).toBe(true)
+    for (const { spec } of [server, migrate])
+      for (const { volumeMounts } of spec.containers)
+        for (const { name } of volumeMounts) expect(spec.volumes.map(volume => volume.name)).toContain(name)
+    expect(migrate.spec.containers.map(({ image, args }) => [image, args])).toEqual([
+      [container?.image, ['migrate']],
+    ])
+    expect(container?.envFrom).toEqual([{ configMapRef: { name: 'signet' } }])
+  })
+
+  it('select the instances, and no job, by their labels', () => {
+    const { labels } = templateOf('Deployment').metadata
+    const selectors = [
+      z.object({ spec: z.object({ selector: z.object({ matchLabels: z.record(z.string(), z.string()) }) }) }),
+    ].flatMap(shape =>
+      ['Deployment', 'PodDisruptionBudget'].map(kind => shape.parse(one(kind)).spec.selector.matchLabels),
+    )
+    for (const name of ['signet', 'signet-internal'])
+      selectors.push(
+        z
+          .object({ spec: z.object({ selector: z.record(z.string(), z.string()) }) })
+          .parse(one('Service', name)).spec.selector,
+      )
+    for (const selector of selectors) {
+      expect(labels).toMatchObject(selector)
+      expect(templateOf('Job').metadata.labels).not.toMatchObject(selector)
+    }
+    expect(one('HorizontalPodAutoscaler')).toHaveProperty(
+      'spec.scaleTargetRef.name',
+      one('Deployment').metadata.name,
+    )
+  })
+
+  it('probe paths and ports that a server has', async () => {
+    const probes = JSON.stringify(one('Deployment')).matchAll(
+      /"httpGet":\{"path":"([^"]+)","port":"([^"]+)"\}/g,
+    )
+    const ports = templateOf('Deployment').spec.containers.flatMap(container => container.ports ?? [])
+    const deployment = await openDeployment()
+    try {
+      const signet = await deployment.start()
+      for (const [, path = '', port] of probes) {
+        expect(ports.map(({ name }) => name)).toContain(port)
+        expect((await askApp(signet.app, path)).status).toBe(200)
+      }
+    } finally {
+      await deployment.close()
+    }
+    const reading = readConfig({})
+    if ('faults' in reading) throw new Error(reading.faults.join())
+    const { PORT, INTERNAL_PORT } = reading.config
+    expect(ports.map(({ containerPort }) => containerPort)).toEqual([PORT, INTERNAL_PORT])
+  })
+})
