@@ -4,19 +4,19 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { runProgram } from '../../src/cli/program.ts'
-import { holdDirectory } from '../../src/store/embedded/directory-lock.ts'
+import { runProgram } from '../../../src/cli/program.ts'
+import { holdDirectory } from '../../../src/store/embedded/directory-lock.ts'
 import {
   createDatabaseWithSchema,
   createEmptyDatabase,
   createRedis,
   hasPostgres,
   hasRedis,
-} from '../support/backends.ts'
-import { becomesReady, openSandbox } from '../support/process.ts'
-import { openMailbox } from '../support/services/mailbox.ts'
-import { openOwnRedis, PARTIAL_STATES } from '../support/services/own-redis.ts'
-import { freePort } from '../support/services/services.ts'
+} from '../../support/backends.ts'
+import { becomesReady, openSandbox } from '../../support/process.ts'
+import { openMailbox } from '../../support/services/mailbox.ts'
+import { openOwnRedis, PARTIAL_STATES } from '../../support/services/own-redis.ts'
+import { freePort } from '../../support/services/services.ts'
 
 const PEPPER = Buffer.alloc(32, 7).toString('base64url')
 

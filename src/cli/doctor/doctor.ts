@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
+import type { Io } from '../terminal/io.ts'
 import { examine } from './examine.ts'
-import type { Io } from './terminal/io.ts'
 
 /** Adds `doctor`: looks at everything that a start needs without changing anything. Exit code 1 when there is a fault. */
 export const addDoctorCommand = (program: Command, io: Io): void => {
