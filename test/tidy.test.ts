@@ -99,7 +99,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'security-pages',
     'internal',
   ],
-  cli: ['terminal', 'accounts', 'clients'],
+  cli: ['terminal', 'accounts', 'clients', 'doctor'],
   sdk: ['verify', 'dpop', 'feed', 'guards', 'browser'],
 }
 

@@ -1,3 +1,4 @@
+import { hashSync } from 'bcryptjs'
 import { Piscina } from 'piscina'
 import { passwordForms } from '../domain/account/password.ts'
 import {
@@ -103,4 +104,19 @@ let common: ReadonlySet<string> | undefined
 const commonPasswords = (): ReadonlySet<string> => {
   common ??= new Set(COMMON_PASSWORDS.flatMap(line => line.split(' ')))
   return common
+}
+
+/** Each step of the cost doubles the time: a digest of a low cost is measured and multiplied. */
+const MEASURED_COST = 5
+const MEASUREMENTS = 4
+
+/** The milliseconds that a digest of this cost takes on this machine, when nothing else runs. Blocks the event loop for some of them. */
+export const measureHash = (cost: number): number => {
+  const times = Array.from({ length: MEASUREMENTS }, () => {
+    const began = performance.now()
+    hashSync('a password of no account', MEASURED_COST)
+    return performance.now() - began
+  })
+  // The first ones also compile the code.
+  return Math.min(...times) * 2 ** (cost - MEASURED_COST)
 }

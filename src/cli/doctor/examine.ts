@@ -1,5 +1,6 @@
 import { composeTemplates } from '../../compose/templates.ts'
 import { type Config, clientPolicyOf, describeSignInLimit, findProxyDoubt, readConfig } from '../../config.ts'
+import { CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { FORWARDED_HEADERS } from '../../domain/base/forwarded-header.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { openRedis } from '../../ephemeral/redis.ts'
@@ -13,13 +14,12 @@ import { describeSmtpFault } from '../../platform/smtp-causes.ts'
 import { examineKeys } from '../../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
+import { type DatabaseCapacity, readCapacity } from '../../store/postgres/index.ts'
 import { examineStoredClients } from '../clients/stored-clients.ts'
 import { type Io, QUIET_LOG } from '../terminal/io.ts'
-
-/** The subject of a check, and its fault; null where there is none. A note points to a setting that may not be as it was meant. */
-export type Finding = Readonly<{ check: string; fault: string | null; note?: string }>
-
-type Found = Omit<Finding, 'check'>
+import type { Finding, Found } from './finding.ts'
+import { examineFromOutside } from './from-outside.ts'
+import { examinePasswords } from './password-cost.ts'
 
 /** Milliseconds within which a server on the port has to answer with its metadata. */
 const METADATA_MILLISECONDS = 2_000
@@ -50,7 +50,14 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
       : { templates: () => findingOf(async () => void composeTemplates(config, QUIET_LOG)) }),
   }
   const findings = Object.entries(checks).map(async ([check, look]) => ({ check, ...(await look()) }))
-  return [{ check: 'configuration', fault: null }, ...(await Promise.all(findings))]
+  const inside = await Promise.all(findings)
+  // When nothing else runs here, so that the time is that of a password alone.
+  const passwords = { check: 'passwords', ...examinePasswords(config) }
+  const outside = Object.entries(await examineFromOutside(config)).map(([check, found]) => ({
+    check,
+    ...found,
+  }))
+  return [{ check: 'configuration', fault: null }, ...inside, passwords, ...outside]
 }
 
 /** Whether a server of this issuer answers on the port: the doctor is asked about running servers too. */
@@ -131,11 +138,36 @@ const examineScopes = ({ SCOPES_FILE }: Config): Promise<Found> =>
   })
 
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */
-const examineDatabase = (config: Config): Promise<Found> =>
-  findingOf(async () => {
-    if (config.DATABASE_URL === null) return
-    await (await openStore({ ...config, DATABASE_POOL_SIZE: 1 })).close()
+const examineDatabase = async (config: Config): Promise<Found> => {
+  if (config.DATABASE_URL === null) return OK
+  let found = OK
+  const opened = await findingOf(async () => {
+    const database = await openStore({ ...config, DATABASE_POOL_SIZE: 1 })
+    try {
+      found = judgeCapacity(await readCapacity(database, config.DATABASE_POOL_SIZE))
+    } finally {
+      await database.close()
+    }
   })
+  return opened.fault === null ? found : opened
+}
+
+const judgeCapacity = ({ needed, given, at }: DatabaseCapacity): Found => {
+  const seconds = Math.round((at.getTime() - Date.now()) / 1000)
+  if (Math.abs(seconds) > CLOCK_TOLERANCE_SECONDS)
+    return {
+      fault: `the clock of Postgres differs by ${seconds} s from the one here: keep both right by NTP`,
+    }
+  const instances = Math.floor(given / needed)
+  if (instances === 0)
+    return {
+      fault: `an instance may hold ${needed} connections, and max_connections leaves ${given}: lower DATABASE_POOL_SIZE, or raise max_connections`,
+    }
+  return {
+    fault: null,
+    note: `max_connections leaves ${given}, enough for ${instances} instances of ${needed}`,
+  }
+}
 
 const findingOf = async (work: () => Promise<void>): Promise<Found> => {
   try {

@@ -72,3 +72,29 @@ const judge = (found: Surroundings): readonly string[] => {
   }
   return Object.entries(faults).flatMap(([fault, is]) => (is ? [`DATABASE_URL: the database ${fault}`] : []))
 }
+
+/** Ours: connections that an instance opens beside its pool while Postgres hangs, at most. */
+const BESIDE_THE_POOL = 4
+
+/** `given`: connections that Postgres gives to users who are no superusers; `at`: its clock. */
+type Capacity = Readonly<{ given: number; at: Date }>
+
+/** `needed`: connections that one instance may hold. */
+export type DatabaseCapacity = Capacity & Readonly<{ needed: number }>
+
+type AskedForCapacity = Readonly<{ run: (query: typeof selectCapacity) => Promise<readonly Capacity[]> }>
+
+/** What Postgres has for instances whose pools are of this size. Rejects as every statement does. */
+export const readCapacity = async (
+  database: AskedForCapacity,
+  pool_size: number,
+): Promise<DatabaseCapacity> => {
+  const [found] = await database.run(selectCapacity)
+  if (found === undefined) throw new Error('a capacity without a row')
+  return { needed: pool_size + BESIDE_THE_POOL, ...found }
+}
+
+const selectCapacity = (sql: Sql) => sql<Capacity[]>`
+  select
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as given,
+    clock_timestamp() as at`
