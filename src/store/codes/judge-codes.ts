@@ -182,7 +182,7 @@ export const createJudgeCodes =
     })
 
 /** A row of jsonb_to_recordset. */
-const rowOf = ({ family, source, ...redemption }: Redemption) => ({
+const rowOf = (redemption: Redemption) => ({
   presented_user_id: redemption.user_id,
   presented_digest: byteaText(redemption.digest),
   presented_client_id: redemption.client_id,
@@ -193,10 +193,10 @@ const rowOf = ({ family, source, ...redemption }: Redemption) => ({
   presented_audience: redemption.resources,
   presented_retry_proof: redemption.retry_proof && byteaText(redemption.retry_proof),
   presented_logout_notice: redemption.logout_notice,
-  presented_ip: source.ip,
-  presented_user_agent: source.user_agent,
-  new_id: family.id,
-  new_salt: byteaText(family.salt),
-  new_pepper_id: family.pepper_id,
-  new_token_digest: byteaText(family.token_digest),
+  presented_ip: redemption.source.ip,
+  presented_user_agent: redemption.source.user_agent,
+  new_id: redemption.family.id,
+  new_salt: byteaText(redemption.family.salt),
+  new_pepper_id: redemption.family.pepper_id,
+  new_token_digest: byteaText(redemption.family.token_digest),
 })
