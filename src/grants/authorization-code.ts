@@ -44,16 +44,16 @@ export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
     const { client_id } = client
     const code = readRequest(needs, request)
     const jkt = await request.proveSender()
-    const presented = { ...code, jkt, sender_key: senderKeyOf(client, jkt) }
     const { minted, refresh_token } = mintFamily(needs)
+    const presented = { ...code, jkt, sender_key: senderKeyOf(client, jkt), family: minted }
     const asked = { client, resources: presented.resources, jkt }
     const prepared = await prepare(needs, asked, { code: presented, sid: minted.id })
-    const outcome = await codes.redeem({ ...presented, family: minted })
+    const outcome = await codes.redeem(presented)
     metrics.codeJudged(outcome.verdict)
     switch (outcome.verdict) {
       case 'redeemed':
         if (prepared === null) throw new Error('a code that was not there was redeemed')
-        return answerBought(needs, asked, { ...outcome.bought, refresh_token, prepared })
+        return answerBought(needs, asked, { bought: outcome.bought, refresh_token, prepared })
       case 'repeated':
         return answerRepeated(needs, asked, outcome.bought)
       case 'replayed':
@@ -106,8 +106,10 @@ const readRequest = (
   if (code === null) throw new OAuthError('code_malformed')
   const { client_id } = client
   const resources = form.resources.length > 0 ? audienceFor(client, form.resources, policy) : []
+  // Named one by one: V8 builds properties after a spread one by one.
   return {
-    ...code,
+    user_id: code.user_id,
+    digest: code.digest,
     client_id,
     redirect_uri: form.get('redirect_uri') ?? null,
     code_challenge: readChallenge(form),
@@ -170,17 +172,18 @@ export const answerRepeated = async (needs: Answering, asked: Asked, bought: Bou
   const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
   const whose = { sub: family.user_id, sid: family.id }
   const prepared = await needs.issue.prepare(asked.client, grantLeft(needs, asked, family), whose)
-  return answerBought(needs, asked, { ...bought, refresh_token, prepared })
+  return answerBought(needs, asked, { bought, refresh_token, prepared })
 }
 
-type Answered = Bought & Readonly<{ refresh_token: RefreshToken; prepared: Prepared }>
+type Answered = Readonly<{ bought: Bought; refresh_token: RefreshToken; prepared: Prepared }>
 
 /** RFC 6749 §4.1.4, OpenID Connect Core §3.1.3.3 */
 export const answerBought = async (
   needs: Answering,
   asked: Asked,
-  { family, person, nonce, isRefreshable, refresh_token, prepared }: Answered,
+  { bought, refresh_token, prepared }: Answered,
 ): Promise<Granted> => {
+  const { family, person, nonce, isRefreshable } = bought
   const { issue } = needs
   const grant = grantLeft(needs, asked, family)
   const tokens = await issue.toFamily(family, grant, prepared)

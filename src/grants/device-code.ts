@@ -48,7 +48,7 @@ export const createDeviceCodeGrant = (needs: Needs): Grant => ({
     switch (outcome.verdict) {
       case 'redeemed':
         if (prepared === null) throw new Error('a device code was redeemed without its preparation')
-        return answerBought(needs, asked, { ...outcome.bought, refresh_token, prepared })
+        return answerBought(needs, asked, { bought: outcome.bought, refresh_token, prepared })
       case 'repeated':
         return answerRepeated(needs, asked, outcome.bought)
       case 'pending':

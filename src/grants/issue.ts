@@ -82,12 +82,14 @@ export const createIssue = (needs: Needs) => {
     toFamily: (family: Family, { scope, audience, jkt }: Grant, prepared: Prepared) => {
       const { user_id, client_id, auth_time, amr } = family
       const acr = acrOf(amr)
+      const { iat, exp } = lifeOf(family, ttl_seconds)
       return sign(
         {
           sub: user_id,
           client_id,
           aud: audience,
-          ...lifeOf(family, ttl_seconds),
+          iat,
+          exp,
           scope,
           sid: family.id,
           auth_time: secondsOf(auth_time),
@@ -101,8 +103,10 @@ export const createIssue = (needs: Needs) => {
     },
 
     /** OpenID Connect Core §2, §3.1.3.3 – Who signed in, for the application; it lives as long as the access token beside it. */
-    idToken: ({ family, ...identity }: Identity): Promise<string> =>
-      keys.sign('JWT', idTokenClaims({ issuer, family, ...identity, ...lifeOf(family, ttl_seconds) })),
+    idToken: ({ family, person, nonce, scope, access_token }: Identity): Promise<string> => {
+      const { iat, exp } = lifeOf(family, ttl_seconds)
+      return keys.sign('JWT', idTokenClaims({ issuer, family, person, nonce, scope, access_token, iat, exp }))
+    },
   }
 }
 

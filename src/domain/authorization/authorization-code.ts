@@ -7,7 +7,7 @@ import type { Family, NewFamily, RequestSource } from '../sign-in/refresh-family
 export type AuthorizationCode = Plain<'authorization_code'>
 export type PresentedCode = PresentedSecret<'authorization_code'>
 
-/** Seconds a code may wait. RFC 6749 §4.1.2 advises at most 600. Judged in SQL, by store/codes/redeem-code.ts. */
+/** Seconds a code may wait. RFC 6749 §4.1.2 advises at most 600. Judged in SQL, by store/codes/judge-codes.ts. */
 export const CODE_SECONDS = 60
 
 /** Redemptions with something wrong until the code is ended. */
@@ -79,7 +79,7 @@ export type Bought = Readonly<{
 }>
 
 /**
- * docs/authorization-codes.md – Every verdict on a presented code, as store/codes/redeem-code.ts gives it in SQL. `redeemed` has opened
+ * docs/authorization-codes.md – Every verdict on a presented code, as store/codes/judge-codes.ts gives it in SQL. `redeemed` has opened
  * the family. `repeated` is the same request again, by its Idempotency-Key, within CODE_SECONDS of the first and before the family was
  * refreshed. `replayed` has ended what the code bought, which one replay alone does: `replayed_after_end` found it ended. A `wrong_…` and `resource_exceeded` were counted against the code, unless it
  * was spent or had expired. Every other verdict changed nothing.

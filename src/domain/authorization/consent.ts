@@ -5,7 +5,7 @@ import type { ScopeCatalogue } from './scope-catalogue.ts'
 
 /**
  * What a person has granted to a client: pairs of a scope and a resource, as `grantsOf` writes them. Whether a code's version is still
- * the consent's is judged in SQL, by store/codes/issue-code.ts and store/codes/redeem-code.ts.
+ * the consent's is judged in SQL, by store/codes/issue-code.ts and store/codes/judge-codes.ts.
  */
 export type Consent = Readonly<{
   /** Raised by each withdrawal: a code of an earlier version buys nothing. */

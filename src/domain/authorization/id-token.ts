@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Person } from '../account/profile.ts'
+import { pooled } from '../base/digest.ts'
 import { acrOf } from '../oauth/acr.ts'
 import { CLAIMS_OF_SCOPES } from '../oauth/identity-claims.ts'
 import type { Family } from '../sign-in/refresh-family.ts'
@@ -82,4 +83,4 @@ const valueOf = (person: Person, claim: Claim): string | number | boolean | null
 
 /** OpenID Connect Core §3.1.3.6 – The left half of the SHA-256, because the ID token is signed with RS256. */
 const accessTokenHashOf = (access_token: string): string =>
-  hash('sha256', access_token, 'buffer').subarray(0, 16).toString('base64url')
+  pooled(hash('sha256', access_token, 'binary')).toString('base64url', 0, 16)

@@ -7,9 +7,11 @@ const BODY: RefreshTransport = 'body'
 type Buying = Readonly<{
   lifetimes: Lifetimes
   /** How the client learns of the end of a sign-in with `openid`; null: not at all. */
-  logout_notice: LogoutNotice | null
+  logout_notice: LogoutNotice | null | Fragment
   /** The browser session that the family belongs to; by default the one of the code. */
   session_id?: Fragment
+  /** Further columns of `judged`, each behind a comma. By default none. */
+  columns?: Fragment
 }>
 
 /**
@@ -19,7 +21,7 @@ type Buying = Readonly<{
  */
 export const boughtOrigin = (
   sql: ISql,
-  { lifetimes, logout_notice, session_id = sql`session_id` }: Buying,
+  { lifetimes, logout_notice, session_id = sql`session_id`, columns = sql`` }: Buying,
 ): Fragment => {
   const { idle_seconds, max_seconds, access_token_seconds } = lifetimes
   return sql`
@@ -32,7 +34,7 @@ export const boughtOrigin = (
           secs => case when is_refreshable or ${logout_notice}::text is not null
             then ${max_seconds}::int else ${access_token_seconds}::int end
         ) as expires_at,
-        case when 'openid' = any(string_to_array(scope, ' ')) then ${logout_notice}::text end as logout_notice
+        case when 'openid' = any(string_to_array(scope, ' ')) then ${logout_notice}::text end as logout_notice${columns}
       from judged
       where verdict = 'redeemed'
     )`

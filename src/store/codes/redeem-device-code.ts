@@ -12,7 +12,8 @@ import { issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 import { boughtOrigin } from './bought-origin.ts'
-import { type BoughtRow, boughtOf } from './redeem-code.ts'
+import type { BoughtRow } from './judge-codes.ts'
+import { boughtOf } from './redeem-code.ts'
 
 /** The statement outlasted its caller, who has been told to try again, and may have done so. */
 const LATE = 'late'

@@ -10,7 +10,7 @@ import {
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
-import type { Database } from '../postgres/index.ts'
+import { byteaText, type Database } from '../postgres/index.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
 /** `rotation` is null when the statement ran too late: its caller has given up, or is about to, and the client may have retried. */
@@ -135,21 +135,18 @@ const toJudged = ({ verdict, ...family }: Row): JudgedFamily => ({
 /** A row of jsonb_to_recordset. */
 const rowOf = (token: Presentation) => ({
   presented_id: token.family_id,
-  presented_salt: bytea(token.salt),
+  presented_salt: byteaText(token.salt),
   presented_generation: token.generation,
-  presented_digest: bytea(token.digest),
+  presented_digest: byteaText(token.digest),
   presented_client_id: token.client_id,
   presented_sender_key: token.sender_key,
   presented_scope: token.scope ?? [],
   presented_audience: token.resources,
   presented_transport: token.refresh_transport,
-  presented_retry_proof: token.retry_proof && bytea(token.retry_proof),
+  presented_retry_proof: token.retry_proof && byteaText(token.retry_proof),
   client_grace_seconds: token.grace_seconds,
   successor_pepper_id: token.successor.pepper_id,
-  successor_digest: bytea(token.successor.digest),
+  successor_digest: byteaText(token.successor.digest),
   presented_ip: token.source.ip,
   presented_user_agent: token.source.user_agent,
 })
-
-const bytea = ({ buffer, byteOffset, length }: Uint8Array): string =>
-  `\\x${Buffer.from(buffer, byteOffset, length).toString('hex')}`

@@ -35,7 +35,7 @@ export const createOpenFamily =
   }
 
 /** When the token of a sign-in at a client counts as issued: after the second up to which the client's tokens were ended. */
-export const issuedAt = (sql: ISql, client_id: string): Fragment => sql`
+export const issuedAt = (sql: ISql, client_id: string | Fragment): Fragment => sql`
   greatest(
     statement_timestamp(),
     (
@@ -45,8 +45,12 @@ export const issuedAt = (sql: ISql, client_id: string): Fragment => sql`
     )
   )`
 
-type Opening = Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest' | 'source'> &
+/** Each is a value, or a column of `origin`. */
+type OrColumn<T> = { readonly [Name in keyof T]: T[Name] | Fragment }
+
+type Opening = OrColumn<Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>> &
   Readonly<{
+    source: OrColumn<NewFamily['source']>
     /** A LogoutNotice, from `origin`. By default the client is not told of the end. */
     logout_notice?: Fragment
     /** RFC 9449 §5 – Thumbprint of the key that the family is bound to; null: to none. */

@@ -27,6 +27,10 @@ export const arrayTypes = {
   },
 }
 
+/** PostgreSQL, "Binary Data Types" – The hex format. */
+export const byteaText = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  `\\x${Buffer.from(buffer, byteOffset, length).toString('hex')}`
+
 /**
  * PostgreSQL, "Binary Data Types" – Reads both output formats: behind a pooler, bytea_output is the database's setting, and postgres.js
  * 3.4.9 would silently take the escape format for hex.
@@ -35,7 +39,7 @@ export const byteaType = {
   bytes: {
     to: OID.bytea,
     from: [OID.bytea],
-    serialize: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}`,
+    serialize: byteaText,
     parse: (text: string) =>
       text.startsWith('\\x') ? Buffer.from(text.slice(2), 'hex') : unescapeBytes(text),
   },

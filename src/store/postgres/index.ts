@@ -1,5 +1,5 @@
 /** The public face of the pool and the driver. The rest of the program imports nothing else from this folder. */
-export { OID } from './array-types.ts'
+export { byteaText, OID } from './array-types.ts'
 export { inBatches } from './batches.ts'
 export { type Database, openDatabase } from './database.ts'
 export { type Address, addressesOf, type DatabasePlace } from './hosts.ts'
