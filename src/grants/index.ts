@@ -2,6 +2,7 @@ import { createAuthorizationCodeGrant } from './authorization-code.ts'
 import { createClientCredentialsGrant } from './client-credentials.ts'
 import { createDeviceCodeGrant } from './device-code.ts'
 import type { Grant } from './grant.ts'
+import { createJwtBearerGrant } from './jwt-bearer.ts'
 import { createRefreshTokenGrant } from './refresh-token.ts'
 import { createTokenExchangeGrant } from './token-exchange.ts'
 
@@ -9,7 +10,8 @@ type Needs = Parameters<typeof createAuthorizationCodeGrant>[0] &
   Parameters<typeof createClientCredentialsGrant>[0] &
   Parameters<typeof createDeviceCodeGrant>[0] &
   Parameters<typeof createRefreshTokenGrant>[0] &
-  Parameters<typeof createTokenExchangeGrant>[0]
+  Parameters<typeof createTokenExchangeGrant>[0] &
+  Parameters<typeof createJwtBearerGrant>[0]
 
 /** Every grant. The token endpoint and the metadata follow this list. */
 export const createGrants = (needs: Needs): readonly Grant[] => [
@@ -18,4 +20,5 @@ export const createGrants = (needs: Needs): readonly Grant[] => [
   createRefreshTokenGrant(needs),
   createDeviceCodeGrant(needs),
   createTokenExchangeGrant(needs),
+  createJwtBearerGrant(needs),
 ]

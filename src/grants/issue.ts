@@ -35,6 +35,9 @@ type Grant = Readonly<{ scope: string; audience: readonly string[]; jkt: string 
 /** RFC 8693 §2.1 – The claims of the subject token, and the actors of the new one. */
 type Exchange = Grant & Readonly<{ subject: AccessTokenClaims & Readonly<{ sid: string }>; act: ActorClaim }>
 
+/** A sign-in as its tokens tell of it. `auth_time` is null where this server does not know when the person proved who they are. */
+type TokenFamily = Omit<Family, 'auth_time'> & Readonly<{ auth_time: Date | null }>
+
 /** The parts of a token that are decided before the statement which the client cannot repeat. */
 export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
 
@@ -46,7 +49,7 @@ const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 const confirming = (jkt: string | null) => (jkt === null ? {} : { cnf: { jkt } })
 
 /** From the statement that judged the sign-in, and not beyond the sign-in. */
-const lifeOf = ({ at, expires_at }: Family, ttl_seconds: number) => {
+const lifeOf = ({ at, expires_at }: Pick<Family, 'at' | 'expires_at'>, ttl_seconds: number) => {
   const iat = secondsOf(at)
   return { iat, exp: Math.min(iat + ttl_seconds, secondsOf(expires_at)) }
 }
@@ -83,7 +86,7 @@ export const createIssue = (needs: Needs) => {
      * RFC 9068 §2.2 – Issues a token to a person's sign-in. Ours: `iat` is the database's time of the statement that judged the sign-in,
      * so that a revocation of everything until then, which waited for that statement, covers the token. No token outlives its sign-in.
      */
-    toFamily: (family: Family, { scope, audience, jkt }: Grant, prepared: Prepared) => {
+    toFamily: (family: TokenFamily, { scope, audience, jkt }: Grant, prepared: Prepared) => {
       const { user_id, client_id, auth_time, amr } = family
       const acr = acrOf(amr)
       return sign(
@@ -94,7 +97,7 @@ export const createIssue = (needs: Needs) => {
           ...lifeOf(family, ttl_seconds),
           scope,
           sid: family.id,
-          auth_time: secondsOf(auth_time),
+          ...(auth_time === null ? {} : { auth_time: secondsOf(auth_time) }),
           amr,
           roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
           ...(acr === null ? {} : { acr }),

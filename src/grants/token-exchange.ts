@@ -14,7 +14,7 @@ import { OAuthError, type Reason } from '../domain/oauth/oauth-error.ts'
 import { findSpelling } from '../domain/oauth/resource.ts'
 import type { Grant, GrantRequest } from './grant.ts'
 import type { Issue } from './issue.ts'
-import type { OwnTokens } from './own-tokens.ts'
+import type { OwnTokens } from './verification/own-tokens.ts'
 
 type Needs = Readonly<{ ownTokens: OwnTokens; issue: Issue; issuer: string }>
 

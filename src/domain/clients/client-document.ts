@@ -69,6 +69,7 @@ const document = z.object({
 const OF_OPERATORS: readonly string[] = [
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:token-exchange',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer',
 ] satisfies readonly (typeof GRANT_TYPES)[number][]
 const GRANTS = GRANT_TYPES.filter(grant => !OF_OPERATORS.includes(grant))
 

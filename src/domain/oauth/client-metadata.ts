@@ -29,7 +29,7 @@ const oneOf = (values: readonly string[]) => ({
 /** RFC 7518 §6.2.2, §6.3.2, §6.4 – Members that would make a JWK a private or a symmetric key. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
-const publicJwk = z
+export const publicJwk = z
   .looseObject({ kty: z.enum(['RSA', 'EC', 'OKP'], oneOf(['RSA', 'EC', 'OKP'])) }, 'must be a public key')
   .refine(jwk => !PRIVATE_MEMBERS.some(member => member in jwk), 'must hold public keys only')
 

@@ -6,6 +6,7 @@ const ASSERTION = 'The client assertion is not acceptable.'
 const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
 const DEVICE = 'The device code is invalid, was used, or was issued to another client.'
 const SUBJECT = 'The subject token is not acceptable.'
+const ID_JAG = 'The assertion is not acceptable.'
 const TOKEN = 'The access token is invalid, expired or revoked.'
 const PROOF = 'The DPoP proof is not acceptable, or was used before.'
 const NONCE = 'The DPoP proof needs the nonce of the header DPoP-Nonce.'
@@ -96,6 +97,14 @@ const REFUSALS = {
   exchange_may_not_act: ['invalid_request', 'The subject token names another client that may exchange it.'],
   exchange_by_too_many: ['invalid_request', 'The subject token was exchanged too often.'],
   exchange_of_several_targets: ['invalid_target', 'An exchanged token is for one audience.'],
+
+  id_jag_refused: ['invalid_grant', ID_JAG],
+  id_jag_of_another_client: ['invalid_grant', ID_JAG],
+  id_jag_issuer_not_for_client: ['invalid_grant', ID_JAG],
+  id_jag_account_unknown: ['invalid_grant', ID_JAG],
+  id_jag_account_disabled: ['invalid_grant', ID_JAG],
+  id_jag_of_another_key: ['invalid_grant', ID_JAG],
+  id_jag_replayed: ['invalid_grant', ID_JAG],
 
   response_type_unsupported: ['unsupported_response_type', 'The only response type is "code".'],
   response_mode_unsupported: ['invalid_request', 'The response mode must be "query" or "form_post".'],

@@ -102,6 +102,8 @@ const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: ClientPolicy): Pa
 
 const EXCHANGE_GRANT: (typeof GRANT_TYPES)[number] = 'urn:ietf:params:oauth:grant-type:token-exchange'
 
+const JWT_BEARER: (typeof GRANT_TYPES)[number] = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+
 /** RFC 8693 §2.1 – Ours: a client exchanges tokens that it is sent as a service, proves who it is, and gets no token for the issuer. */
 const faultsOfExchange = (client: Client, { issuer }: ClientPolicy): readonly ClientFault[] => {
   const { token_exchange, protected_resources, grant_types } = client
@@ -111,6 +113,7 @@ const faultsOfExchange = (client: Client, { issuer }: ClientPolicy): readonly Cl
   const own = audiences.findIndex(audience => findSpelling(audience, [issuer]) !== undefined)
   const rules: readonly (readonly [isBroken: boolean, path: ClientFault['path'], message: string])[] = [
     [exchanges && isPublic, ['grant_types'], 'token-exchange needs a confidential client'],
+    [grant_types.includes(JWT_BEARER) && isPublic, ['grant_types'], 'jwt-bearer needs a confidential client'],
     [exchanges && audiences.length === 0, ['token_exchange'], `is required by ${EXCHANGE_GRANT}`],
     [exchanges && protected_resources.length === 0, ['protected_resources'], NOT_ADDRESSED],
     [!exchanges && audiences.length > 0, ['token_exchange'], `needs the grant type ${EXCHANGE_GRANT}`],

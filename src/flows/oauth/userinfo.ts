@@ -1,7 +1,7 @@
 import { claimsOf } from '../../domain/authorization/id-token.ts'
 import type { PresentedToken } from '../../domain/oauth/access-token.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
-import type { OwnTokens } from '../../grants/own-tokens.ts'
+import type { OwnTokens } from '../../grants/verification/own-tokens.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { JudgeSender, Presenting } from '../access/require-sender.ts'
 
