@@ -5,6 +5,7 @@ import {
   TOKEN_EXCHANGE_GRANT,
   TOKEN_TYPES,
 } from '../../src/domain/authorization/token-exchange.ts'
+import { TOKENS_REVOKED_AT_MOST } from '../../src/domain/sign-in/refresh-family.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { createDpopKey } from '../support/authorization/dpop.ts'
 import { API, basic, CLIENTS, CONFIDENTIAL, OTHER_API, SECRETS, SERVICE } from '../support/clients.ts'
@@ -313,6 +314,16 @@ describe('RFC 8693 – token exchange', () => {
     expect(await activeAt(access_token)).toBe(true)
     await signet.post('/revoke', { token: access_token }, as('gateway'))
     expect(await activeAt(access_token)).toBe(false)
+  })
+
+  it('lets a service revoke each token that it has exchanged, and the sign-in goes on', async () => {
+    const { family, token } = await signedIn()
+    for (const _ of Array.from({ length: TOKENS_REVOKED_AT_MOST + 2 })) {
+      const { access_token } = await exchanged(token)
+      await signet.post('/revoke', { token: access_token }, as('gateway'))
+    }
+    expect((await rowOf(deployment, family.id)).revoked_at).toBeNull()
+    expect(await activeAt((await exchanged(token)).access_token)).toBe(true)
   })
 
   it('is bound to the key of the client that exchanges, and a bound token is exchanged with a proof alone (RFC 9449)', async () => {

@@ -17,6 +17,9 @@ export const TOKEN_TYPES = {
 /** Ours: clients that may have acted for a person, one behind the other, by one token. */
 export const ACTORS_MOST = 4
 
+/** Ours: spellings of the one audience in a request, at most. Each is compared with every registered audience. */
+const SPELLINGS_MOST = 8
+
 /**
  * RFC 8693 §2.1, §2.2.2 – The registered exchange whose audience `resource` or `audience` names; without either, the client's first one.
  * Ours: a token is for one audience, so that no service can use it at another one. Throws `invalid_target`.
@@ -24,7 +27,8 @@ export const ACTORS_MOST = 4
 export const requestedExchange = ({ token_exchange }: Client, form: Form): ExchangePolicy => {
   if (!form.resources.every(isResource)) throw new OAuthError('resource_malformed')
   const named = form.get('audience')
-  const asked = named === undefined ? form.resources : [...form.resources, named]
+  const asked = [...new Set(named === undefined ? form.resources : [...form.resources, named])]
+  if (asked.length > SPELLINGS_MOST) throw new OAuthError('exchange_of_several_targets')
   const audiences = token_exchange.map(({ audience }) => audience)
   const spellings = asked.map(each => findSpelling(each, audiences))
   const [audience = audiences[0], ...others] = new Set(spellings)

@@ -17,7 +17,7 @@ type Members = Readonly<Record<string, unknown>>
 /**
  * draft-parecki-oauth-global-token-revocation §3 – A listed identity provider ends everything of a person, by a JWT that it has signed. Ours:
  * it names its own people alone, as ASSERTION_ISSUERS_FILE says how they are found, and no client. The JWT does not hold the body, and is
- * therefore good once: whoever sees it cannot name another person with it.
+ * therefore good once: a copy of it cannot name another person.
  */
 export const createEndByIssuer = ({ verifyByIssuer, assertedAccounts, endings, issuer }: Needs) => ({
   /** Null where the header has no such JWT: only an administrator may be the caller then. Throws a Problem for one that is not taken. */
