@@ -69,6 +69,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'revocations',
     'keys',
   ],
+  grants: ['verification'],
   flows: ['clients', 'access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth', 'outbound'],
   store: [
     'postgres',

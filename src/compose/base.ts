@@ -31,6 +31,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
   const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
   return {
     ...stores,
+    assertionIssuers: opened.assertionIssuers,
     clients: composeClients(config, { opened, limits, clock, log }),
     clock,
     issuer: config.ISSUER,

@@ -1,9 +1,9 @@
 import type { Config } from '../config.ts'
+import { ID_JAG } from '../domain/authorization/issuer-assertion.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { SIGNING_ALGORITHMS } from '../domain/oauth/client.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
-import { createOwnTokens } from '../flows/access/own-tokens.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createAuthorizeDevice } from '../flows/oauth/device-authorization.ts'
 import { createIntrospect } from '../flows/oauth/introspect.ts'
@@ -11,6 +11,7 @@ import { createPushRequest } from '../flows/oauth/push-request.ts'
 import { createReadRequestObject } from '../flows/oauth/read-request-object.ts'
 import { createRevoke } from '../flows/oauth/revoke.ts'
 import { createUserinfo } from '../flows/oauth/userinfo.ts'
+import { createEndByIssuer } from '../flows/revocations/end-by-issuer.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
 import { createAuthenticateClient } from '../grants/client-authentication.ts'
 import { createVerifyByClient } from '../grants/client-signature.ts'
@@ -20,6 +21,9 @@ import { createGrants } from '../grants/index.ts'
 import { createIssue } from '../grants/issue.ts'
 import { createRotate } from '../grants/rotate.ts'
 import { createRaiseAlert } from '../grants/security-alert.ts'
+import { createIssuerKeys } from '../grants/verification/issuer-keys.ts'
+import { createOwnTokens } from '../grants/verification/own-tokens.ts'
+import { createVerifyByIssuer } from '../grants/verification/verify-by-issuer.ts'
 import type { EnsureStore } from '../ports/effects.ts'
 import type { Base } from './base.ts'
 
@@ -57,7 +61,12 @@ export const composeOAuth = (config: Config, parts: Parts) => {
   })
   const ownTokens = createOwnTokens(parts)
   const proveSender = createProveSender(parts.judgeProof)
-  const grants = createGrants({ ...parts, issue, isBounded, raiseAlert, rotate })
+  const verifyByIssuer = createVerifyByIssuer({
+    ...parts,
+    issuers: parts.assertionIssuers,
+    issuerKeys: createIssuerKeys(parts),
+  })
+  const grants = createGrants({ ...parts, ownTokens, verifyByIssuer, issue, isBounded, raiseAlert, rotate })
   return {
     raiseAlert,
     issue,
@@ -65,6 +74,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     proveSender,
     readRequestObject,
     exchange: createExchange({ ...parts, authenticateClient, proveSender, grants }),
+    endByIssuer: createEndByIssuer({ ...parts, verifyByIssuer }),
     revoke: createRevoke({
       ...parts,
       authenticateClient,
@@ -90,6 +100,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
       isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
       areDocumentsTaken: config.CLIENT_ID_DOCUMENTS === 'on',
       grant_types: grants.map(grant => grant.grant_type),
+      grant_profiles: config.ASSERTION_ISSUERS_FILE === null ? [] : [ID_JAG.profile],
       signing_algorithms: SIGNING_ALGORITHMS,
     }),
   }

@@ -8,6 +8,7 @@ import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
 import { createRegisteredClients } from '../flows/clients/registered-clients.ts'
 import { openClientsFile } from '../platform/clients-file.ts'
+import { openAssertionIssuers } from '../platform/config-files/assertion-issuers-file.ts'
 import { openScopes } from '../platform/config-files/scopes-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
 import { createOutbound } from '../platform/outbound/outbound.ts'
@@ -51,6 +52,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
   const scopes = await openScopes(config.SCOPES_FILE)
+  const assertionIssuers = await openAssertionIssuers(config.ASSERTION_ISSUERS_FILE, policy)
   refuseDirectories(config)
   const openOwn = async () => {
     const own = await openStore(config, { onPhase: parts.onPhase })
@@ -80,6 +82,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
   return {
+    assertionIssuers: assertionIssuers.current,
     clients,
     database,
     demo,
@@ -92,7 +95,8 @@ export const openParts = async (config: Config, parts: Parts) => {
     passwords,
     peppers,
     redis,
-    reloadFiles: () => allOf([...(listed === null ? [] : [listed.reload()]), scopes.reload()]),
+    reloadFiles: () =>
+      allOf([...(listed === null ? [] : [listed.reload()]), scopes.reload(), assertionIssuers.reload()]),
     scopes: scopes.current,
   }
 }

@@ -6,6 +6,7 @@ import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Blocklist } from '../ports/revocations.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
+import { createAssertedAccounts } from '../store/accounts/asserted-accounts.ts'
 import { createClientLogos } from '../store/clients/client-logos.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createSpentProofs } from '../store/clients/spent-proofs.ts'
@@ -16,6 +17,7 @@ import { createConsents } from '../store/consents/consents.ts'
 import { createDeliveries } from '../store/deliveries/deliveries.ts'
 import { createCeremonies } from '../store/factors/ceremonies.ts'
 import { createFactors } from '../store/factors/factors.ts'
+import { createOpenFamily } from '../store/families/open-family.ts'
 import { createRefreshFamilies } from '../store/families/refresh-families.ts'
 import { createAddressees } from '../store/mail/addressees.ts'
 import { createEmailLinks } from '../store/mail/email-links.ts'
@@ -46,6 +48,12 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
   return {
     accountLife: blockEnded.accountLife(createAccountLife(database, lifetimes)),
     accounts: blockEnded.accounts(createAccounts(database, lifetimes)),
+    assertedAccounts: createAssertedAccounts(database),
+    openBriefFamily: createOpenFamily(database, {
+      ...lifetimes,
+      idle_seconds: access_token_seconds,
+      max_seconds: access_token_seconds,
+    }),
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),
     blocklist: readable,

@@ -1,8 +1,9 @@
 import { idTokenClaims } from '../domain/authorization/id-token.ts'
-import type { AccessTokenClaims, TokenStatus } from '../domain/oauth/access-token.ts'
-import type { RequireLength } from '../domain/oauth/access-token-length.ts'
+import type { AccessTokenClaims, ActorClaim, TokenStatus } from '../domain/oauth/access-token.ts'
+import { ACCESS_TOKEN_MAX_CHARACTERS, type RequireLength } from '../domain/oauth/access-token-length.ts'
 import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
 import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
@@ -31,6 +32,12 @@ type Identity = Omit<Parameters<typeof idTokenClaims>[0], 'issuer' | 'family' | 
 /** `jkt`: RFC 9449 §6.1 – Thumbprint of the key that the access token is bound to; null for a bearer token. */
 type Grant = Readonly<{ scope: string; audience: readonly string[]; jkt: string | null }>
 
+/** RFC 8693 §2.1 – The claims of the subject token, and the actors of the new one. */
+type Exchange = Grant & Readonly<{ subject: AccessTokenClaims & Readonly<{ sid: string }>; act: ActorClaim }>
+
+/** A sign-in as its tokens tell of it. `auth_time` is null where this server does not know when the person proved who they are. */
+type TokenFamily = Omit<Family, 'auth_time'> & Readonly<{ auth_time: Date | null }>
+
 /** The parts of a token that are decided before the statement which the client cannot repeat. */
 export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
 
@@ -42,7 +49,7 @@ const secondsOf = (instant: Date) => Math.floor(instant.getTime() / 1000)
 const confirming = (jkt: string | null) => (jkt === null ? {} : { cnf: { jkt } })
 
 /** From the statement that judged the sign-in, and not beyond the sign-in. */
-const lifeOf = ({ at, expires_at }: Family, ttl_seconds: number) => {
+const lifeOf = ({ at, expires_at }: Pick<Family, 'at' | 'expires_at'>, ttl_seconds: number) => {
   const iat = secondsOf(at)
   return { iat, exp: Math.min(iat + ttl_seconds, secondsOf(expires_at)) }
 }
@@ -79,7 +86,7 @@ export const createIssue = (needs: Needs) => {
      * RFC 9068 §2.2 – Issues a token to a person's sign-in. Ours: `iat` is the database's time of the statement that judged the sign-in,
      * so that a revocation of everything until then, which waited for that statement, covers the token. No token outlives its sign-in.
      */
-    toFamily: (family: Family, { scope, audience, jkt }: Grant, prepared: Prepared) => {
+    toFamily: (family: TokenFamily, { scope, audience, jkt }: Grant, prepared: Prepared) => {
       const { user_id, client_id, auth_time, amr } = family
       const acr = acrOf(amr)
       const { iat, exp } = lifeOf(family, ttl_seconds)
@@ -92,7 +99,7 @@ export const createIssue = (needs: Needs) => {
           exp,
           scope,
           sid: family.id,
-          auth_time: secondsOf(auth_time),
+          ...(auth_time === null ? {} : { auth_time: secondsOf(auth_time) }),
           amr,
           roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
           ...(acr === null ? {} : { acr }),
@@ -101,6 +108,8 @@ export const createIssue = (needs: Needs) => {
         prepared,
       )
     },
+
+    toActor: createToActor(needs, { prepare, sign }),
 
     /** OpenID Connect Core §2, §3.1.3.3 – Who signed in, for the application; it lives as long as the access token beside it. */
     idToken: ({ family, person, nonce, scope, access_token }: Identity): Promise<string> => {
@@ -111,6 +120,46 @@ export const createIssue = (needs: Needs) => {
 }
 
 export type Issue = ReturnType<typeof createIssue>
+
+type Steps = Readonly<{
+  prepare: ReturnType<typeof createPrepare>
+  sign: ReturnType<typeof createSign>
+}>
+
+/**
+ * RFC 8693 §2.2.1, §4.1 – Issues to a client, which acts, a token of the subject token's sign-in: the new one ends with the sign-in, has
+ * no more rights, and never outlives the subject token.
+ */
+const createToActor =
+  ({ clock, ttl_seconds, second_factor_roles }: Needs, { prepare, sign }: Steps) =>
+  async (client: Client, { subject, act, ...grant }: Exchange): Promise<AccessTokenResponse> => {
+    const { sub, sid, auth_time, amr, acr, roles = [], may_act } = subject
+    const { client_id } = client
+    const prepared = await prepare(client, grant, { sub, sid })
+    const iat = secondsOf(clock())
+    const tokens = await sign(
+      {
+        sub,
+        client_id,
+        aud: grant.audience,
+        iat,
+        exp: Math.min(iat + ttl_seconds, subject.exp),
+        scope: grant.scope,
+        sid,
+        ...(auth_time === undefined ? {} : { auth_time }),
+        ...(amr === undefined ? {} : { amr }),
+        roles: rolesAt(acr, roles, second_factor_roles),
+        ...(acr === undefined ? {} : { acr }),
+        act,
+        ...(may_act === undefined ? {} : { may_act }),
+        sign_in_client_id: subject.sign_in_client_id ?? subject.client_id,
+        ...confirming(grant.jkt),
+      },
+      prepared,
+    )
+    if (tokens.access_token.length > ACCESS_TOKEN_MAX_CHARACTERS) throw new OAuthError('token_too_long')
+    return tokens
+  }
 
 /**
  * Refuses a token that would be too long, and reserves its place in a status list where its client wants one. Reserving is the one step

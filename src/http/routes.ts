@@ -4,6 +4,7 @@ import type { createIntrospect } from '../flows/oauth/introspect.ts'
 import type { Push } from '../flows/oauth/push-request.ts'
 import type { createRevoke } from '../flows/oauth/revoke.ts'
 import type { Userinfo } from '../flows/oauth/userinfo.ts'
+import type { EndByIssuer } from '../flows/revocations/end-by-issuer.ts'
 import type { EndEverything } from '../flows/revocations/end-everything.ts'
 import type { AnswerFeed } from '../flows/revocations/feed.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
@@ -55,6 +56,7 @@ type Needs = Readonly<{
   statusLists: StatusLists
   authenticateAdmin: AuthenticateAdmin
   endEverything: EndEverything
+  endByIssuer: EndByIssuer
   judgeHealth: JudgeHealth
   brand: Brand
   showLogos: Parameters<typeof logoRoute>[0]

@@ -5,6 +5,7 @@ import type { KeptAccount, KeptData, SignInRecord } from '../domain/account/acco
 import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Person, ProfileChange } from '../domain/account/profile.ts'
+import type { AccountKey } from '../domain/authorization/assertion-issuers.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { KeptSession } from '../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
@@ -132,4 +133,12 @@ export type AccountAdministration = {
   delete(account_id: string): Promise<number | null>
   /** Atomic and idempotent: a batch of one digest is carried out once, also when several processes ask for it at once. */
   importBatch(batch: ImportBatch): Promise<ImportOutcome>
+}
+
+/** The accounts of people whom a listed issuer names. Rejects with Unavailable when the database is away. */
+export type AssertedAccounts = {
+  /** Null when there is no such account, or its e-mail was never verified. */
+  find(
+    key: AccountKey,
+  ): Promise<Readonly<{ id: string; credential_epoch: number; isDisabled: boolean }> | null>
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { isResource } from '../domain/oauth/resource.ts'
 import { parseScope } from '../domain/oauth/scope.ts'
@@ -10,7 +11,7 @@ const words = z
   .optional()
   .transform(value => value?.split(/[\s,]+/).filter(Boolean) ?? null)
 
-/** The settings of clients that no operator has registered. */
+/** The settings of clients that no operator has registered, and of those who vouch for people. */
 export const CLIENT_SETTINGS = {
   CLIENT_ID_DOCUMENTS: {
     ...oneOf('off', ['off', 'on']),
@@ -41,5 +42,13 @@ export const CLIENT_SETTINGS = {
     }),
     standard: 'the scopes of OpenID Connect and those of `SCOPES_FILE`',
     help: 'The scopes that such clients may ask for, separated by commas or spaces.',
+  },
+  ASSERTION_ISSUERS_FILE: {
+    schema: z
+      .string()
+      .optional()
+      .transform(path => (path === undefined ? null : resolve(path))),
+    standard: 'unset: no assertion is taken',
+    help: 'JSON array of identity providers whose assertions are taken, and who may end the sign-ins of their people. Read at start and again on SIGHUP. See docs/assertions.md.',
   },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>

@@ -18,6 +18,7 @@ import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
+import { createAssertedAccounts } from '../../src/store/accounts/asserted-accounts.ts'
 import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
@@ -168,6 +169,8 @@ const askAccounts = async () => {
   await administration(silent).find({ id: ID })
   await administration(silent).find({ email: line.email })
   await administration(silent).find({ external_id: 'auth0|1' })
+  await createAssertedAccounts(silent).find({ external_id: 'auth0|1' })
+  await createAssertedAccounts(silent).find({ verified_email: line.email })
   await administration(silent).create(line)
   await administration(silent).readPage(null, { role: null, disabled: null, email_prefix: null })
   await administration(silent).countSignIns(ID)

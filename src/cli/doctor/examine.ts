@@ -7,6 +7,7 @@ import { openRedis } from '../../ephemeral/redis.ts'
 import { findListenFault } from '../../http/server/listen-address.ts'
 import { readLogo } from '../../platform/brand-logo.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
+import { readAssertionIssuersFile } from '../../platform/config-files/assertion-issuers-file.ts'
 import { readScopesFile } from '../../platform/config-files/scopes-file.ts'
 import { readMailTemplates } from '../../platform/mail-templates.ts'
 import { openSmtp } from '../../platform/smtp.ts'
@@ -39,6 +40,7 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
     data: () => examineData(config, isRunning),
     clients: () => examineClients(config),
     ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
+    ...(config.ASSERTION_ISSUERS_FILE === null ? {} : { issuers: () => examineIssuers(config) }),
     database: () => examineDatabase(config),
     redis: () => examineRedis(config),
     proxies: async () => examineProxies(config),
@@ -135,6 +137,13 @@ const NOT_CHECKED = 'the clients of the database are not checked: see the check 
 const examineScopes = ({ SCOPES_FILE }: Config): Promise<Found> =>
   findingOf(async () => {
     if (SCOPES_FILE !== null) await readScopesFile(SCOPES_FILE)
+  })
+
+const examineIssuers = (config: Config): Promise<Found> =>
+  findingOf(async () => {
+    const { ASSERTION_ISSUERS_FILE } = config
+    if (ASSERTION_ISSUERS_FILE !== null)
+      await readAssertionIssuersFile(ASSERTION_ISSUERS_FILE, clientPolicyOf(config))
   })
 
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */

@@ -47,7 +47,8 @@ export const LOG_FIELDS = {
   host: 'The address on which the public listener listens.',
   port: 'The port of a listener: the one that is taken, or the one that is open.',
   phase: 'What the start on the embedded database is doing.',
-  issuer: 'The issuer, as clients compare it.',
+  issuer:
+    'The issuer, as clients compare it; of a global revocation, the identity provider that asked for it.',
   dropped: 'Lines of the log that standard output did not take.',
 } as const satisfies Readonly<Record<string, string>>
 

@@ -84,6 +84,8 @@ const REASONS = {
   ],
   AUTH_TOKEN_MISSING: ['cookie_origin', 'cookie_missing'],
   AUTH_TOKEN_INVALID: [
+    'issuer_jwt_refused',
+    'issuer_jwt_replayed',
     'not_a_bearer_token',
     'token_bound',
     'token_not_bound',

@@ -17,10 +17,13 @@ export const authorizationServerMetadata = (server: {
   isPushRequired: boolean
   /** Whether a client may be described by a document at its `client_id`. */
   areDocumentsTaken: boolean
+  /** RFC 7523: the profiles of assertions of listed issuers. Empty where none is listed. */
+  grant_profiles: readonly string[]
   /** The algorithms in which clients may sign assertions and request objects. */
   signing_algorithms: readonly string[]
 }) => {
-  const { issuer, grant_types, isPushRequired, areDocumentsTaken, signing_algorithms } = server
+  const { issuer, grant_types, isPushRequired, areDocumentsTaken, grant_profiles, signing_algorithms } =
+    server
   const confidential = AUTH_METHODS.filter(method => method !== 'none')
   return {
     issuer,
@@ -58,6 +61,8 @@ export const authorizationServerMetadata = (server: {
     token_endpoint_auth_signing_alg_values_supported: signing_algorithms,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: grant_types,
+    // draft-ietf-oauth-identity-assertion-authz-grant
+    ...(grant_profiles.length > 0 ? { authorization_grant_profiles_supported: grant_profiles } : {}),
     // RFC 9449 §5.1
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     revocation_endpoint: `${issuer}/revoke`,

@@ -47,7 +47,9 @@ export const createRevoke = (needs: Needs) => {
     const claims = keys.verify('at+jwt', text)
     const judged = judgeAccessToken(claims, { issuer, sole_audience: null, now: clock() })
     if ('refusal' in judged || judged.claims.client_id !== client_id) return {}
-    const { jti, sid, sub, exp } = judged.claims
+    const { jti, sub, exp, act } = judged.claims
+    // A service that revokes what it has exchanged must not end the person's sign-in by it, which many revoked tokens do.
+    const sid = act === undefined ? judged.claims.sid : undefined
     const about = aboutSignIn(judged.claims)
     const key = `${sub} ${client_id}`
     const usedUp = limit.isExhausted(key)
