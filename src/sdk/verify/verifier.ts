@@ -2,7 +2,7 @@ import { type Claims, judgeClaims, judgeTimes, parseClaims } from './claims.ts'
 import type { Engine } from './engine.ts'
 import { createJwsReader, type Reading } from './jws-reader.ts'
 import { createKeySet, type IssuerKey } from './key-set.ts'
-import { parseOptions, type VerifierOptions } from './options.ts'
+import { parseOptions, type VerifierOptions, type VerifierSettings } from './options.ts'
 import {
   type CreateProofJudge,
   createJudgeBinding,
@@ -48,6 +48,15 @@ type Told = Readonly<{
 const namesScope = (code: TokenErrorCode): boolean =>
   code === 'token_missing' || code === 'scope_insufficient' || REFUSALS[code][1] === 'invalid_token'
 
+const createRefusal = ({ metadata, dpop }: VerifierSettings, isDpopTaken: boolean) => {
+  const common: ChallengeParameters = metadata === null ? {} : { resource_metadata: metadata.url }
+  const offer = { isDpopTaken, isDpopOffered: isDpopTaken && dpop?.isOffered === true }
+  return (code: TokenErrorCode, { requirements = [], parameters, cause }: Told = {}): TokenError => {
+    const scope = namesScope(code) ? scopeNeeded(requirements) : {}
+    return new TokenError(code, { ...scope, ...parameters, ...common }, { cause, ...offer })
+  }
+}
+
 /** RFC 9068 §4, RFC 8725 – The verifier on a runtime's own cryptography. Throws a TypeError for an invalid option. */
 export const verifierOn =
   <Key>(engine: Engine<Key>, createProofJudge: CreateProofJudge | null) =>
@@ -56,18 +65,8 @@ export const verifierOn =
     const keys = createKeySet(engine, settings)
     const read = createJwsReader(engine, keys, 'at+jwt')
     const seen = createTokenCache<Genuine<Key>>(settings.cache_size)
-    const common: ChallengeParameters =
-      settings.metadata === null ? {} : { resource_metadata: settings.metadata.url }
     const isDpopTaken = settings.dpop !== null && createProofJudge !== null
-    const isDpopOffered = isDpopTaken && settings.dpop.isOffered
-    const refusal = (code: TokenErrorCode, { requirements = [], parameters, cause }: Told = {}) => {
-      const scope = namesScope(code) ? scopeNeeded(requirements) : {}
-      return new TokenError(
-        code,
-        { ...scope, ...parameters, ...common },
-        { cause, isDpopTaken, isDpopOffered },
-      )
-    }
+    const refusal = createRefusal(settings, isDpopTaken)
     const judgeBinding = createJudgeBinding(settings.dpop, createProofJudge)
 
     const judge = (reading: Reading<Key>, requirements: readonly Requirement[]): Genuine<Key> => {
