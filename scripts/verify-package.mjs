@@ -27,7 +27,12 @@ for (const folder of ['sdk', 'cjs/sdk'])
     if (/\.(?:js|d\.ts)$/.test(name)) take(resolve(dist, folder, name))
 
 /** What comments say of the library is in the types too, where an editor shows it. */
-const withoutComments = text => transformSync(text, { loader: 'js', target: 'node20' }).code
+const withoutComments = text =>
+  transformSync(text, { loader: 'js', target: 'node20', minifySyntax: true }).code
+
+/** No entry offers these types, so that no editor shows what their comments say. */
+const isInternal = file => /\/(?:dpop-proof|elapsed|engine|feed-answer|feed-knowledge)\.d\.ts$/.test(file)
+const withoutDocs = text => text.replace(/^ *\/\*\*[\s\S]*?\*\/\n/gm, '')
 
 /** `./verify` is the package itself. */
 const renamed = object =>
@@ -59,7 +64,8 @@ for (const file of taken) {
   mkdirSync(dirname(copy), { recursive: true })
   // Source maps are not copied, and the comments that name them are removed.
   const text = readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, '')
-  writeFileSync(copy, file.endsWith('.js') ? withoutComments(text) : text)
+  if (file.endsWith('.js')) writeFileSync(copy, withoutComments(text))
+  else writeFileSync(copy, isInternal(file) ? withoutDocs(text) : text)
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))
 cpSync('LICENSE', join(out, 'LICENSE'))

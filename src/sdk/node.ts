@@ -1,13 +1,20 @@
 /** signetd/node: Express, Fastify and plain http. */
 import { createProofJudge } from './dpop/judge-proof.ts'
+import { type AuthInfo, authInfoFrom } from './guards/mcp.ts'
 import { nodeEngine } from './verify/engine-node.ts'
 import type { VerifierOptions } from './verify/options.ts'
 import type { PresentedRequest } from './verify/presented.ts'
 import type { Requirement } from './verify/requirements.ts'
-import { metadataOf, type ResourceMetadata } from './verify/resource-metadata.ts'
+import {
+  answerMetadata,
+  type MetadataAnswer,
+  metadataOf,
+  type ResourceMetadata,
+} from './verify/resource-metadata.ts'
 import { type Answer, answerFor, TokenError } from './verify/token-error.ts'
 import { type Verified, type Verifier, verifierOn } from './verify/verifier.ts'
 
+export { type AuthInfo, createMcpVerifier } from './guards/mcp.ts'
 export * from './verify/public.ts'
 
 /** RFC 9068 §4, RFC 9449 §7 – A verifier that also takes tokens which are bound to a key, from a request with a proof. */
@@ -42,7 +49,7 @@ type Protection<Guard, Metadata> = {
   /** A guard: a request without a genuine token that meets every requirement is refused. */
   (...requirements: readonly Requirement[]): Guard
   readonly verifier: Verifier
-  /** RFC 9728 – Serves the metadata of this resource, at its own path only. Throws without the option `resource`. */
+  /** RFC 9728 – Serves the metadata of this resource, at its own path and at the root, to any origin. Throws without the option `resource`. */
   metadata(): Metadata
 }
 
@@ -54,6 +61,17 @@ export const authOf = (request: Incoming | FastifyRequest): Verified => {
   const auth = verified.get(request) ?? ('raw' in request ? verified.get(request.raw) : undefined)
   if (auth === undefined) throw new Error('authOf: no guard protects this route')
   return auth
+}
+
+/** The same for `@modelcontextprotocol/sdk`: `request.auth = authInfoOf(request)` hands it to the tools. Throws when there was no guard. */
+export const authInfoOf = (request: Incoming): AuthInfo => {
+  const { claims } = authOf(request)
+  return authInfoFrom(
+    authorizationOf(request)
+      ?.replace(/^\w+ +/, '')
+      .trimEnd() ?? '',
+    claims,
+  )
 }
 
 /** RFC 6750 §3 – Middleware for Express. `app.get('/orders', protect(scope('orders:read')), …)`; then `authOf(request).claims`. */
@@ -91,7 +109,10 @@ export const createFastifyProtect = (given: VerifierOptions | Verifier): Protect
   /** An onRequest hook. */
   const metadata = (): Fastify => {
     const served = metadataOf(verifier)
-    return async ({ raw }, reply) => (isFor(served, raw) ? reply.send(served.document) : undefined)
+    return async ({ raw }, reply) => {
+      const answer = judgeMetadata(served, raw)
+      return answer === null ? undefined : reply.code(answer.status).headers(answer.headers).send(answer.body)
+    }
   }
   return Object.assign(protect, { verifier, metadata })
 }
@@ -155,20 +176,19 @@ const presentedBy = (request: Incoming): PresentedRequest => ({
   path: (request.originalUrl ?? request.url ?? '').split('?', 1).join(),
 })
 
-const isFor = ({ path }: ResourceMetadata, { method, url }: Incoming): boolean =>
-  method === 'GET' && url?.split('?')[0] === path
+const judgeMetadata = (served: ResourceMetadata, { method, url }: Incoming) =>
+  answerMetadata(served, { method, path: url?.split('?', 1).join() })
 
 const serve = (served: ResourceMetadata, request: Incoming, response: Outgoing): boolean => {
-  if (!isFor(served, request)) return false
-  send(response, { status: 200, headers: {}, body: served.document })
-  return true
+  const answer = judgeMetadata(served, request)
+  if (answer !== null) send(response, answer)
+  return answer !== null
 }
 
-const send = (
-  response: Outgoing,
-  { status, headers, body }: Readonly<{ status: number; headers: Answer['headers']; body: unknown }>,
-) => {
-  const text = JSON.stringify(body)
-  response.writeHead(status, { ...headers, 'Content-Type': 'application/json' })
-  response.end(text)
+const send = (response: Outgoing, { status, headers, body }: Answer | MetadataAnswer) => {
+  response.writeHead(status, {
+    ...headers,
+    ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+  })
+  response.end(body === undefined ? '' : JSON.stringify(body))
 }

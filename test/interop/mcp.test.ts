@@ -1,23 +1,19 @@
-import type { RequestListener } from 'node:http'
 import { auth, type OAuthClientProvider, UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import type { OAuthClientInformationMixed, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js'
-import express from 'express'
-import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
-import { createPageVisitor, serveAt } from '../support/authorization/person.ts'
+import { createPageVisitor } from '../support/authorization/person.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
+import { type Program, startProgram } from '../support/process.ts'
 import { type DocumentHost, openDocumentHost } from '../support/services/document-host.ts'
 import { freePort } from '../support/services/services.ts'
 
 type Kept = {
   information?: OAuthClientInformationMixed
-  tokens?: OAuthTokens
+  tokens?: OAuthTokens | undefined
   verifier: string
   asked: URL | null
 }
@@ -27,7 +23,7 @@ const createAgent = (redirectUrl: string, client: Readonly<{ client_id: string }
   const kept: Kept = { verifier: '', asked: null, ...('client_id' in client ? { information: client } : {}) }
   const provider: OAuthClientProvider = {
     redirectUrl,
-    clientMetadata: { client_name: 'Agent', redirect_uris: [redirectUrl], scope: 'offline_access read' },
+    clientMetadata: { client_name: 'Agent', redirect_uris: [redirectUrl] },
     state: () => 'a state',
     ...('document' in client ? { clientMetadataUrl: client.document } : {}),
     clientInformation: () => kept.information,
@@ -37,6 +33,9 @@ const createAgent = (redirectUrl: string, client: Readonly<{ client_id: string }
     tokens: () => kept.tokens,
     saveTokens: tokens => {
       kept.tokens = tokens
+    },
+    invalidateCredentials: () => {
+      kept.tokens = undefined
     },
     redirectToAuthorization: url => {
       kept.asked = url
@@ -49,48 +48,23 @@ const createAgent = (redirectUrl: string, client: Readonly<{ client_id: string }
   return { provider, kept }
 }
 
-/** RFC 9728 – An MCP server that says where its tokens come from, and takes those that are addressed to it. */
-const mcpServer = (issuer: string, resource: string): RequestListener => {
-  const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
-  const metadata = new URL('/.well-known/oauth-protected-resource/mcp', resource)
-  return express()
-    .get(metadata.pathname, (_request, response) => {
-      response.json({ resource, authorization_servers: [issuer] })
-    })
-    .all('/mcp', async (request, response) => {
-      try {
-        const token = request.headers.authorization?.replace(/^Bearer /, '') ?? ''
-        await jwtVerify(token, keys, { algorithms: ['RS256'], typ: 'at+jwt', issuer, audience: resource })
-      } catch {
-        response.status(401).set('WWW-Authenticate', `Bearer resource_metadata="${metadata.href}"`).end()
-        return
-      }
-      const server = new McpServer({ name: 'notes', version: '1.0.0' })
-      server.registerTool('read', { description: 'Reads the notes' }, () => ({
-        content: [{ type: 'text', text: 'a note' }],
-      }))
-      const transport = new StreamableHTTPServerTransport()
-      await server.connect(transport)
-      await transport.handleRequest(request, response)
-    })
-}
-
-describe('the client of @modelcontextprotocol/sdk', () => {
+describe('the client of @modelcontextprotocol/sdk, with examples/mcp', () => {
   let deployment: Deployment
   let issuer: string
   let resource: string
   let host: DocumentHost
+  let example: Program
   const closers: (() => Promise<void>)[] = []
   beforeAll(async () => {
     const port = await freePort()
-    resource = `http://127.0.0.1:${port}/mcp`
+    resource = `http://localhost:${port}/mcp`
     const agent = {
       client_id: 'agent',
       client_name: 'Agent',
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
       redirect_uris: ['http://localhost/callback'],
-      scope: 'openid offline_access read',
+      scope: 'openid offline_access notes:read notes:write',
       audience: [resource],
     }
     deployment = await openDeployment([agent])
@@ -101,40 +75,62 @@ describe('the client of @modelcontextprotocol/sdk', () => {
       environment: {
         ...host.environment,
         REGISTRATION_AUDIENCES: resource,
-        REGISTRATION_SCOPES: 'openid offline_access read',
+        REGISTRATION_SCOPES: 'openid offline_access notes:read notes:write',
       },
     })
     issuer = listening.issuer
-    closers.push(listening.close, await serveAt(port, mcpServer(issuer, resource)))
+    closers.push(listening.close)
+    example = startProgram({ ISSUER: issuer, PORT: String(port) }, [
+      process.execPath,
+      'examples/mcp/server.mjs',
+    ])
+    await vi.waitFor(() => expect(example.out()).toContain('Listening'), { timeout: 20_000 })
   })
   afterAll(async () => {
+    example.process.kill()
+    await example.ended
     for (const close of closers) await close()
     await deployment.close()
   })
 
+  /** From the first 401 to a client that is connected, by the pages. */
+  const signIn = async (kind = 'described by a document') => {
+    const document = host.publish('/agent.json', {
+      client_name: 'Agent',
+      redirect_uris: ['http://localhost/callback'],
+    })
+    const redirectUrl = `http://localhost:${await freePort()}/callback`
+    const agent = createAgent(redirectUrl, kind === 'registered' ? { client_id: 'agent' } : { document })
+    const person = createPageVisitor(issuer, { email: newEmail(), password: PASSWORD })
+    const open = () => new StreamableHTTPClientTransport(new URL(resource), { authProvider: agent.provider })
+    /** The person allows what the agent asks for. The answer is what the agent was sent. */
+    const allow = async (transport: StreamableHTTPClientTransport) => {
+      const { searchParams } = await person.authorize(agent.kept.asked ?? '')
+      await transport.finishAuth(searchParams.get('code') ?? '')
+      return searchParams
+    }
+    const first = open()
+    await expect(new Client({ name: 'agent', version: '1.0.0' }).connect(first)).rejects.toThrow(
+      UnauthorizedError,
+    )
+    const answer = await allow(first)
+    const client = new Client({ name: 'agent', version: '1.0.0' })
+    await client.connect(open())
+    return { ...agent, person, client, answer, allow, client_id: document }
+  }
+  const read = (client: Client) => client.callTool({ name: 'read_notes' })
+  const write = (client: Client) =>
+    client.callTool({ name: 'write_note', arguments: { text: 'a lantern for the harbour' } })
+  const saying = (text: string) => ({ content: [{ type: 'text', text }] })
+
   it.each(['registered', 'described by a document'])(
-    'that is %s is sent to Signet by an MCP server, comes back with a code, calls a tool and refreshes',
+    'that is %s is sent to Signet by the server, comes back with a code, calls a tool and refreshes',
     async kind => {
-      const client_id = host.publish('/agent.json', {
-        client_name: 'Agent',
-        redirect_uris: ['http://localhost/callback'],
-      })
-      const { provider, kept } = createAgent(
-        `http://localhost:${await freePort()}/callback`,
-        kind === 'registered' ? { client_id: 'agent' } : { document: client_id },
-      )
-      const open = () => new StreamableHTTPClientTransport(new URL(resource), { authProvider: provider })
-      const first = open()
-      await expect(new Client({ name: 'agent', version: '1.0.0' }).connect(first)).rejects.toThrow(
-        UnauthorizedError,
-      )
-      const person = createPageVisitor(issuer, { email: newEmail(), password: PASSWORD })
-      const { searchParams } = await person.authorize(kept.asked ?? '')
-      expect([searchParams.get('state'), searchParams.get('iss')]).toEqual(['a state', issuer])
-      await first.finishAuth(searchParams.get('code') ?? '')
-      const client = new Client({ name: 'agent', version: '1.0.0' })
-      await client.connect(open())
-      expect(await client.callTool({ name: 'read' })).toMatchObject({ content: [{ text: 'a note' }] })
+      const { provider, kept, client, answer, client_id } = await signIn(kind)
+      expect([answer.get('state'), answer.get('iss')]).toEqual(['a state', issuer])
+      // The scope that the server asked for in its first 401, and no more.
+      expect(kept.asked?.searchParams.get('scope')).toBe('notes:read')
+      expect(await read(client)).toMatchObject(saying(''))
       await client.close()
       expect(kept.information?.client_id).toBe(kind === 'registered' ? 'agent' : client_id)
       const old = kept.tokens?.refresh_token
@@ -142,4 +138,60 @@ describe('the client of @modelcontextprotocol/sdk', () => {
       expect(kept.tokens?.refresh_token).not.toBe(old)
     },
   )
+
+  it('is told of a scope that it lacks, and asks for it together with those that it has', async () => {
+    const { provider, kept, client, allow } = await signIn()
+    // This version refreshes before it asks the person, which widens nothing.
+    await expect(write(client)).rejects.toThrow('403')
+    expect(kept.tokens?.scope).toBe('notes:read')
+    kept.tokens = { access_token: kept.tokens?.access_token ?? '', token_type: 'Bearer' }
+    await client.close()
+    const again = new Client({ name: 'agent', version: '1.0.0' })
+    const steppedUp = new StreamableHTTPClientTransport(new URL(resource), { authProvider: provider })
+    await again.connect(steppedUp)
+    await expect(write(again)).rejects.toThrow(UnauthorizedError)
+    expect(kept.asked?.searchParams.get('scope')).toBe('notes:read notes:write')
+    await allow(steppedUp)
+    expect(await write(again)).toMatchObject(saying('Kept.'))
+    expect(await read(again)).toMatchObject(saying('a lantern for the harbour'))
+    await again.close()
+  })
+
+  it('is refused at its next call when the person withdraws it, and no other is', async () => {
+    const [ended, other] = [await signIn(), await signIn()]
+    expect(await read(ended.client)).toMatchObject(saying(''))
+    const refresh_token = ended.kept.tokens?.refresh_token ?? ''
+    await ended.person.withdraw(ended.client_id)
+    // The feed tells the server of the MCP within two seconds; the client then tries to refresh, and has to ask the person again.
+    await vi.waitFor(() => expect(read(ended.client)).rejects.toThrow(UnauthorizedError), { timeout: 10_000 })
+    const form = { grant_type: 'refresh_token', refresh_token, client_id: ended.client_id }
+    const refused = await fetch(`${issuer}/token`, { method: 'POST', body: new URLSearchParams(form) })
+    expect([refused.status, await refused.json()]).toMatchObject([400, { error: 'invalid_grant' }])
+    expect(await read(other.client)).toMatchObject(saying(''))
+    expect(await auth(other.provider, { serverUrl: resource })).toBe('AUTHORIZED')
+    for (const { client } of [ended, other]) await client.close()
+  })
+
+  it('has no way around the scope of a tool: neither a batch nor another type of body', async () => {
+    const { kept, client } = await signIn()
+    const calls = ['read_notes', 'write_note'].map((name, id) => ({
+      jsonrpc: '2.0',
+      id,
+      method: 'tools/call',
+      params: { name, arguments: { text: 'smuggled' } },
+    }))
+    const send = async (body: unknown, type: string) => {
+      const headers = {
+        authorization: `Bearer ${kept.tokens?.access_token}`,
+        accept: 'application/json, text/event-stream',
+        'content-type': type,
+      }
+      return (await fetch(resource, { method: 'POST', headers, body: JSON.stringify(body) })).status
+    }
+    expect(await send(calls[0], 'application/json')).toBe(200)
+    expect(await send(calls, 'application/json')).toBe(403)
+    expect(await send(calls[1], 'text/plain; application/json')).toBe(403)
+    expect(await read(client)).toMatchObject(saying(''))
+    await client.close()
+  })
 })

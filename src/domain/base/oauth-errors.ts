@@ -21,6 +21,7 @@ export const ERRORS = {
   /** Of a token that is to be presented with a proof. */
   token_proof_needed: [401, 'invalid_token'],
   insufficient_scope: [403, 'insufficient_scope'],
+  method_not_allowed: [405, 'invalid_request'],
   body_too_large: [413, 'invalid_request'],
   too_many_requests: [429, 'temporarily_unavailable'],
   access_denied: [403, 'access_denied'],

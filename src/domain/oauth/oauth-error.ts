@@ -17,6 +17,7 @@ const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to
  * that an attacker must not tell apart share one text.
  */
 const REFUSALS = {
+  method_not_allowed: ['method_not_allowed', 'This method is not supported here.'],
   body_too_large: ['body_too_large', 'The request body is too large.'],
   body_cut_off: ['invalid_request', 'The request body is incomplete.'],
   body_unreadable: ['invalid_request', 'The request body is not well-formed form data in UTF-8.'],

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { Problem } from '../../domain/base/problem.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
@@ -61,14 +62,14 @@ export const createApp = (needs: Needs): App => {
 const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
   const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
-    const policy = routes.find(route => route.path === path)?.cors ?? 'none'
+    const route = routes.find(each => each.path === path)
+    const policy = route?.cors ?? 'none'
+    const refuse = catching(route?.errors ?? 'problem', wrongMethod(route?.errors))
     rest.options(path, context =>
       answer(context, path, 'none', async ({ header }) => cors.preflight({ policy, methods, header })),
     )
     rest.all(path, context =>
-      answer(context, path, policy, async () =>
-        problemReply(new Problem('METHOD_NOT_ALLOWED'), { Allow: methods }),
-      ),
+      answer(context, path, policy, async call => withAllow(await refuse(call), methods)),
     )
   }
   rest.notFound(context =>
@@ -76,16 +77,38 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
       context,
       loggable(context.req.path),
       policyOfNone(context.req.path),
-      asksForPage(context) ? NOWHERE.page : NOWHERE.problem,
+      asksForPage(context) ? NOWHERE.page : NOWHERE[isOfAccounts(context.req.path) ? 'accounts' : 'problem'],
     ),
   )
   return rest
 }
 
-const nowhere: Handle = async () => {
-  throw new Problem('NOT_FOUND')
+const nowhere =
+  (members: Readonly<Record<string, string>> = {}): Handle =>
+  async () => {
+    throw new Problem('NOT_FOUND', { members })
+  }
+
+/** RFC 6749 §5.2 – Ours: an OAuth client that asks for an endpoint which is not there finds the members that it can read. */
+const NO_ENDPOINT = { error: 'invalid_request', error_description: 'There is no such endpoint.' }
+const NOWHERE = {
+  page: catching('page', nowhere()),
+  accounts: catching('problem', nowhere()),
+  problem: catching('problem', nowhere(NO_ENDPOINT)),
 }
-const NOWHERE = { page: catching('page', nowhere), problem: catching('problem', nowhere) }
+
+/** An endpoint for pages answers as the account API does. */
+const wrongMethod =
+  (errors: Route['errors'] | undefined): Handle =>
+  async () => {
+    if (errors === 'oauth') throw new OAuthError('method_not_allowed')
+    return problemReply(new Problem('METHOD_NOT_ALLOWED'))
+  }
+
+const withAllow = (reply: Reply, methods: string): Reply => ({
+  ...reply,
+  headers: { ...reply.headers, Allow: methods },
+})
 
 /** True for a person who follows a link or types an address. */
 const asksForPage = ({ req }: Context<Http>): boolean =>
@@ -149,8 +172,9 @@ const nonceHeader = (nonce: string | null): Reply['headers'] =>
 type Answer = ReturnType<typeof createAnswer>
 
 /** The CORS policy of an unknown path: a page may read that the path is unknown. */
-const policyOfNone = (path: string): Route['cors'] =>
-  path.startsWith('/auth/') ? 'clients-with-cookies' : 'anyone'
+const policyOfNone = (path: string): Route['cors'] => (isOfAccounts(path) ? 'clients-with-cookies' : 'anyone')
+
+const isOfAccounts = (path: string): boolean => path.startsWith('/auth/')
 
 /** An unknown path without the tokens and JWTs that it may contain, for the log. */
 const loggable = (path: string): string =>

@@ -2,7 +2,7 @@ import type { HonoRequest, MiddlewareHandler } from 'hono'
 import type { VerifierOptions } from '../verify/options.ts'
 import type { PresentedRequest } from '../verify/presented.ts'
 import type { Requirement } from '../verify/requirements.ts'
-import { metadataOf } from '../verify/resource-metadata.ts'
+import { answerMetadata, type MetadataAnswer, metadataOf } from '../verify/resource-metadata.ts'
 import { type Answer, answerFor, TokenError } from '../verify/token-error.ts'
 import type { Verified, Verifier } from '../verify/verifier.ts'
 
@@ -13,7 +13,7 @@ export type HonoProtect = {
   /** Middleware: a request without a genuine token that meets every requirement is refused. */
   (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv>
   readonly verifier: Verifier
-  /** RFC 9728 – Middleware that serves the metadata of this resource, at its own path only. Throws without the option `resource`. */
+  /** RFC 9728 – Middleware that serves the metadata of this resource, at its own path and at the root, to any origin. Throws without the option `resource`. */
   metadata(): MiddlewareHandler
 }
 
@@ -36,8 +36,11 @@ export const honoProtectOn =
       }
 
     const metadata = (): MiddlewareHandler => {
-      const { path, document } = metadataOf(verifier)
-      return async (c, next) => (c.req.method === 'GET' && c.req.path === path ? c.json(document) : next())
+      const served = metadataOf(verifier)
+      return async (c, next) => {
+        const answer = answerMetadata(served, c.req)
+        return answer === null ? next() : respond(answer)
+      }
     }
 
     return Object.assign(protect, { verifier, metadata })
@@ -50,4 +53,5 @@ const presentedBy = (request: HonoRequest): PresentedRequest => ({
   path: new URL(request.url).pathname,
 })
 
-const respond = ({ status, headers, body }: Answer) => Response.json(body, { status, headers })
+const respond = ({ status, headers, body }: Answer | MetadataAnswer) =>
+  body === undefined ? new Response(null, { status, headers }) : Response.json(body, { status, headers })

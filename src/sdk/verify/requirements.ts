@@ -6,16 +6,26 @@ import type { ChallengeParameters, TokenErrorCode } from './token-error.ts'
 export type Shortfall = Readonly<{ code: TokenErrorCode; parameters?: ChallengeParameters }>
 
 /** A demand of a route beyond a genuine token. Null when the claims meet it. Pure; `now` in seconds since 1970. */
-export type Requirement = (claims: Claims, now: number) => Shortfall | null
+export type Requirement = ((claims: Claims, now: number) => Shortfall | null) &
+  Readonly<{
+    /** Named in the challenge to a request without a good token, so that a client asks for them at once. */
+    scopes?: readonly string[]
+  }>
 
 /** RFC 6750 §3.1 – Every one of these scopes. */
 export const scope = (...scopes: readonly string[]): Requirement => {
   const wanted = listOf('scope', scopes, SCOPE_TOKEN)
-  const shortfall: Shortfall = { code: 'scope_insufficient', parameters: { scope: wanted.join(' ') } }
-  return claims => {
+  const judge = (claims: Claims): Shortfall | null => {
     const granted = (claims.scope ?? '').split(' ')
-    return wanted.every(one => granted.includes(one)) ? null : shortfall
+    return wanted.every(one => granted.includes(one)) ? null : { code: 'scope_insufficient' }
   }
+  return Object.assign(judge, { scopes: wanted })
+}
+
+/** RFC 6750 §3 – The scopes that a request needs: all of them, because a client asks for exactly those that a challenge names. */
+export const scopeNeeded = (requirements: readonly Requirement[]): ChallengeParameters => {
+  const needed = new Set(requirements.flatMap(({ scopes = [] }) => scopes))
+  return needed.size === 0 ? {} : { scope: [...needed].join(' ') }
 }
 
 /** RFC 9068 §2.2.3.1 – At least one of these roles. */

@@ -177,6 +177,15 @@ describe.each([
     expect((await service.call('/orders?access_token=x')).status).not.toBe(200)
   })
 
+  it('tells a request without a good token which scope the route needs (RFC 6750 §3)', async () => {
+    const challengeOf = async (token?: string) =>
+      (await service.call('/admin', token)).headers.get('WWW-Authenticate')
+    expect(await challengeOf()).toBe(`Bearer scope="orders:write", ${metadata}`)
+    expect(await challengeOf(`Bearer ${await issuer.issue({ exp: 1 })}`)).toContain('scope="orders:write"')
+    const roleless = await issuer.issue({ scope: 'orders:write' })
+    expect(await challengeOf(`Bearer ${roleless}`)).not.toContain(' scope=')
+  })
+
   it('answers 401 invalid_token with a short description (RFC 6750 §3.1)', async () => {
     const answer = await service.call('/orders', `Bearer ${await issuer.issue({ exp: 1 })}`)
     expect(answer.status).toBe(401)
@@ -226,6 +235,35 @@ describe.each([
       },
     })
     expect(await service.call('/open')).toMatchObject({ status: 200, body: {} })
+    expect((await service.call('/.well-known/oauth-protected-resource/other')).body).not.toHaveProperty(
+      'resource',
+    )
+  })
+})
+
+describe.each([
+  ['Hono', honoService(onNodeCrypto)],
+  ['Express', expressService],
+  ['Fastify', fastifyService],
+  ['plain http', httpService],
+])('the metadata of a resource with a path, by %s', (_, start) => {
+  it('is at its own path, with and without a slash at the end, and at the root, for pages of any origin', async () => {
+    const resource = `${AUDIENCE}/mcp`
+    const issuer = await createTestIssuer({ issuer: 'https://id.example', audience: resource })
+    const options = { issuer: issuer.issuer, audience: resource, fetch: issuer.fetch, resource: { resource } }
+    const service = await start(options)
+    for (const path of ['/mcp', '/mcp/', '']) {
+      const answer = await service.call(`/.well-known/oauth-protected-resource${path}`)
+      expect(answer).toMatchObject({ status: 200, body: { resource } })
+      expect(answer.headers.get('Access-Control-Allow-Origin')).toBe('*')
+    }
+    expect((await service.call('/.well-known/oauth-protected-resource/m')).body).not.toHaveProperty(
+      'resource',
+    )
+    expect((await service.call('/orders')).headers.get('WWW-Authenticate')).toBe(
+      `Bearer resource_metadata="${AUDIENCE}/.well-known/oauth-protected-resource/mcp"`,
+    )
+    await service.close()
   })
 })
 

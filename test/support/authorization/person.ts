@@ -12,6 +12,8 @@ export type Character = Readonly<{
 export type PageVisitor = Readonly<{
   /** Follows an authorization request through the pages to the address outside Signet that the flow ends at. */
   authorize: (url: string | URL) => Promise<URL>
+  /** Takes back on the account page what the person has allowed to a client. */
+  withdraw: (client_id: string) => Promise<Response>
   /** One request with the cookies of the browser, such as the redirect that a flow ended with. */
   visit: (url: string | URL, init?: RequestInit) => Promise<Response>
   /** The paths of the pages that were filled in, the oldest first. */
@@ -37,8 +39,8 @@ export const createPageVisitor = (issuer: string, character: Character): PageVis
     return send(page, { email, password })
   }
 
-  const send = ({ url, html }: Page, fields: Readonly<Record<string, string>>): Promise<Response> => {
-    const { action, hidden } = formOf(html)
+  const send = ({ url, html }: Page, fields: Readonly<Record<string, string>>, path = '') => {
+    const { action, hidden } = formOf(html, path)
     return visit(new URL(action, url), {
       method: 'POST',
       body: new URLSearchParams({ ...hidden, ...fields }),
@@ -64,7 +66,13 @@ export const createPageVisitor = (issuer: string, character: Character): PageVis
     }
     throw new Error(`the flow does not end: ${visited.join(' → ')}`)
   }
-  return { authorize, visit, visited }
+
+  const withdraw: PageVisitor['withdraw'] = async client_id => {
+    const url = new URL('/account/applications', issuer)
+    const page = { url, html: await (await visit(url)).text() }
+    return send(page, { withdraw: client_id }, url.pathname)
+  }
+  return { authorize, withdraw, visit, visited }
 }
 
 type Page = Readonly<{ url: URL; html: string }>
@@ -88,8 +96,10 @@ const createBrowser = (): PageVisitor['visit'] => {
   }
 }
 
-const formOf = (html: string) => {
-  const [, action, inside = ''] = /<form method="post" action="([^"]+)">([\s\S]*?)<\/form>/.exec(html) ?? []
+/** The first form of the page that is sent to this path, or to one below it. */
+const formOf = (html: string, path: string) => {
+  const form = new RegExp(`<form method="post" action="(${path}[^"]+)">([\\s\\S]*?)</form>`)
+  const [, action, inside = ''] = form.exec(html) ?? []
   if (action === undefined) throw new Error(`no form on the page: ${headingOf(html)}`)
   const inputs = inside.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)">/g)
   const hidden = Object.fromEntries(

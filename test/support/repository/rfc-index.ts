@@ -46,6 +46,7 @@ const STANDARDS = {
   'RFC 7662': 'OAuth 2.0 Token Introspection',
   'RFC 7797': 'JWS Unencoded Payload Option',
   'RFC 7914': 'The scrypt Password-Based Key Derivation Function',
+  'RFC 7800': 'Proof-of-Possession Key Semantics for JSON Web Tokens (JWTs)',
   'RFC 8018': 'PKCS #5: Password-Based Cryptography Specification',
   'RFC 8037':
     'CFRG Elliptic Curve Diffie-Hellman (ECDH) and Signatures in JSON Object Signing and Encryption (JOSE)',
@@ -56,6 +57,7 @@ const STANDARDS = {
   'RFC 8314': 'Cleartext Considered Obsolete: Use of TLS for Email Submission and Access',
   'RFC 8414': 'OAuth 2.0 Authorization Server Metadata',
   'RFC 8628': 'OAuth 2.0 Device Authorization Grant',
+  'RFC 8693': 'OAuth 2.0 Token Exchange',
   'RFC 8705': 'OAuth 2.0 Mutual-TLS Client Authentication and Certificate-Bound Access Tokens',
   'RFC 8707': 'Resource Indicators for OAuth 2.0',
   'RFC 8725': 'JSON Web Token Best Current Practices',
@@ -84,6 +86,7 @@ const STANDARDS = {
   'RFC 10017': 'OAuth 2.0 for Browser-Based Applications',
   'draft-ietf-httpapi-ratelimit-headers': 'RateLimit header fields for HTTP',
   'draft-ietf-oauth-client-id-metadata-document': 'OAuth Client ID Metadata Document',
+  'draft-ietf-oauth-identity-assertion-authz-grant': 'Identity Assertion JWT Authorization Grant',
   'draft-ietf-oauth-status-list': 'Token Status List',
   'draft-parecki-oauth-global-token-revocation': 'Global Token Revocation',
   'OpenID Connect Core': 'OpenID Connect Core 1.0',
