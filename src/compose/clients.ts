@@ -37,13 +37,20 @@ const NO_AUDIENCE =
 type Source = Readonly<{ audiences: readonly string[]; scopes: () => ScopeCatalogue }>
 
 /** The same object until SCOPES_FILE is read again. */
-const createPolicyOf = ({ REGISTRATION_SCOPES }: Config, { audiences, scopes }: Source) => {
+const createPolicyOf = (
+  { REGISTRATION_SCOPES, DYNAMIC_CLIENT_GRACE_SECONDS: refresh_grace_seconds }: Config,
+  { audiences, scopes }: Source,
+) => {
   const made = new WeakMap<ScopeCatalogue, SelfRegistrationPolicy>()
   return (): SelfRegistrationPolicy => {
     const catalogue = scopes()
     const known = made.get(catalogue)
     if (known !== undefined) return known
-    const policy = { audiences, scopes: registrableScopes(REGISTRATION_SCOPES, catalogue.keys()) }
+    const policy = {
+      audiences,
+      scopes: registrableScopes(REGISTRATION_SCOPES, catalogue.keys()),
+      refresh_grace_seconds,
+    }
     made.set(catalogue, policy)
     return policy
   }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { LONG_GRACE_SECONDS } from '../domain/oauth/client.ts'
 import { isResource } from '../domain/oauth/resource.ts'
 import { parseScope } from '../domain/oauth/scope.ts'
-import { oneOf, quote, refuse } from './schemas.ts'
+import { derivedInteger, oneOf, quote, refuse } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
 /** Commas or spaces between the items: a scope is written with spaces elsewhere, a list with commas. Null when unset. */
@@ -41,5 +42,10 @@ export const CLIENT_SETTINGS = {
     }),
     standard: 'the scopes of OpenID Connect and those of `SCOPES_FILE`',
     help: 'The scopes that such clients may ask for, separated by commas or spaces.',
+  },
+  DYNAMIC_CLIENT_GRACE_SECONDS: {
+    ...derivedInteger({ least: 0, most: LONG_GRACE_SECONDS }),
+    standard: `\`ACCESS_TOKEN_TTL_SECONDS\` and 900 more, ${LONG_GRACE_SECONDS} at most`,
+    help: 'For how long the refresh tokens of public clients that no operator has registered are answered after they were superseded: the processes of an agent share one stored token. 0: each is good once. See docs/refresh-families.md.',
   },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>

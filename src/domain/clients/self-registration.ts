@@ -5,6 +5,8 @@ import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 export type SelfRegistrationPolicy = Readonly<{
   audiences: readonly string[]
   scopes: readonly string[]
+  /** Seconds for which the superseded refresh tokens of a public client are answered. */
+  refresh_grace_seconds: number
 }>
 
 /** Ours: scopes with this prefix are for the server itself. */
@@ -24,9 +26,13 @@ const GRANTS: ReadonlySet<string> = new Set(['authorization_code', 'refresh_toke
 
 /**
  * Ours – A client that no operator has registered, within what such clients may be and ask for. One that names no scope may ask for each
- * that is allowed; its audiences are those of the policy, and none where the policy has none.
+ * that is allowed; its audiences are those of the policy, and none where the policy has none. Only a public client has a grace window: the
+ * processes of an agent share one stored token, and a confidential client is a service that keeps its own.
  */
-export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistrationPolicy): Client => {
+export const withinPolicy = (
+  client: Client,
+  { audiences, scopes, refresh_grace_seconds }: SelfRegistrationPolicy,
+): Client => {
   const named = client.scope.split(' ').filter(Boolean)
   const scope = named.length === 0 ? scopes : named.filter(each => scopes.includes(each))
   return {
@@ -34,7 +40,7 @@ export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistra
     first_party: false,
     grant_types: client.grant_types.filter(grant => GRANTS.has(grant)),
     protected_resources: [],
-    refresh_grace_seconds: 0,
+    refresh_grace_seconds: client.token_endpoint_auth_method === 'none' ? refresh_grace_seconds : 0,
     scope: scope.join(' '),
     audience: audiences,
   }

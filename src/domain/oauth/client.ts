@@ -16,6 +16,16 @@ export const GRANT_TYPES = [
   'urn:ietf:params:oauth:grant-type:device_code',
 ] as const
 
+/**
+ * Ours – Seconds of a grace window, at most, within which only the token before the current one is answered. A longer window is for
+ * clients whose processes share one stored token: each token that was superseded within it is answered. Judged in SQL, by
+ * store/families/judge-families.ts.
+ */
+export const SHORT_GRACE_SECONDS = 60
+
+/** Seconds of a grace window, at most. */
+export const LONG_GRACE_SECONDS = 3_600
+
 /** RFC 7591 §2 – A registered client, in the metadata's own names. */
 export type Client = Readonly<{
   client_id: string
@@ -56,7 +66,7 @@ export type Client = Readonly<{
   protected_resources: readonly string[]
   /** Ours: may use the account API. Public clients only. */
   first_party: boolean
-  /** Ours: seconds, 0–60, within which a used refresh token is answered with its successor again. */
+  /** Ours: seconds, 0–3600, within which a superseded refresh token is answered. Above 60: the long window, never of a first_party client. */
   refresh_grace_seconds: number
   /** Ours: its access tokens get a place in the status lists (draft-ietf-oauth-status-list), which costs one insert a token. */
   status_list: boolean

@@ -358,6 +358,24 @@ describe('what a client of a document may ask for', () => {
     }
   })
 
+  it('is an answer to its superseded refresh tokens for DYNAMIC_CLIENT_GRACE_SECONDS', async () => {
+    const client_id = host.publish('/processes.json')
+    const strict = await start({ DYNAMIC_CLIENT_GRACE_SECONDS: '0' })
+    const { ada, page } = await arrived(client_id, { scope: 'openid offline_access' })
+    const { body } = await redeem(client_id, await ada.allow(page))
+    const refresh = async (refresh_token: string, at = signet) => {
+      const answer = await at.token({ grant_type: 'refresh_token', client_id, refresh_token })
+      return answer.status === 200 ? answer.body.refresh_token : answer.status
+    }
+    const first = body.refresh_token
+    const second = String(await refresh(first))
+    const third = String(await refresh(second))
+    for (const token of [first, second]) expect(await refresh(token)).toBe(third)
+    expect(await refresh(second, strict)).toBe(400)
+    expect(await refresh(third)).toBe(400)
+    await strict.close()
+  })
+
   it('is no audience but those of the policy, and never the issuer', async () => {
     const client_id = host.publish('/audience.json')
     const errorFor = async (resource: string) => {

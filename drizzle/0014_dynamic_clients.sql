@@ -1,0 +1,2 @@
+-- compatible-with: 0000_core
+ALTER TABLE "refresh_families" ADD COLUMN "rotation_times" timestamp with time zone[];
