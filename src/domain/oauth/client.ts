@@ -75,7 +75,13 @@ export type Client = Readonly<{
    * who consents relies on. Undefined for a client that is registered here.
    */
   document_digest?: Digest<'client_document'> | undefined
+  /** Ours: the same for each of DOCUMENT_PARTS by itself, one digest after the other, so that people can be told what has changed. */
+  document_parts?: Uint8Array | undefined
 }>
+
+/** draft-ietf-oauth-client-id-metadata-document §6 – What people rely on in a document; `keys` with the method that they are for. */
+export const DOCUMENT_PARTS = ['name', 'redirect_uris', 'keys'] as const
+export type DocumentPart = (typeof DOCUMENT_PARTS)[number]
 
 /** Ours – A client that is registered in the database, as its row has it. */
 export type ClientRecord = Readonly<{
