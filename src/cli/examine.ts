@@ -13,6 +13,7 @@ import { describeSmtpFault } from '../platform/smtp-causes.ts'
 import { examineKeys } from '../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../store/embedded/embedded.ts'
 import { openStore } from '../store/open-store.ts'
+import { examineDocuments } from './clients/client-documents.ts'
 import { examineStoredClients } from './clients/stored-clients.ts'
 import { type Io, QUIET_LOG } from './terminal/io.ts'
 
@@ -26,8 +27,11 @@ const METADATA_MILLISECONDS = 2_000
 
 const OK: Found = { fault: null }
 
-/** Looks at everything that a start needs, and changes nothing. */
-export const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
+/** Looks at everything that a start needs, and changes nothing. `documents`: addresses of client documents, which are fetched. */
+export const examine = async (
+  { environment }: Io,
+  { documents = [] }: Readonly<{ documents?: readonly string[] }> = {},
+): Promise<readonly Finding[]> => {
   const reading = readConfig(environment)
   if ('faults' in reading) return reading.faults.map(fault => ({ check: 'configuration', fault }))
   const { config } = reading
@@ -38,6 +42,9 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
     keys: () => examineKeysDirectory(config),
     data: () => examineData(config, isRunning),
     clients: () => examineClients(config),
+    ...(config.CLIENT_ID_DOCUMENTS === 'off' && documents.length === 0
+      ? {}
+      : { 'client documents': () => examineDocuments(config, { documents }) }),
     ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
     database: () => examineDatabase(config),
     redis: () => examineRedis(config),

@@ -31,7 +31,7 @@ export const composeClients = (config: Config, { opened, limits, clock, log }: P
   })
 }
 
-const NO_AUDIENCE =
+export const NO_AUDIENCE =
   'CLIENT_ID_DOCUMENTS is on, and the clients of documents get no token: set REGISTRATION_AUDIENCES to the URIs of the services that they may call'
 
 type Source = Readonly<{ audiences: readonly string[]; scopes: () => ScopeCatalogue }>
