@@ -1,11 +1,11 @@
-import { composeClients, NO_AUDIENCE } from '../../compose/clients.ts'
-import { type Config, registrationAudiencesOf } from '../../config.ts'
+import { NO_AUDIENCE } from '../../compose/clients.ts'
+import { type Config, clientPolicyOf, registrationAudiencesOf } from '../../config.ts'
 import { isDocumentUrl } from '../../domain/clients/client-document.ts'
 import { createLimits } from '../../ephemeral/limits.ts'
+import { createDocumentClients } from '../../flows/clients/document-clients.ts'
 import { absentMetrics } from '../../platform/metrics.ts'
 import { createOutbound } from '../../platform/outbound/outbound.ts'
 import type { Clients } from '../../ports/clients.ts'
-import { QUIET_LOG } from '../terminal/io.ts'
 import { printable } from './with-clients.ts'
 
 type Given = Readonly<{
@@ -24,16 +24,20 @@ export const examineDocuments = async (
   { documents, authorities }: Given,
 ): Promise<Readonly<{ fault: string | null; note?: string }>> => {
   if (config.CLIENT_ID_DOCUMENTS === 'off') return { fault: TURNED_OFF }
-  if (registrationAudiencesOf(config).length === 0) return { fault: NO_AUDIENCE }
+  const audiences = registrationAudiencesOf(config)
+  if (audiences.length === 0) return { fault: NO_AUDIENCE }
   const outbound = createOutbound({
     allow: config.OUTBOUND_ALLOW,
     ...(authorities === undefined ? {} : { authorities }),
   })
-  const clients = composeClients(config, {
-    opened: { clients: NONE, isWithheld: () => false, outbound, scopes: () => new Map() },
-    limits: createLimits({ redis: null, metrics: absentMetrics }),
+  const clients = createDocumentClients({
+    registered: NONE,
+    isWithheld: () => false,
+    outbound,
+    limit: createLimits({ redis: null, metrics: absentMetrics })('client-documents', null),
+    policy: clientPolicyOf(config),
+    selfRegistration: () => ({ audiences, scopes: [], refresh_grace_seconds: 0 }),
     clock: () => new Date(),
-    log: QUIET_LOG,
   })
   try {
     const faults = await Promise.all(documents.map(address => findFault(clients, address)))

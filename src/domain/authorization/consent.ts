@@ -44,7 +44,8 @@ export const changesSince = (
   if (consent === null || consent.granted.length === 0) return undefined
   if (consentToUnchanged(consent, client) !== null) return undefined
   const [before, now] = [partsOf(consent.document_parts), partsOf(client.document_parts)]
-  return before.length === 0 ? [] : DOCUMENT_PARTS.filter((_, index) => before[index] !== now[index])
+  if (before.length !== now.length) return []
+  return DOCUMENT_PARTS.filter((_, index) => before[index] !== now[index])
 }
 
 const DIGEST_BYTES = 32

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { type Digest, digestOf, type Plain } from '../base/digest.ts'
-import { type Client, DOCUMENT_PARTS, type DocumentPart, GRANT_TYPES } from '../oauth/client.ts'
+import { type Client, GRANT_TYPES } from '../oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../oauth/parse-clients.ts'
 import { isRegistrable, isWebUri } from '../oauth/redirect-uri.ts'
+import { documentPartsOf } from './self-registration.ts'
 
 /** Bytes of a document, and of the keys that its `jwks_uri` names, at most. */
 export const DOCUMENT_MAX_BYTES = 65_536
@@ -98,7 +99,8 @@ export const documentClientOf = (
   const parsed = parseClientRecord({ client_id, metadata, client_secret_digest: null }, policy)
   if ('faults' in parsed) return { cause: parsed.faults[0] ?? 'unusable' }
   const { client } = parsed
-  return { client: { ...client, ...reliedOn(client, jwks_uri) } }
+  const document_digest = consentDigestOf(client, jwks_uri)
+  return { client: { ...client, document_digest, document_parts: documentPartsOf(client, jwks_uri) } }
 }
 
 /** RFC 7517 §5 – Other members of the set are ignored. */
@@ -106,29 +108,17 @@ const keysAlone = (jwks: unknown): unknown =>
   typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? { keys: jwks.keys } : jwks
 
 /**
- * Ours – Digests of what a person who consents relies on: the name, where answers go, and the keys by which the client is known. For keys
+ * Ours – A digest of what a person who consents relies on: the name, where answers go, and the keys by which the client is known. For keys
  * at a `jwks_uri` the address stands: a client that rotates its keys must not ask every person again.
  */
-const reliedOn = (
+const consentDigestOf = (
   { client_name, redirect_uris, token_endpoint_auth_method, jwks }: Client,
   jwks_uri: string | null,
-): Pick<Client, 'document_digest' | 'document_parts'> => {
+): Digest<'client_document'> => {
   const keys = jwks_uri ?? (jwks?.keys ?? []).map(key => JSON.stringify(key)).toSorted()
-  const name = client_name ?? null
-  const uris = redirect_uris.toSorted()
-  const parts: Readonly<Record<DocumentPart, unknown>> = {
-    name,
-    redirect_uris: uris,
-    keys: [token_endpoint_auth_method, keys],
-  }
-  return {
-    document_digest: documentDigestOf([name, uris, token_endpoint_auth_method, keys]),
-    document_parts: Buffer.concat(DOCUMENT_PARTS.map(part => documentDigestOf(parts[part]))),
-  }
+  const relied = [client_name ?? null, redirect_uris.toSorted(), token_endpoint_auth_method, keys]
+  return digestOf(JSON.stringify(relied) as Plain<'client_document'>)
 }
-
-const documentDigestOf = (value: unknown): Digest<'client_document'> =>
-  digestOf(JSON.stringify(value) as Plain<'client_document'>)
 
 const parseJson = (body: Uint8Array): unknown => {
   try {

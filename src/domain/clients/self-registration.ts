@@ -1,4 +1,5 @@
-import type { Client } from '../oauth/client.ts'
+import { digestOf, type Plain } from '../base/digest.ts'
+import { type Client, DOCUMENT_PARTS, type DocumentPart } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 
 /** Ours – What a client that no operator has registered may ask for. */
@@ -44,4 +45,23 @@ export const withinPolicy = (
     scope: scope.join(' '),
     audience: audiences,
   }
+}
+
+/**
+ * Ours – Digests of what a person who consents relies on, one after the other for each of DOCUMENT_PARTS. They decide nothing: the page
+ * tells from them what has changed. For keys at a `jwks_uri` the address stands.
+ */
+export const documentPartsOf = (
+  { client_name, redirect_uris, token_endpoint_auth_method, jwks }: Client,
+  jwks_uri: string | null,
+): Uint8Array => {
+  const keys = jwks_uri ?? (jwks?.keys ?? []).map(key => JSON.stringify(key)).toSorted()
+  const parts: Readonly<Record<DocumentPart, unknown>> = {
+    name: client_name ?? null,
+    redirect_uris: redirect_uris.toSorted(),
+    keys: [token_endpoint_auth_method, keys],
+  }
+  return Buffer.concat(
+    DOCUMENT_PARTS.map(part => digestOf(JSON.stringify(parts[part]) as Plain<'client_document'>)),
+  )
 }
