@@ -12,14 +12,23 @@ const SECONDS = 3
 const CONNECTIONS = 16
 
 /** Refreshes through the whole server, each connection going round its own share of the families. */
-export const refreshCallers = ({ tokens }: Store): readonly Caller[] =>
+export const refreshCallers = ({ tokens }: Store): readonly Caller[] => refreshCallersOf(tokens)
+
+/** The same for other tokens; with the id of a public client where one is given. */
+export const refreshCallersOf = (
+  tokens: string[],
+  { client_id }: Readonly<{ client_id?: string }> = {},
+): readonly Caller[] =>
   times(CONNECTIONS, index => {
     let turn = index
+    const { Authorization, ...plain } = FORM
+    const headers = client_id === undefined ? { ...plain, Authorization } : plain
+    const named = client_id === undefined ? '' : `&client_id=${encodeURIComponent(client_id)}`
     return {
       next: () => ({
         path: '/token',
-        headers: FORM,
-        body: `grant_type=refresh_token&refresh_token=${tokens[turn]}`,
+        headers,
+        body: `grant_type=refresh_token&refresh_token=${tokens[turn]}${named}`,
       }),
       take: ({ body }: Answer) => {
         tokens[turn] = JSON.parse(body).refresh_token

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { benchCode } from './code.ts'
 import { benchCrowd } from './crowd.ts'
+import { benchDocuments } from './documents.ts'
 import { benchEndpoints } from './endpoints.ts'
 import { benchFollower } from './follower.ts'
 import { benchImport } from './import.ts'
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     token: ['client_credentials, 16 connections', benchToken],
     refresh: ['refresh_token, 16 connections, 10 thousand families', benchRefresh],
     code: ['authorization_code with an ID token, 16 connections', benchCode],
+    documents: ['refreshes of a client that a document describes, 16 connections', benchDocuments],
     proof: ['a DPoP proof, beside a bare ES256 verification', benchProof],
     'refresh-1m': ['refresh_token, 16 connections, 1 million families', benchRefreshMillion],
     rotations: ['rotations alone, 16 connections, 10 thousand families', benchRotations],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { errorCodeOf } from './domain/base/error-code.ts'
 import { isLoopback } from './domain/base/ip-address.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
+import { LONG_GRACE_SECONDS } from './domain/oauth/client.ts'
 import type { ClientPolicy } from './domain/oauth/parse-clients.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
@@ -22,6 +23,7 @@ type Derived = Readonly<{
   RATE_LIMIT_PASSWORD: RateLimit
   RATE_LIMIT_MAIL: RateLimit
   REDIS_PREFIX: string
+  DYNAMIC_CLIENT_GRACE_SECONDS: number
 }>
 
 type DerivedLimit = Extract<keyof Derived, `RATE_LIMIT_${string}`>
@@ -61,8 +63,14 @@ const derive = (settings: Settings): Derived => {
     RATE_LIMIT_PASSWORD: limitOf('RATE_LIMIT_PASSWORD'),
     RATE_LIMIT_MAIL: limitOf('RATE_LIMIT_MAIL'),
     REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(issuer),
+    DYNAMIC_CLIENT_GRACE_SECONDS:
+      settings.DYNAMIC_CLIENT_GRACE_SECONDS ??
+      Math.min(settings.ACCESS_TOKEN_TTL_SECONDS + AGENT_SLACK_SECONDS, LONG_GRACE_SECONDS),
   }
 }
+
+/** A process of an agent refreshes when its access token expires, or at its next request after that. */
+const AGENT_SLACK_SECONDS = 900
 
 /** The settings that decide on the audiences of tokens. A command may have read these settings alone. */
 export const audiencePolicyOf = ({

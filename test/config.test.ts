@@ -56,6 +56,7 @@ describe('configuration', () => {
       CLIENT_ID_DOCUMENTS: 'off',
       REGISTRATION_AUDIENCES: null,
       REGISTRATION_SCOPES: null,
+      DYNAMIC_CLIENT_GRACE_SECONDS: 1_800,
       RATE_LIMIT_DEVICE_REQUESTS: { count: 60, window_seconds: 60 },
       RATE_LIMIT_USER_CODES: { count: 20, window_seconds: 600 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
@@ -395,6 +396,10 @@ describe('configuration', () => {
       ['https://app.example', 'http://localhost:5173, https://app.example'],
       ['*', 'null', 'https://app.example/', 'app.example', 'https://*.example'],
     ],
+    DYNAMIC_CLIENT_GRACE_SECONDS: [
+      ['0', '60', '3600'],
+      ['-1', '3601', '1h', '0.5'],
+    ],
     LOG_LEVEL: [
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
       ['INFO', 'verbose', '30'],
@@ -561,5 +566,16 @@ describe('configuration', () => {
       settings: { DATABASE_URL: POSTGRES },
     })
     expect(readSettings(['PORT'], { PORT: 'x' })).toEqual({ faults: [expect.stringMatching(/^PORT /)] })
+  })
+})
+
+describe('DYNAMIC_CLIENT_GRACE_SECONDS', () => {
+  it.each([
+    [{}, 1_800],
+    [{ ACCESS_TOKEN_TTL_SECONDS: '2700' }, 3_600],
+    [{ ACCESS_TOKEN_TTL_SECONDS: '2701' }, 3_600],
+    [{ ACCESS_TOKEN_TTL_SECONDS: '60', DYNAMIC_CLIENT_GRACE_SECONDS: '0' }, 0],
+  ])('follows the life of an access token where it is unset: %j', (given, seconds) => {
+    expect(configOf(given).DYNAMIC_CLIENT_GRACE_SECONDS).toBe(seconds)
   })
 })

@@ -72,6 +72,6 @@ export const startSignet = async (environment: Readonly<Record<string, string>>)
 /** Writes a file for a server's settings and returns its path. */
 export const writeSetting = (name: string, value: unknown): string => {
   const path = join(mkdtempSync(join(tmpdir(), 'signet-bench-')), name)
-  writeFileSync(path, JSON.stringify(value))
+  writeFileSync(path, typeof value === 'string' ? value : JSON.stringify(value))
   return path
 }

@@ -31,19 +31,26 @@ export const composeClients = (config: Config, { opened, limits, clock, log }: P
   })
 }
 
-const NO_AUDIENCE =
+export const NO_AUDIENCE =
   'CLIENT_ID_DOCUMENTS is on, and the clients of documents get no token: set REGISTRATION_AUDIENCES to the URIs of the services that they may call'
 
 type Source = Readonly<{ audiences: readonly string[]; scopes: () => ScopeCatalogue }>
 
 /** The same object until SCOPES_FILE is read again. */
-const createPolicyOf = ({ REGISTRATION_SCOPES }: Config, { audiences, scopes }: Source) => {
+const createPolicyOf = (
+  { REGISTRATION_SCOPES, DYNAMIC_CLIENT_GRACE_SECONDS: refresh_grace_seconds }: Config,
+  { audiences, scopes }: Source,
+) => {
   const made = new WeakMap<ScopeCatalogue, SelfRegistrationPolicy>()
   return (): SelfRegistrationPolicy => {
     const catalogue = scopes()
     const known = made.get(catalogue)
     if (known !== undefined) return known
-    const policy = { audiences, scopes: registrableScopes(REGISTRATION_SCOPES, catalogue.keys()) }
+    const policy = {
+      audiences,
+      scopes: registrableScopes(REGISTRATION_SCOPES, catalogue.keys()),
+      refresh_grace_seconds,
+    }
     made.set(catalogue, policy)
     return policy
   }

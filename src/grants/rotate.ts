@@ -24,12 +24,12 @@ import {
   retryProofOf,
 } from '../domain/sign-in/refresh-token.ts'
 import { reasonOf } from '../domain/sign-in/refresh-verdict.ts'
-import type { Metrics } from '../ports/effects.ts'
+import type { Log, Metrics } from '../ports/effects.ts'
 import type { Allowance, Limit } from '../ports/limits.ts'
 import type { LivingFamily, RefreshFamilies } from '../ports/sign-ins.ts'
 import type { Issue, Prepared } from './issue.ts'
 import { findExcess, tooMany } from './refresh-limit.ts'
-import type { RaiseAlert, Suspicion } from './security-alert.ts'
+import { type RaiseAlert, reportElsewhere, type Suspicion } from './security-alert.ts'
 
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
@@ -40,6 +40,7 @@ type Needs = Readonly<{
   /** Refreshes of one sign-in, from all addresses together. */
   limit: Limit
   metrics: Metrics
+  log: Log
   raiseAlert: RaiseAlert
 }>
 
@@ -88,9 +89,13 @@ export const createRotate = (needs: Needs): Rotate => {
           refresh_token: successor,
           prepared: admission.prepared,
         })
-      case 'replayed':
+      case 'replayed': {
         if ('excess' in admission) throw tooMany(admission.excess, rotation.family)
-        return replay(needs, request, { family: rotation.family, prepared: admission.prepared })
+        const { family } = rotation
+        const replayed = await replay(needs, request, { family, prepared: admission.prepared })
+        reportElsewhere(needs, { ...rotation, source: request.source })
+        return replayed
+      }
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert('wrong_salt', 'a refresh token with a valid MAC names a foreign salt')

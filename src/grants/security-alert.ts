@@ -1,8 +1,9 @@
+import { limitKeyOf } from '../domain/base/ip-address.ts'
 import { type AboutRequest, aboutFamily } from '../domain/base/log-fields.ts'
 import type { Reason } from '../domain/oauth/oauth-error.ts'
-import type { TracedSource } from '../domain/sign-in/refresh-family.ts'
+import type { Family, TracedSource } from '../domain/sign-in/refresh-family.ts'
 import type { EndingVerdict } from '../domain/sign-in/refresh-verdict.ts'
-import type { Log } from '../ports/effects.ts'
+import type { Log, Metrics } from '../ports/effects.ts'
 
 type Needs = Readonly<{
   log: Log
@@ -43,3 +44,21 @@ export const createRaiseAlert =
     log.warn({ event, reason: REASON_OF[verdict], ...about, ip }, message)
     if (verdict === 'reused' || verdict === 'code_replayed') onReuse(about)
   }
+
+type Shared = Readonly<{ family: Family; rotated_from: string | null; source: TracedSource }>
+
+/**
+ * Ours – Tells operators that a superseded refresh token was answered within its grace window at another address than that of the latest
+ * rotation. It may be a process of the owner on another machine, or a thief who rides along.
+ */
+export const reportElsewhere = (
+  { log, metrics }: Readonly<{ log: Log; metrics: Metrics }>,
+  { family, rotated_from, source: { ip, request_id } }: Shared,
+): void => {
+  if (rotated_from === null || limitKeyOf(rotated_from) === limitKeyOf(ip)) return
+  metrics.answeredElsewhere()
+  log.warn(
+    { event: 'refresh_token_elsewhere', ...aboutFamily(family), request_id, ip },
+    'a superseded refresh token was answered at another address than the latest one',
+  )
+}

@@ -58,6 +58,7 @@ export const absentMetrics: Metrics = {
   answered: () => {},
   issued: () => {},
   judged: () => {},
+  answeredElsewhere: () => {},
   codeJudged: () => {},
   limited: () => {},
   mailed: () => {},
@@ -81,6 +82,11 @@ const createCounters = (registry: Registry): Metrics => {
   })
   const tokens = counter('signet_tokens_issued_total', 'Answers that held a token.', ['grant'])
   const verdicts = counter('signet_refreshes_total', 'Refresh tokens judged.', ['verdict'])
+  const elsewhere = counter(
+    'signet_refreshes_elsewhere_total',
+    'Superseded refresh tokens answered within a grace window, at another address than the latest one.',
+    [],
+  )
   const codes = counter('signet_authorization_codes_total', 'Authorization codes judged.', ['verdict'])
   const limits = counter('signet_limit_hits_total', 'Requests refused by a limit.', ['limit'])
   const mails = counter('signet_mails_total', 'Mails.', ['outcome', 'reason'])
@@ -114,6 +120,7 @@ const createCounters = (registry: Registry): Metrics => {
     issued: grant => tokens.inc({ grant }),
     signedIn: outcome => attempts.inc({ outcome }),
     ended: (reason, count) => ended.inc({ reason }, count),
+    answeredElsewhere: () => elsewhere.inc(),
     judged: outcome => verdicts.inc({ verdict: outcome }),
     codeJudged: verdict => codes.inc({ verdict }),
     limited: limit => limits.inc({ limit }),

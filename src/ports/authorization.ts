@@ -80,7 +80,7 @@ export type Consents = {
    */
   grant(
     consent: Party &
-      Pick<Consent, 'granted' | 'document_digest'> &
+      Pick<Consent, 'granted' | 'document_digest' | 'document_parts'> &
       Readonly<{ credential_epoch: number; declined?: readonly string[] }>,
   ): Promise<Consent | null>
   /**

@@ -54,6 +54,8 @@ export type Metrics = {
   issued(grant: string): void
   /** A refresh token was judged. */
   judged(outcome: RefreshOutcome): void
+  /** A superseded refresh token was answered at another address than that of the latest rotation. */
+  answeredElsewhere(): void
   /** An authorization code was judged. */
   codeJudged(verdict: CodeVerdict): void
   /** An attempt to sign in came to its end, or to the question for a second factor. */

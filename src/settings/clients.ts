@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { LONG_GRACE_SECONDS } from '../domain/oauth/client.ts'
 import { isResource } from '../domain/oauth/resource.ts'
 import { parseScope } from '../domain/oauth/scope.ts'
-import { oneOf, quote, refuse } from './schemas.ts'
+import { derivedInteger, oneOf, quote, refuse } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
 /** Commas or spaces between the items: a scope is written with spaces elsewhere, a list with commas. Null when unset. */
@@ -50,5 +51,10 @@ export const CLIENT_SETTINGS = {
       .transform(path => (path === undefined ? null : resolve(path))),
     standard: 'unset: no assertion is taken',
     help: 'JSON array of identity providers whose assertions are taken, and who may end the sign-ins of their people. Read at start and again on SIGHUP. See docs/assertions.md.',
+  },
+  DYNAMIC_CLIENT_GRACE_SECONDS: {
+    ...derivedInteger({ least: 0, most: LONG_GRACE_SECONDS }),
+    standard: `\`ACCESS_TOKEN_TTL_SECONDS\` and 900 more, ${LONG_GRACE_SECONDS} at most`,
+    help: 'For how long the refresh tokens of public clients that no operator has registered are answered after they were superseded: the processes of an agent share one stored token. 0: each is good once. See docs/refresh-families.md.',
   },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>

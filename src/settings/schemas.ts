@@ -10,19 +10,24 @@ export const integer = ({
   standard,
   least,
   most,
-}: Readonly<Record<'standard' | 'least' | 'most', number>>) => ({
+}: Readonly<Record<'standard' | 'least' | 'most', number>>) => {
+  const { schema, range } = derivedInteger({ least, most })
+  return { schema: schema.transform(value => value ?? standard), standard: `\`${standard}\``, range }
+}
+
+/** Undefined when unset: the number then follows from other settings. */
+export const derivedInteger = ({ least, most }: Readonly<Record<'least' | 'most', number>>) => ({
   schema: z
     .string()
     .optional()
     .transform((text, context) => {
-      const value = text === undefined ? standard : Number(text)
-      if (text !== undefined && !/^\d{1,10}$/.test(text))
-        return refuse(context, `must be a whole number, not ${quote(text)}`)
+      if (text === undefined) return undefined
+      const value = Number(text)
+      if (!/^\d{1,10}$/.test(text)) return refuse(context, `must be a whole number, not ${quote(text)}`)
       if (value < least || value > most)
         return refuse(context, `must be from ${least} to ${most}, not ${value}`)
       return value
     }),
-  standard: `\`${standard}\``,
   range: `${least}–${most}`,
 })
 

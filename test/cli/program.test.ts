@@ -268,10 +268,24 @@ describe('signetd clients check', () => {
     [[{ ...GOOD, default_max_age: -1 }], /default_max_age /],
     [[{ ...GOOD, scope: 'a  b' }], /scope must be scope tokens/],
     [[{ ...GOOD, scope: 'a"b' }], /scope must be scope tokens/],
-    [[{ ...GOOD, refresh_grace_seconds: 61 }], /refresh_grace_seconds /],
+    [[{ ...GOOD, refresh_grace_seconds: 3601 }], /refresh_grace_seconds /],
     [[{ ...GOOD, refresh_grace_seconds: -1 }], /refresh_grace_seconds /],
     [[{ ...GOOD, refresh_grace_seconds: 0.5 }], /refresh_grace_seconds /],
-    [[{ ...GOOD, refresh_grace_seconds: '9' }], /refresh_grace_seconds must be a whole number from 0 to 60$/],
+    [
+      [{ ...GOOD, refresh_grace_seconds: '9' }],
+      /refresh_grace_seconds must be a whole number from 0 to 3600$/,
+    ],
+    [
+      [
+        {
+          client_id: 'app',
+          token_endpoint_auth_method: 'none',
+          first_party: true,
+          refresh_grace_seconds: 61,
+        },
+      ],
+      /refresh_grace_seconds must be 60 at most with first_party/,
+    ],
     [[{ ...GOOD, audience: [''] }], /audience\.0 must not be empty$/],
     [[{ ...GOOD, audience: 7 }], /audience must be a list$/],
     [
@@ -334,7 +348,7 @@ describe('signetd clients check', () => {
       [
         { client_id: 'a', scope: '  ' },
         GOOD,
-        { ...GOOD, client_id: 'c', client_secret: 'x', refresh_grace_seconds: 99 },
+        { ...GOOD, client_id: 'c', client_secret: 'x', refresh_grace_seconds: 9999 },
       ],
       '--json',
     )

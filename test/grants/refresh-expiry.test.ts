@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Deployment, deployments, type Instance } from '../support/deployment.ts'
-import { rowOf, seedFamily } from '../support/families.ts'
+import { ageFamily, rowOf, seedFamily } from '../support/families.ts'
 import { INVALID_GRANT, isActive, refresh, refused, rotated } from '../support/refresh.ts'
 
 const DAY = 86_400_000
@@ -16,15 +16,7 @@ describe.each(deployments)('the lifetime of a refresh family, on $name', ({ open
   })
   afterAll(() => deployment.close())
 
-  /** Ages a family: moves every time of its row into the past. */
-  const age = (id: string, seconds: number) => deployment.database.sql`
-    update refresh_families
-    set created_at = created_at - make_interval(secs => ${seconds}),
-      auth_time = auth_time - make_interval(secs => ${seconds}),
-      rotated_at = rotated_at - make_interval(secs => ${seconds}),
-      idle_expires_at = idle_expires_at - make_interval(secs => ${seconds}),
-      expires_at = expires_at - make_interval(secs => ${seconds})
-    where id = ${id}`
+  const age = (id: string, seconds: number) => ageFamily(deployment.database, id, seconds)
 
   it('extends the idle expiry at each refresh', async () => {
     const family = await seedFamily(deployment)

@@ -2,9 +2,6 @@ import { betterAuth } from 'better-auth'
 import { memoryAdapter } from 'better-auth/adapters/memory'
 import { toNodeHandler } from 'better-auth/node'
 import { genericOAuth } from 'better-auth/plugins'
-import express from 'express'
-import passport from 'passport'
-import { Strategy } from 'passport-oauth2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
 import { createPageVisitor, serveAt } from '../support/authorization/person.ts'
@@ -26,10 +23,8 @@ describe('web applications that others wrote', () => {
   let deployment: Deployment
   let issuer: string
   let close: () => Promise<void>
-  let passportAt: Application
   let betterAuthAt: Application
   beforeAll(async () => {
-    passportAt = await placeApplication()
     betterAuthAt = await placeApplication()
     const code = {
       client_secret: SECRET,
@@ -38,12 +33,6 @@ describe('web applications that others wrote', () => {
       audience: [API],
     }
     deployment = await openDeployment([
-      {
-        ...code,
-        client_id: 'passport',
-        token_endpoint_auth_method: 'client_secret_post',
-        redirect_uris: [`${passportAt.origin}/callback`],
-      },
       {
         ...code,
         client_id: 'better-auth',
@@ -56,52 +45,6 @@ describe('web applications that others wrote', () => {
   afterAll(async () => {
     await close()
     await deployment.close()
-  })
-
-  it('passport, with state and PKCE', async () => {
-    const strategy = new Strategy(
-      {
-        authorizationURL: `${issuer}/authorize`,
-        tokenURL: `${issuer}/token`,
-        clientID: 'passport',
-        clientSecret: SECRET,
-        callbackURL: `${passportAt.origin}/callback`,
-        scope: ['openid', 'email', 'offline_access'],
-        state: true,
-        pkce: true,
-      },
-      (
-        access_token: string,
-        refresh_token: string,
-        _profile: unknown,
-        done: (error: null, user: object) => void,
-      ) => done(null, { access_token, refresh_token }),
-    )
-    // One browser: one session.
-    const session = {}
-    const application = express()
-      .use((request, _response, next) => {
-        Object.assign(request, { session })
-        next()
-      })
-      .use(passport.initialize())
-      .get('/login', passport.authenticate(strategy, { session: false }))
-      .get('/callback', passport.authenticate(strategy, { session: false }), (request, response) => {
-        response.json(request.user)
-      })
-    const end = await serveAt(passportAt.port, application)
-    const email = newEmail()
-    const person = createPageVisitor(issuer, { email, password: PASSWORD })
-    const answer = await person.visit(await person.authorize(`${passportAt.origin}/login`))
-    const user = (await answer.json()) as Readonly<{ access_token: string; refresh_token: string }>
-    expect(user).toEqual({ access_token: expect.any(String), refresh_token: expect.any(String) })
-    const userinfo = await fetch(`${issuer}/userinfo`, {
-      headers: { authorization: `Bearer ${user.access_token}` },
-    })
-    expect(await userinfo.json()).toMatchObject({ email })
-    const replayed = await person.visit(`${passportAt.origin}/callback?code=stolen&state=of-another`)
-    expect(replayed.status).toBe(403)
-    await end()
   })
 
   it('better-auth, by discovery', async () => {

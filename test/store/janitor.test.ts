@@ -232,6 +232,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       answered: () => {},
       issued: () => {},
       judged: () => {},
+      answeredElsewhere: () => {},
       codeJudged: () => {},
       limited: () => {},
       mailed: () => {},

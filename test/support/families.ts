@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
 import { digestOf } from '../../src/domain/base/digest.ts'
 import { createPepper } from '../../src/domain/base/pepper.ts'
+import type { Presentation } from '../../src/domain/sign-in/refresh-family.ts'
 import { type RefreshToken, refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
@@ -78,6 +79,42 @@ export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<S
   return { id, user_id, salt, refresh_token: tokenAt(0), tokenAt }
 }
 
+/** A valid presentation of the token of this generation. */
+export const presentation = (
+  { id, salt, tokenAt }: SeededFamily,
+  generation: number,
+  more: Partial<Presentation> = {},
+): Presentation => ({
+  family_id: id,
+  salt,
+  generation,
+  digest: digestOf(tokenAt(generation)),
+  client_id: 'app',
+  refresh_transport: 'body',
+  sender_key: null,
+  scope: null,
+  resources: [],
+  retry_proof: null,
+  grace_seconds: 0,
+  successor: { pepper_id: 0, digest: digestOf(tokenAt(generation + 1)) },
+  source: { ip: '127.0.0.1', user_agent: 'test' },
+  ...more,
+})
+
+/** Ages a family: moves every time of its row into the past. */
+export const ageFamily = ({ sql }: Deployment['database'], id: string, seconds: number) => sql`
+  update refresh_families
+  set created_at = created_at - make_interval(secs => ${seconds}),
+    auth_time = auth_time - make_interval(secs => ${seconds}),
+    rotated_at = rotated_at - make_interval(secs => ${seconds}),
+    rotation_times = (
+      select array_agg(at - make_interval(secs => ${seconds}) order by place)
+      from unnest(rotation_times) with ordinality as known (at, place)
+    ),
+    idle_expires_at = idle_expires_at - make_interval(secs => ${seconds}),
+    expires_at = expires_at - make_interval(secs => ${seconds})
+  where id = ${id}`
+
 /** The row of a family. */
 export const rowOf = async ({ database }: Ground, id: string) => {
   const [row] = await database.sql<
@@ -89,6 +126,7 @@ export const rowOf = async ({ database }: Ground, id: string) => {
       expires_at: Date
       rotated_at: Date | null
       token_digest: Uint8Array
+      rotation_times: readonly Date[] | null
     }[]
   >`select * from refresh_families where id = ${id}`
   if (row === undefined) throw new Error('there is no such family')

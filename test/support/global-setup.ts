@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { parse } from 'yaml'
 import { makeEmbeddedTemplate } from './services/embedded-template.ts'
-import { findChromium, findPython, hasApache } from './services/foreign.ts'
+import { findChromium, findPython, hasApache, hasNginx } from './services/foreign.ts'
 import { createMigratedDatabase, dropDatabase } from './services/postgres-admin.ts'
 import { findPgBouncer, findPostgres, findRedis, type Service } from './services/services.ts'
 
@@ -20,6 +20,8 @@ declare module 'vitest' {
     /** For the clients that others wrote: a Python that has Authlib, an Apache with mod_auth_openidc, and a browser. */
     python_authlib: string | null
     has_openidc: boolean
+    /** With njs, for examples/nginx. */
+    has_nginx: boolean
     chromium: string | null
     /** A socket that sends the path of a migrated embedded database to copy, which is made at the first connection. */
     embedded_template_socket: string
@@ -32,7 +34,7 @@ declare module 'vitest' {
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const [postgres, redis] = await Promise.all([find('PostgreSQL', findPostgres), find('Redis', findRedis)])
   const python = await findPython('jwt', 'cryptography')
-  const python_authlib = await findPython('authlib', 'requests')
+  const python_authlib = await findPython('authlib', 'requests', 'flask')
   const [has_apache, has_openidc] = [hasApache('mod_oauth2'), hasApache('mod_auth_openidc')]
   const chromium = findChromium()
   const missing = Object.entries({
@@ -41,7 +43,8 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     PgBouncer: findPgBouncer(),
     'PyJWT (python3-jwt, python3-cryptography)': python,
     'Apache with mod_oauth2 (libapache2-mod-oauth2)': has_apache || null,
-    'Authlib (python3-authlib, python3-requests)': python_authlib,
+    'Authlib and Flask (python3-authlib, python3-requests, python3-flask)': python_authlib,
+    'nginx with njs (nginx-light, libnginx-mod-http-js)': hasNginx() || null,
     'Apache with mod_auth_openidc (libapache2-mod-auth-openidc)': has_openidc || null,
     'Chromium (CHROMIUM)': chromium,
   }).flatMap(([name, there]) => (there === null ? [name] : []))
@@ -57,6 +60,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   project.provide('has_apache', has_apache)
   project.provide('python_authlib', python_authlib)
   project.provide('has_openidc', has_openidc)
+  project.provide('has_nginx', hasNginx())
   project.provide('chromium', chromium)
   project.provide('embedded_template_socket', embedded.socket)
   project.provide('openapi_json', JSON.stringify(parse(readFileSync('openapi.yaml', 'utf8'))))

@@ -9,9 +9,10 @@ export const addDoctorCommand = (program: Command, io: Io): void => {
     .description(
       'check everything that the server needs, and change nothing: a line each, with what to do about a fault',
     )
+    .option('--document <url...>', 'fetch client ID metadata documents too, as a server does at a request')
     .option('--json', 'print JSON for programs')
-    .action(async ({ json = false }: { json?: boolean }) => {
-      const findings = await examine(io)
+    .action(async ({ document, json = false }: { document?: readonly string[]; json?: boolean }) => {
+      const findings = await examine(io, { documents: document ?? [] })
       if (json) io.out(JSON.stringify({ findings }))
       else
         for (const { check, fault, note } of findings) {

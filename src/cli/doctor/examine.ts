@@ -16,6 +16,7 @@ import { examineKeys } from '../../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
 import { type DatabaseCapacity, readCapacity } from '../../store/postgres/index.ts'
+import { examineDocuments } from '../clients/client-documents.ts'
 import { examineStoredClients } from '../clients/stored-clients.ts'
 import { type Io, QUIET_LOG } from '../terminal/io.ts'
 import type { Finding, Found } from './finding.ts'
@@ -27,8 +28,11 @@ const METADATA_MILLISECONDS = 2_000
 
 const OK: Found = { fault: null }
 
-/** Looks at everything that a start needs, and changes nothing. */
-export const examine = async ({ environment }: Io): Promise<readonly Finding[]> => {
+/** Looks at everything that a start needs, and changes nothing. `documents`: addresses of client documents, which are fetched. */
+export const examine = async (
+  { environment }: Io,
+  { documents = [] }: Readonly<{ documents?: readonly string[] }> = {},
+): Promise<readonly Finding[]> => {
   const reading = readConfig(environment)
   if ('faults' in reading) return reading.faults.map(fault => ({ check: 'configuration', fault }))
   const { config } = reading
@@ -39,6 +43,9 @@ export const examine = async ({ environment }: Io): Promise<readonly Finding[]> 
     keys: () => examineKeysDirectory(config),
     data: () => examineData(config, isRunning),
     clients: () => examineClients(config),
+    ...(config.CLIENT_ID_DOCUMENTS === 'off' && documents.length === 0
+      ? {}
+      : { 'client documents': () => examineDocuments(config, { documents }) }),
     ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
     ...(config.ASSERTION_ISSUERS_FILE === null ? {} : { issuers: () => examineIssuers(config) }),
     database: () => examineDatabase(config),

@@ -1,5 +1,5 @@
 import { type Digest, sameDigest } from '../base/digest.ts'
-import type { Client } from '../oauth/client.ts'
+import { type Client, DOCUMENT_PARTS, type DocumentPart } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 import type { ScopeCatalogue } from './scope-catalogue.ts'
 
@@ -15,6 +15,8 @@ export type Consent = Readonly<{
   declined: readonly string[]
   /** What the client's document said when the person was asked last; null or absent for a client that is registered here. */
   document_digest?: Digest<'client_document'> | null | undefined
+  /** The same as the client's; null where the person was asked by a version that did not keep them. */
+  document_parts?: Uint8Array | null | undefined
 }>
 
 /**
@@ -31,8 +33,32 @@ export const consentToUnchanged = (
   return isSame ? consent : null
 }
 
+/**
+ * Ours – What has changed in a client since a person allowed something to it; empty where it is not known what. Undefined where nothing
+ * has changed, or where nothing was allowed.
+ */
+export const changesSince = (
+  consent: Consent | null,
+  client: Pick<Client, 'document_digest' | 'document_parts'>,
+): readonly DocumentPart[] | undefined => {
+  if (consent === null || consent.granted.length === 0) return undefined
+  if (consentToUnchanged(consent, client) !== null) return undefined
+  const [before, now] = [partsOf(consent.document_parts), partsOf(client.document_parts)]
+  if (before.length !== now.length) return []
+  return DOCUMENT_PARTS.filter((_, index) => before[index] !== now[index])
+}
+
+const DIGEST_BYTES = 32
+
+const partsOf = (parts: Uint8Array | null | undefined): readonly string[] => {
+  const bytes = Buffer.from(parts ?? [])
+  return Array.from({ length: bytes.length / DIGEST_BYTES }, (_, index) =>
+    bytes.toString('hex', index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES),
+  )
+}
+
 /** A client to which a person has granted something, for the account page. */
-export type ConsentRecord = Omit<Consent, 'declined' | 'document_digest'> &
+export type ConsentRecord = Omit<Consent, 'declined' | 'document_digest' | 'document_parts'> &
   Readonly<{ client_id: string; granted_at: Date }>
 
 /** Such a scope is about the person and no resource: consent to it holds for every resource. */

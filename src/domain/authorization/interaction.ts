@@ -1,10 +1,17 @@
 import { ACR, acrOf } from '../oauth/acr.ts'
-import type { Client } from '../oauth/client.ts'
+import type { Client, DocumentPart } from '../oauth/client.ts'
 import type { Reason } from '../oauth/oauth-error.ts'
 import { isLoopbackOrPrivateUse } from '../oauth/redirect-uri.ts'
 import type { BrowserSession } from '../sign-in/browser-session.ts'
 import type { AuthorizationRequest, Prompt } from './authorization-request.ts'
-import { type Consent, consentToUnchanged, type ScopeAsked, scopesToShow, standingsOf } from './consent.ts'
+import {
+  type Consent,
+  changesSince,
+  consentToUnchanged,
+  type ScopeAsked,
+  scopesToShow,
+  standingsOf,
+} from './consent.ts'
 import type { ScopeCatalogue } from './scope-catalogue.ts'
 
 /** What is known when the next step is judged. */
@@ -26,7 +33,12 @@ export type AuthorizationStep =
   /** `scope`: what the person allows, without what they have left out before. */
   | Readonly<{ step: 'issue'; scope: readonly string[] }>
   | Readonly<{ step: 'sign_in'; why: 'signed_out' | 'another_person_meant' | 'not_recent' }>
-  | Readonly<{ step: 'consent'; scopes: readonly ScopeAsked[] }>
+  /** `changes`: in the client since the person allowed something to it; absent where there are none. */
+  | Readonly<{
+      step: 'consent'
+      scopes: readonly ScopeAsked[]
+      changes?: readonly DocumentPart[] | undefined
+    }>
 
 /** OpenID Connect Core §3.1.2.3, §3.1.2.4 – The next step of an authorization request. Pure: every step leads back here. */
 export const judgeStep = (standing: AuthorizationStanding): AuthorizationStep => {
@@ -125,5 +137,9 @@ const consentStep = ({ request, client, consent, catalogue }: AuthorizationStand
   const isNew = !client.first_party && kept.some(({ standing }) => standing === 'new')
   if (!isAskedAgain && !isNew && kept.length > 0)
     return { step: 'issue', scope: kept.map(({ scope }) => scope) }
-  return { step: 'consent', scopes: scopesToShow(standings, { catalogue, isAskedAgain }) }
+  return {
+    step: 'consent',
+    scopes: scopesToShow(standings, { catalogue, isAskedAgain }),
+    changes: changesSince(consent, client),
+  }
 }

@@ -3,6 +3,7 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { type Client, GRANT_TYPES } from '../oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../oauth/parse-clients.ts'
 import { isRegistrable, isWebUri } from '../oauth/redirect-uri.ts'
+import { documentPartsOf } from './self-registration.ts'
 
 /** Bytes of a document, and of the keys that its `jwks_uri` names, at most. */
 export const DOCUMENT_MAX_BYTES = 65_536
@@ -106,7 +107,8 @@ export const documentClientOf = (
   const parsed = parseClientRecord({ client_id, metadata, client_secret_digest: null }, policy)
   if ('faults' in parsed) return { cause: parsed.faults[0] ?? 'unusable' }
   const { client } = parsed
-  return { client: { ...client, document_digest: consentDigestOf(client, jwks_uri) } }
+  const document_digest = consentDigestOf(client, jwks_uri)
+  return { client: { ...client, document_digest, document_parts: documentPartsOf(client, jwks_uri) } }
 }
 
 /** RFC 7517 §5 – Other members of the set are ignored. */

@@ -1,10 +1,13 @@
-import type { Client } from '../oauth/client.ts'
+import { digestOf, type Plain } from '../base/digest.ts'
+import { type Client, DOCUMENT_PARTS, type DocumentPart } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 
 /** Ours – What a client that no operator has registered may ask for. */
 export type SelfRegistrationPolicy = Readonly<{
   audiences: readonly string[]
   scopes: readonly string[]
+  /** Seconds for which the superseded refresh tokens of a public client are answered. */
+  refresh_grace_seconds: number
 }>
 
 /** Ours: scopes with this prefix are for the server itself. */
@@ -24,9 +27,13 @@ const GRANTS: ReadonlySet<string> = new Set(['authorization_code', 'refresh_toke
 
 /**
  * Ours – A client that no operator has registered, within what such clients may be and ask for. One that names no scope may ask for each
- * that is allowed; its audiences are those of the policy, and none where the policy has none.
+ * that is allowed; its audiences are those of the policy, and none where the policy has none. Only a public client has a grace window: the
+ * processes of an agent share one stored token, and a confidential client is a service that keeps its own.
  */
-export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistrationPolicy): Client => {
+export const withinPolicy = (
+  client: Client,
+  { audiences, scopes, refresh_grace_seconds }: SelfRegistrationPolicy,
+): Client => {
   const named = client.scope.split(' ').filter(Boolean)
   const scope = named.length === 0 ? scopes : named.filter(each => scopes.includes(each))
   return {
@@ -35,8 +42,27 @@ export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistra
     grant_types: client.grant_types.filter(grant => GRANTS.has(grant)),
     protected_resources: [],
     token_exchange: [],
-    refresh_grace_seconds: 0,
+    refresh_grace_seconds: client.token_endpoint_auth_method === 'none' ? refresh_grace_seconds : 0,
     scope: scope.join(' '),
     audience: audiences,
   }
+}
+
+/**
+ * Ours – Digests of what a person who consents relies on, one after the other for each of DOCUMENT_PARTS. They decide nothing: the page
+ * tells from them what has changed. For keys at a `jwks_uri` the address stands.
+ */
+export const documentPartsOf = (
+  { client_name, redirect_uris, token_endpoint_auth_method, jwks }: Client,
+  jwks_uri: string | null,
+): Uint8Array => {
+  const keys = jwks_uri ?? (jwks?.keys ?? []).map(key => JSON.stringify(key)).toSorted()
+  const parts: Readonly<Record<DocumentPart, unknown>> = {
+    name: client_name ?? null,
+    redirect_uris: redirect_uris.toSorted(),
+    keys: [token_endpoint_auth_method, keys],
+  }
+  return Buffer.concat(
+    DOCUMENT_PARTS.map(part => digestOf(JSON.stringify(parts[part]) as Plain<'client_document'>)),
+  )
 }

@@ -7,6 +7,7 @@ import {
   type Client,
   FIRST_PARTY,
   GRANT_TYPES,
+  LONG_GRACE_SECONDS,
   SIGNING_ALGORITHMS,
 } from './client.ts'
 import { isRegistrable, isWebUri } from './redirect-uri.ts'
@@ -62,7 +63,7 @@ const scopeText = z
 
 const EXCHANGE = 'must be an object with the members audience and scope'
 const VISIBLE = 'must be 1 to 255 printable ASCII characters'
-const GRACE = 'must be a whole number from 0 to 60'
+const GRACE = `must be a whole number from 0 to ${LONG_GRACE_SECONDS}`
 const AGE = 'must be a whole number of seconds'
 /** Ours – Of a name that people are shown: a mark of direction (Unicode UAX #9 §2) would turn the words of the page around it. */
 const ONE_LINE = /^[^\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
@@ -119,7 +120,7 @@ export const metadata = z
       protected_resources: listOf(audience),
       token_exchange: listOf(z.strictObject({ audience, scope: scopeText }, EXCHANGE)),
       first_party: flag,
-      refresh_grace_seconds: z.number(GRACE).int(GRACE).min(0, GRACE).max(60, GRACE).default(0),
+      refresh_grace_seconds: z.int(GRACE).min(0, GRACE).max(LONG_GRACE_SECONDS, GRACE).default(0),
       status_list: flag,
     },
     'must be an object, the metadata of one client',

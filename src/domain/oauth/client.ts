@@ -21,6 +21,16 @@ export const GRANT_TYPES = [
 /** Ours – One audience for which a client may exchange tokens that are addressed to it, and the most scope of such a token. */
 export type ExchangePolicy = Readonly<{ audience: string; scope: string }>
 
+/**
+ * Ours – Seconds of a grace window, at most, within which only the token before the current one is answered. A longer window is for
+ * clients whose processes share one stored token: each token that was superseded within it is answered. Judged in SQL, by
+ * store/families/judge-families.ts.
+ */
+export const SHORT_GRACE_SECONDS = 60
+
+/** Seconds of a grace window, at most. */
+export const LONG_GRACE_SECONDS = 3_600
+
 /** RFC 7591 §2 – A registered client, in the metadata's own names. */
 export type Client = Readonly<{
   client_id: string
@@ -63,7 +73,7 @@ export type Client = Readonly<{
   token_exchange: readonly ExchangePolicy[]
   /** Ours: may use the account API. Public clients only. */
   first_party: boolean
-  /** Ours: seconds, 0–60, within which a used refresh token is answered with its successor again. */
+  /** Ours: seconds, 0–3600, within which a superseded refresh token is answered. Above 60: the long window, never of a first_party client. */
   refresh_grace_seconds: number
   /** Ours: its access tokens get a place in the status lists (draft-ietf-oauth-status-list), which costs one insert a token. */
   status_list: boolean
@@ -72,7 +82,13 @@ export type Client = Readonly<{
    * who consents relies on. Undefined for a client that is registered here.
    */
   document_digest?: Digest<'client_document'> | undefined
+  /** Ours: the same for each of DOCUMENT_PARTS by itself, one digest after the other, so that people can be told what has changed. */
+  document_parts?: Uint8Array | undefined
 }>
+
+/** draft-ietf-oauth-client-id-metadata-document §6 – What people rely on in a document; `keys` with the method that they are for. */
+export const DOCUMENT_PARTS = ['name', 'redirect_uris', 'keys'] as const
+export type DocumentPart = (typeof DOCUMENT_PARTS)[number]
 
 /** Ours – A client that is registered in the database, as its row has it. */
 export type ClientRecord = Readonly<{

@@ -202,6 +202,7 @@ const REFUSALS = {
   refresh_wrong_client: ['invalid_grant', REFRESH],
   refresh_wrong_sender_key: ['invalid_grant', REFRESH],
   refresh_wrong_transport: ['invalid_grant', REFRESH],
+  refresh_too_old_to_tell: ['invalid_grant', REFRESH],
   refresh_reused: ['invalid_grant', REFRESH],
   refresh_forged: ['invalid_grant', REFRESH],
   refresh_pepper_gone: ['invalid_grant', REFRESH],

@@ -4,7 +4,13 @@ import { nearestWord } from '../base/nearest-word.ts'
 import { judgeOutboundUrl, type UrlRefusal } from '../outbound/outbound-target.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
-import { type Client, type ClientRecord, type GRANT_TYPES, METADATA_MOST_BYTES } from './client.ts'
+import {
+  type Client,
+  type ClientRecord,
+  type GRANT_TYPES,
+  METADATA_MOST_BYTES,
+  SHORT_GRACE_SECONDS,
+} from './client.ts'
 import { MEMBERS, type Metadata, metadata, metadataBeside, toClient } from './client-metadata.ts'
 import { findSpelling } from './resource.ts'
 
@@ -94,6 +100,8 @@ const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: ClientPolicy): Pa
   const client = toClient(parsed.data)
   const tooLong = judgeRegistration(client, policy)
   if (tooLong !== null) return { faults: [{ path: [], message: tooLong }] }
+  if (client.first_party && client.refresh_grace_seconds > SHORT_GRACE_SECONDS)
+    return { faults: [{ path: ['refresh_grace_seconds'], message: FIRST_PARTY_GRACE }] }
   const uncallable = judgeLogoutUri(client, policy.outbound_allow)
   if (uncallable !== null) return { faults: [{ path: ['backchannel_logout_uri'], message: uncallable }] }
   const faults = faultsOfExchange(client, policy)
@@ -126,6 +134,8 @@ const faultsOfExchange = (client: Client, { issuer }: ClientPolicy): readonly Cl
 const NOT_ADDRESSED = `is required by ${EXCHANGE_GRANT}: only tokens for these can be exchanged`
 const NEVER_US =
   'is the issuer, for which no token can be exchanged: the service could use it at the account API'
+
+const FIRST_PARTY_GRACE = `must be ${SHORT_GRACE_SECONDS} at most with first_party: a long window is for agents, whose processes share one token`
 
 const LOGOUT_URI_FAULTS: Readonly<Record<UrlRefusal, string>> = {
   url_malformed: 'must be an absolute https URL',

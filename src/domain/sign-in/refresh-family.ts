@@ -17,6 +17,9 @@ export type RefreshTransport = (typeof REFRESH_TRANSPORTS)[number]
  */
 export const COOKIE_GRACE_SECONDS = 10
 
+/** Rotations whose times the row of a client with a long window keeps. */
+export const ROTATIONS_REMEMBERED = 32
+
 /**
  * Access tokens of one sign-in that may be revoked within the lifetime of one token. The next revocation ends the sign-in. Judged in SQL,
  * by store/revocations/revocations.ts.

@@ -8,6 +8,7 @@ import type { EndReason, Family } from './refresh-family.ts'
 export const REFRESH_VERDICTS = {
   rotated: ['rotated', null],
   replayed: ['replayed', null],
+  replayed_within_grace: ['replayed', null],
   unknown_family: ['denied', 'refresh_unknown_family'],
   wrong_salt: ['denied', 'refresh_wrong_salt'],
   revoked: ['denied', 'refresh_revoked'],
@@ -18,6 +19,7 @@ export const REFRESH_VERDICTS = {
   wrong_client: ['denied', 'refresh_wrong_client'],
   wrong_sender_key: ['denied', 'refresh_wrong_sender_key'],
   wrong_transport: ['denied', 'refresh_wrong_transport'],
+  too_old_to_tell: ['denied', 'refresh_too_old_to_tell'],
   scope_exceeded: ['scope_exceeded', 'scope_not_granted'],
   resource_exceeded: ['resource_exceeded', 'resource_not_granted'],
   reused: ['reused', 'refresh_reused'],
@@ -49,25 +51,39 @@ export const REFRESH_OUTCOMES: readonly RefreshOutcome[] = [
 
 /**
  * What a refresh came to. `rotated` and `replayed` carry the family as it now stands; a refusal carries its account, where the family
- * exists.
+ * exists. `rotated_from` is the address of the latest rotation where a grace window allowed a replay, and null where a retry proof did.
  */
 export type Rotation =
-  | Readonly<{ outcome: Extract<RefreshOutcome, 'rotated' | 'replayed'>; family: Family }>
+  | Readonly<{ outcome: 'rotated'; family: Family }>
+  | Readonly<{ outcome: 'replayed'; family: Family; rotated_from: string | null }>
   | Readonly<{ outcome: 'denied'; denial: Denial; user_id: string | null }>
   | Readonly<{ outcome: Exclude<RefreshOutcome, 'rotated' | 'replayed' | 'denied'>; user_id: string }>
 
-export const rotationOf = (verdict: RefreshVerdict, family: Family): Rotation => {
+export const rotationOf = (
+  verdict: RefreshVerdict,
+  { family, last_ip }: Readonly<{ family: Family; last_ip: string | null }>,
+): Rotation => {
   const { user_id } = family
   if (isDenial(verdict)) return { outcome: 'denied', denial: verdict, user_id }
-  return verdict === 'rotated' || verdict === 'replayed'
-    ? { outcome: verdict, family }
-    : { outcome: verdict, user_id }
+  switch (verdict) {
+    case 'rotated':
+      return { outcome: 'rotated', family }
+    case 'replayed':
+      return { outcome: 'replayed', family, rotated_from: null }
+    case 'replayed_within_grace':
+      return { outcome: 'replayed', family, rotated_from: last_ip }
+    case 'scope_exceeded':
+    case 'resource_exceeded':
+    case 'reused':
+    case 'forged':
+      return { outcome: verdict, user_id }
+  }
 }
 
 const isDenial = (verdict: RefreshVerdict): verdict is Denial => REFRESH_VERDICTS[verdict][0] === 'denied'
 
 /** The reason for the refusal of a presented token. */
-export const reasonOf = <V extends Exclude<RefreshVerdict, 'rotated' | 'replayed'>>(
+export const reasonOf = <V extends Exclude<RefreshVerdict, VerdictOf<'rotated' | 'replayed'>>>(
   verdict: V,
 ): Verdicts[V][1] => REFRESH_VERDICTS[verdict][1]
 

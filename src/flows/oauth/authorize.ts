@@ -137,6 +137,7 @@ export const createAuthorize = (needs: Needs) => ({
           request.audience,
         ),
         document_digest: client.document_digest ?? null,
+        document_parts: client.document_parts ?? null,
       })
       return answerWithCode(needs, { request: { ...request, scope }, client, session, consent })
     })

@@ -212,11 +212,11 @@ const shownOf = async (
     case 'select_account':
       return { path: '/sign-in', page: sealed => selectAccountPage({ sealed, asking, email }) }
     case 'consent': {
-      const { scopes } = step
+      const { scopes, changes } = step
       const resources = request.audience.map(each => (each === needs.issuer ? null : each))
       const digest = await needs.findLogo(client)
       const logo = digest && logoPathOf(digest)
-      const shown = { asking, email, scopes, resources, catalogue: needs.scopes(), logo }
+      const shown = { asking, email, scopes, changes, resources, catalogue: needs.scopes(), logo }
       return { path: '/consent', page: sealed => consentPage({ sealed, ...shown }) }
     }
   }

@@ -1,5 +1,6 @@
 import type { ScopeAsked } from '../../domain/authorization/consent.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
+import type { DocumentPart } from '../../domain/oauth/client.ts'
 import { IDENTITY_SCOPES } from '../../domain/oauth/identity-claims.ts'
 import { emblemOf } from '../layout/brand.ts'
 import { attributes, type Html, html } from '../layout/html.ts'
@@ -13,6 +14,8 @@ type ConsentAsked = Readonly<{
   asking: Asking
   email: string
   scopes: readonly ScopeAsked[]
+  /** What has changed in the application since the person allowed something to it; undefined: nothing. */
+  changes: readonly DocumentPart[] | undefined
   catalogue: ScopeCatalogue
   /** What the tokens are for; null stands for the account here. */
   resources: readonly (string | null)[]
@@ -40,12 +43,22 @@ export const consentPage =
       sign: meeting(view, asked),
       isBrandInside: true,
       lead: whereOf(view, asking),
-      content: html`${asking.redirect_host === null ? note({ kind: 'warn', text: say('consent.on_this_computer') }) : null}
+      content: html`${changesOf(view, asked)}${asking.redirect_host === null ? note({ kind: 'warn', text: say('consent.on_this_computer') }) : null}
 ${form(view, { action: '/consent', hidden: { request: sealed }, content: html`${itemList(items)}${smallPrint(view, asked)}${buttons}${another}` })}
 <p class="muted small center">${say('consent.withdraw', { account_page: html`<a href="/account/applications">${say('consent.account_page')}</a>` })}</p>`,
       form_targets: asking.form_targets,
     }
   }
+
+const changesOf = ({ say }: View, { changes }: ConsentAsked): Html | null => {
+  if (changes === undefined) return null
+  const [first, ...others] = changes.map(part => say(`consent.changed_${part}`))
+  const what =
+    first === undefined
+      ? say('consent.changed_description')
+      : html`${first}${others.map(each => html`, ${each}`)}`
+  return note({ kind: 'warn', text: say('consent.changed', { what }) })
+}
 
 /** The application's emblem and that of the brand. */
 const meeting = ({ brand }: View, { asking, logo }: ConsentAsked): Html =>

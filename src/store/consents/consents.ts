@@ -23,7 +23,8 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
   },
 
   // Ours: the account's row is held, so that a deletion or a reset under way is waited for and leaves nothing to grant for.
-  grant: async ({ user_id, credential_epoch, client_id, granted, declined = [], document_digest = null }) => {
+  grant: async ({ user_id, credential_epoch, client_id, granted, declined = [], ...document }) => {
+    const { document_digest = null, document_parts = null } = document
     const [consent] = await database.run(
       sql => sql<Consent[]>`
         with account as materialized (
@@ -32,8 +33,12 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
           where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
           for share
         )
-        insert into signet.consents as known (user_id, client_id, granted, declined, document_digest)
-        select id, ${client_id}, ${granted}::text[], ${declined}::text[], ${document_digest}::bytea from account
+        insert into signet.consents as known (
+          user_id, client_id, granted, declined, document_digest, document_parts
+        )
+        select
+          id, ${client_id}, ${granted}::text[], ${declined}::text[], ${document_digest}::bytea, ${document_parts}::bytea
+        from account
         on conflict (user_id, client_id) do update
         set granted = array(
             select each from unnest(known.granted) as each
@@ -50,6 +55,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
             order by each
           ),
           document_digest = excluded.document_digest,
+          document_parts = excluded.document_parts,
           granted_at = statement_timestamp()
         returning version, granted, declined, document_digest`,
     )

@@ -1,8 +1,10 @@
+import { SHORT_GRACE_SECONDS } from '../../domain/oauth/client.ts'
 import {
   COOKIE_GRACE_SECONDS,
   type Family,
   type Lifetimes,
   type Presentation,
+  ROTATIONS_REMEMBERED,
 } from '../../domain/sign-in/refresh-family.ts'
 import {
   END_REASON_OF,
@@ -19,7 +21,7 @@ export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
 /** The verdict of a statement that has outlasted its caller. */
 const LATE = 'late'
 
-type Row = Family & { readonly verdict: string }
+type Row = Family & { readonly verdict: string; readonly last_ip: string | null }
 
 /**
  * Judges presented refresh tokens, each of another family, and carries out the verdicts in one statement. Returns a row for each family
@@ -30,7 +32,10 @@ type Row = Family & { readonly verdict: string }
  * statement that waited for a lock continues with the newest version of the row. Every time is the database's. Lateness counts from
  * transaction_timestamp(), which the first message of the statement sets; later messages set statement_timestamp() anew, also after a wait
  * for the table. A statement that waited for the row can have begun before the rotation that it waited for, so that its time is before
- * rotated_at: a grace of 0 seconds therefore has its own condition. The account's row is not locked and may be older than the family's: a
+ * rotated_at: a grace of 0 seconds therefore has its own condition.
+ *
+ * `superseded_at` has the times of the latest rotations, the latest first: its k-th entry is when generation - k was superseded. The row's
+ * own list counts only while it begins with rotated_at: a server of the version before rotates without it. The account's row is not locked and may be older than the family's: a
  * family that a password change has just taken into the next epoch is ahead of the account and lives.
  */
 export const createJudge =
@@ -48,7 +53,9 @@ export const createJudge =
             greatest(
               given.client_grace_seconds,
               case f.refresh_transport when 'cookie' then ${COOKIE_GRACE_SECONDS}::int else 0 end
-            ) as grace_seconds
+            ) as grace_seconds,
+            given.client_grace_seconds > ${SHORT_GRACE_SECONDS}::int as has_long_window,
+            case when f.rotation_times[1] = f.rotated_at then f.rotation_times else array[f.rotated_at] end as superseded_at
           from jsonb_to_recordset(${sql.json(tokens.map(rowOf))}) as given (
             presented_id uuid, presented_salt bytea, presented_generation bigint, presented_digest bytea,
             presented_client_id text, presented_sender_key text, presented_scope text[], presented_audience text[],
@@ -75,11 +82,22 @@ export const createJudge =
             when not presented_audience <@ audience then 'resource_exceeded'
             when presented_generation = generation and presented_digest = token_digest then
               case refresh_transport when presented_transport then 'rotated' else 'wrong_transport' end
-            when presented_generation = generation - 1 and (
-              presented_retry_proof = retry_proof and previous_retry_proof is distinct from retry_proof
-              or grace_seconds > 0 and statement_timestamp() < rotated_at + make_interval(secs => grace_seconds)
-            ) then
+            when presented_generation = generation - 1
+              and presented_retry_proof = retry_proof and previous_retry_proof is distinct from retry_proof
+            then
               case refresh_transport when presented_transport then 'replayed' else 'wrong_transport' end
+            when presented_generation < generation
+              and grace_seconds > 0
+              and (has_long_window or presented_generation = generation - 1)
+              and statement_timestamp()
+                < superseded_at[(generation - presented_generation)::int] + make_interval(secs => grace_seconds)
+            then
+              case refresh_transport when presented_transport then 'replayed_within_grace' else 'wrong_transport' end
+            when presented_generation < generation - cardinality(superseded_at)
+              and has_long_window
+              and statement_timestamp()
+                < superseded_at[cardinality(superseded_at)] + make_interval(secs => grace_seconds)
+            then 'too_old_to_tell'
             when presented_generation < generation then 'reused'
             else 'forged'
           end as verdict
@@ -96,6 +114,18 @@ export const createJudge =
             token_digest = case when is_rotated then successor_digest else f.token_digest end,
             pepper_id = case when is_rotated then successor_pepper_id else f.pepper_id end,
             rotated_at = case when is_rotated then statement_timestamp() else f.rotated_at end,
+            rotation_times = case
+              when not is_rotated then f.rotation_times
+              when has_long_window then array_prepend(
+                statement_timestamp(),
+                array(
+                  select at
+                  from unnest(superseded_at) with ordinality as known (at, place)
+                  where at is not null and place < ${ROTATIONS_REMEMBERED}::int
+                  order by place
+                )
+              )
+            end,
             retry_proof = case when is_rotated then presented_retry_proof else f.retry_proof end,
             previous_retry_proof = case when is_rotated then f.retry_proof else f.previous_retry_proof end,
             idle_expires_at = case
@@ -120,16 +150,16 @@ export const createJudge =
           coalesce(changed.pepper_id, judged.pepper_id) as pepper_id,
           coalesce(changed.generation, judged.generation) as generation,
           coalesce(changed.idle_expires_at, judged.idle_expires_at) as idle_expires_at,
-          statement_timestamp() as at
+          judged.last_ip, statement_timestamp() as at
         from judged
         left join changed on changed.id = judged.id`
     })
     return rows.map(toJudged)
   }
 
-const toJudged = ({ verdict, ...family }: Row): JudgedFamily => ({
+const toJudged = ({ verdict, last_ip, ...family }: Row): JudgedFamily => ({
   id: family.id,
-  rotation: verdict === LATE ? null : rotationOf(parseRefreshVerdict(verdict), family),
+  rotation: verdict === LATE ? null : rotationOf(parseRefreshVerdict(verdict), { family, last_ip }),
 })
 
 /** A row of jsonb_to_recordset. */

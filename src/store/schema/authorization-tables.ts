@@ -93,6 +93,8 @@ export const consents = pgTable(
     /** Of a client that a document describes: what it said when the person was asked last. Null for a client that is registered here. */
     document_digest: bytea(),
     granted_at: instant().notNull().default(sql`now()`),
+    /** The digests of its parts, from which the consent page tells what has changed. An older version does not write this column. */
+    document_parts: bytea(),
   },
   table => [primaryKey({ columns: [table.user_id, table.client_id] })],
 )

@@ -81,6 +81,8 @@ export const refreshFamilies = pgTable(
     last_ip: text(),
     last_user_agent: text(),
     created_at: instant().notNull().default(sql`now()`),
+    /** The times of the latest rotations, the latest first. Null unless the client has a long window, so that other rows stay small. */
+    rotation_times: instant().array(),
   },
   table => [
     index('refresh_families_user_id_index').on(table.user_id),

@@ -126,16 +126,16 @@ const createFindAtClient =
     const [row] = await database.run(
       sql => sql<(Row & { [Member in keyof Consent]: Consent[Member] | null })[]>`
         with ${livingSession(sql, { ...presented, idle_seconds })}
-        select session.*, c.version, c.granted, c.declined, c.document_digest
+        select session.*, c.version, c.granted, c.declined, c.document_digest, c.document_parts
         from session
         left join signet.consents c on c.user_id = session.id and c.client_id = ${client_id}`,
     )
     if (row === undefined) return null
-    const { version, granted, declined, document_digest, ...session } = row
+    const { version, granted, declined, document_digest, document_parts, ...session } = row
     const consent =
       version === null || granted === null || declined === null
         ? null
-        : { version, granted, declined, document_digest }
+        : { version, granted, declined, document_digest, document_parts }
     return { session: toSession(session), consent }
   }
 

@@ -321,4 +321,29 @@ describe('signetd doctor', () => {
       expect.stringMatching(/not limited by address, .*; set it to count\/seconds/),
     ])
   })
+
+  it('has a line about the documents of clients, and fetches those that are named', async () => {
+    const on = { CLIENT_ID_DOCUMENTS: 'on', REGISTRATION_AUDIENCES: 'https://api.example' }
+    const lineOf = async (environment: Record<string, string>, ...words: string[]) => {
+      lines = []
+      const code = await doctor({ ...places(), ...environment }, ...words)
+      return [code, lines.find(line => line.includes('client documents'))]
+    }
+    const document = ['--document', `https://127.0.0.1:${port}/client.json`]
+    expect(await lineOf({})).toEqual([0, undefined])
+    expect(await lineOf(on)).toEqual([0, expect.stringMatching(/^ok {5}client documents: none was fetched/)])
+    expect(await lineOf({}, ...document)).toEqual([1, expect.stringContaining('CLIENT_ID_DOCUMENTS is off')])
+    expect(await lineOf({ CLIENT_ID_DOCUMENTS: 'on' })).toEqual([
+      1,
+      expect.stringContaining('set REGISTRATION_AUDIENCES'),
+    ])
+    expect(await lineOf(on, ...document)).toEqual([
+      1,
+      expect.stringContaining('/client.json: address_refused'),
+    ])
+    expect(await lineOf(on, '--document', 'http://agent.example/client.json')).toEqual([
+      1,
+      expect.stringContaining('is no address of a document'),
+    ])
+  })
 })

@@ -358,6 +358,24 @@ describe('what a client of a document may ask for', () => {
     }
   })
 
+  it('is an answer to its superseded refresh tokens for DYNAMIC_CLIENT_GRACE_SECONDS', async () => {
+    const client_id = host.publish('/processes.json')
+    const strict = await start({ DYNAMIC_CLIENT_GRACE_SECONDS: '0' })
+    const { ada, page } = await arrived(client_id, { scope: 'openid offline_access' })
+    const { body } = await redeem(client_id, await ada.allow(page))
+    const refresh = async (refresh_token: string, at = signet) => {
+      const answer = await at.token({ grant_type: 'refresh_token', client_id, refresh_token })
+      return answer.status === 200 ? answer.body.refresh_token : answer.status
+    }
+    const first = body.refresh_token
+    const second = String(await refresh(first))
+    const third = String(await refresh(second))
+    for (const token of [first, second]) expect(await refresh(token)).toBe(third)
+    expect(await refresh(second, strict)).toBe(400)
+    expect(await refresh(third)).toBe(400)
+    await strict.close()
+  })
+
   it('is no audience but those of the policy, and never the issuer', async () => {
     const client_id = host.publish('/audience.json')
     const errorFor = async (resource: string) => {
@@ -393,19 +411,26 @@ describe('what a client of a document may ask for', () => {
 
 describe('consent to a client of a document', () => {
   it.each([
-    ['name', { client_name: 'Another name' }],
-    ['redirect URIs', { redirect_uris: [CALLBACK, 'https://agent.example/second'] }],
+    ['name', { client_name: 'Another name' }, 'its name'],
     [
-      'keys',
+      'redirect URIs',
+      { redirect_uris: [CALLBACK, 'https://agent.example/second'] },
+      'the addresses that it is opened at',
+    ],
+    [
+      'name and keys',
       {
         jwks: { keys: [generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })] },
+        client_name: 'Another name',
         token_endpoint_auth_method: 'private_key_jwt',
       },
+      'its name, the keys that it proves itself with',
     ],
-  ])('is remembered, and asked for again when its %s changed', async (name, change) => {
+  ])('is remembered, and asked for again when its %s changed', async (name, change, what) => {
     const path = `/changing-${name.replaceAll(' ', '-')}.json`
     const client_id = host.publish(path)
     const { ada, page } = await arrived(client_id)
+    expect(page.text).not.toContain('Changed since')
     await ada.allow(page)
     host.publish(path, { logo_uri: 'https://agent.example/logo.png', contacts: ['a@agent.example'] })
     advance(300)
@@ -414,10 +439,26 @@ describe('consent to a client of a document', () => {
     advance(300)
     const again = await ada.arrive(asking(client_id, { scope: 'openid' }))
     expect(isConsent(again)).toBe(true)
+    expect(again.text).toContain(`Changed since you allowed it: ${what}.`)
     await ada.allow(again)
     expect((await ada.arrive(asking(client_id, { scope: 'openid' }))).location).toContain('code=')
     // What was granted to the client as it was before is asked for anew.
-    expect(isConsent(await ada.arrive(asking(client_id)))).toBe(true)
+    const more = await ada.arrive(asking(client_id))
+    expect(isConsent(more)).toBe(true)
+    expect(more.text).not.toContain('Changed since')
+    reset()
+  })
+
+  it('that a version without the parts has stored is asked for again, without what has changed', async () => {
+    const client_id = host.publish('/changing-from-before.json')
+    const { ada, page } = await arrived(client_id)
+    await ada.allow(page)
+    await deployment.database.sql`update consents set document_parts = null where client_id = ${client_id}`
+    expect((await ada.arrive(asking(client_id))).location).toContain('code=')
+    host.publish('/changing-from-before.json', { client_name: 'Another name' })
+    advance(300)
+    const again = await ada.arrive(asking(client_id, { ui_locales: 'de' }))
+    expect(again.text).toContain('Geändert, seit Sie es erlaubt haben: ihre Angaben über sich.')
     reset()
   })
 })

@@ -9,29 +9,7 @@ import { createRefreshFamilies } from '../../../src/store/families/refresh-famil
 import { backends, createDatabaseWithSchema, hasPostgres, type OpenBackend } from '../../support/backends.ts'
 import { API } from '../../support/clients.ts'
 import { callerOf, type Database, openDatabase } from '../../support/database.ts'
-import { LIFETIMES, rowOf, type SeededFamily, seedFamily } from '../../support/families.ts'
-
-/** A valid presentation of the token of this generation. */
-const presentation = (
-  { id, salt, tokenAt }: SeededFamily,
-  generation: number,
-  more: Partial<Presentation> = {},
-): Presentation => ({
-  family_id: id,
-  salt,
-  generation,
-  digest: digestOf(tokenAt(generation)),
-  client_id: 'app',
-  refresh_transport: 'body',
-  sender_key: null,
-  scope: null,
-  resources: [],
-  retry_proof: null,
-  grace_seconds: 0,
-  successor: { pepper_id: 0, digest: digestOf(tokenAt(generation + 1)) },
-  source: { ip: '127.0.0.1', user_agent: 'test' },
-  ...more,
-})
+import { LIFETIMES, presentation, rowOf, seedFamily } from '../../support/families.ts'
 
 describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
   const pepper = randomBytes(32).toString('base64url')
@@ -98,6 +76,7 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
       },
       {
         outcome: 'replayed',
+        rotated_from: null,
         family: expect.objectContaining({ id: retried.id, user_id: retried.user_id, generation: 1 }),
       },
       { outcome: 'reused', user_id: reused.user_id },

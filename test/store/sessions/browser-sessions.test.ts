@@ -174,7 +174,13 @@ describe.each(backends)('browser sessions, on $name', ({ open }) => {
       const session = await stores.sessions.find(one.presented)
       expect(await at('app')).toEqual({
         session,
-        consent: { version: 0, granted: ['openid'], declined: [], document_digest: null },
+        consent: {
+          version: 0,
+          granted: ['openid'],
+          declined: [],
+          document_digest: null,
+          document_parts: null,
+        },
       })
       expect(await at('other')).toEqual({ session, consent: null })
       expect(await stores.sessions.findAtClient({ ...newSession(one.user_id), client_id: 'app' })).toBeNull()

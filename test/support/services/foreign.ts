@@ -21,6 +21,9 @@ export const findPython = async (...modules: readonly string[]): Promise<string 
 export const hasApache = (module: string): boolean =>
   ['/usr/sbin/apache2', `/usr/lib/apache2/modules/${module}.so`].every(file => existsSync(file))
 
+export const hasNginx = (): boolean =>
+  ['/usr/sbin/nginx', '/usr/lib/nginx/modules/ngx_http_js_module.so'].every(file => existsSync(file))
+
 /** Debian's Chromium, or the one that CHROMIUM names. */
 export const findChromium = (): string | null =>
   [process.env['CHROMIUM'] ?? '/usr/bin/chromium'].find(file => existsSync(file)) ?? null

@@ -1,0 +1,3 @@
+ALTER TABLE "refresh_families" DROP COLUMN "rotation_times";
+--> statement-breakpoint
+ALTER TABLE "consents" DROP COLUMN "document_parts";
