@@ -1,9 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { createLocalJWKSet, decodeProtectedHeader } from 'jose'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { verifyHook } from '../../../examples/hooks/verify-hook.mjs'
@@ -14,32 +12,13 @@ import { systemRandom } from '../../../src/platform/random.ts'
 import { type OpenKeys, openKeys } from '../../../src/signing/open-keys.ts'
 import { ISSUER } from '../../support/deployment.ts'
 import { createLog } from '../../support/effects.ts'
+import { openHookReceiver, replying } from '../../support/services/hook-receiver.ts'
 
-type Heard = Readonly<{ method: string | undefined; headers: IncomingHttpHeaders; body: string }>
-
-/** A server of the operator on loopback. */
 const listen = async (answer: RequestListener) => {
-  const heard: Heard[] = []
-  const server = createServer((request, response) => {
-    const hear = async () => {
-      heard.push({ method: request.method, headers: request.headers, body: await text(request) })
-      answer(request, response)
-    }
-    void hear()
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return { heard, url: `http://127.0.0.1:${port}/hooks/password?tenant=1` }
+  const receiver = await openHookReceiver(answer)
+  onTestFinished(() => receiver.close())
+  return receiver
 }
-
-const replying =
-  (body: string, status = 200, headers = {}): RequestListener =>
-  (_request, response) =>
-    response.writeHead(status, headers).end(body)
 
 let keys: OpenKeys
 beforeAll(async () => {
