@@ -45,6 +45,7 @@ describe('configuration', () => {
       DEFAULT_AUDIENCE: 'http://localhost:8080',
       PASSWORD_MIN_CHARACTERS: 8,
       PASSWORD_COST: 10,
+      PASSWORD_IMPORT_PEPPER: null,
       PASSWORD_HOOK_URL: null,
       PASSWORD_HOOK_UNTIL: null,
       PASSWORD_HOOK_FOR: 'imported',
@@ -277,6 +278,7 @@ describe('configuration', () => {
     PASSWORD_MIN_CHARACTERS: integer(8, 64),
     PASSWORD_COST: integer(10, 15),
     PASSWORD_WORKERS: integer(1, 64),
+    PASSWORD_IMPORT_PEPPER: [['a pepper', 'x'], []],
     PASSWORD_HOOK_URL: [
       ['https://old.example/verify'],
       ['old.example', 'ftp://old.example/', 'javascript:alert(1)'],

@@ -167,6 +167,15 @@ export const SETTINGS = {
     ...integer({ standard: 10, least: 10, most: 15 }),
     help: 'bcrypt cost of new password digests. Each step doubles the time of a sign-in.',
   },
+  PASSWORD_IMPORT_PEPPER: {
+    schema: z
+      .string()
+      .optional()
+      .transform(pepper => pepper ?? null),
+    standard: 'unset',
+    help: 'What a former provider appended to each password before bcrypt, such as the `pepper` of Devise. For imported digests that begin with `pepper:`. See docs/accounts.md.',
+    isSecret: true,
+  },
   PASSWORD_WORKERS: {
     ...integer({ standard: Math.min(WORKERS_BY_DEFAULT, availableParallelism()), least: 1, most: 64 }),
     standard: `as many as processors, ${WORKERS_BY_DEFAULT} at most`,
