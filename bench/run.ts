@@ -4,6 +4,7 @@ import { benchCrowd } from './crowd.ts'
 import { benchEndpoints } from './endpoints.ts'
 import { benchFollower } from './follower.ts'
 import { benchImport } from './import.ts'
+import { benchImportFrom } from './import-from.ts'
 import { benchPages, benchPagesCrowd } from './pages.ts'
 import { benchPeer } from './peer.ts'
 import { benchProof } from './proof.ts'
@@ -37,6 +38,11 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
       'only when named',
     ],
     import: ['one hundred thousand accounts by the command line', benchImport],
+    'import-from': [
+      'one hundred thousand accounts from the export of each provider',
+      benchImportFrom,
+      'only when named',
+    ],
     start: ['from the start to the first answer', benchStart],
     follower: ['a service that follows a million revocations', benchFollower],
     peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],

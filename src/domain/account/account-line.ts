@@ -39,9 +39,12 @@ export type LineFaultCode =
   | 'line_too_long'
   | 'utf8_invalid'
   | 'json_invalid'
+  | 'csv_invalid'
   | 'field_unknown'
   | 'field_missing'
   | 'field_invalid'
+  /** A record of a provider that stands for no account. */
+  | 'not_imported'
   | 'email_repeated'
   | 'id_repeated'
   | 'external_id_repeated'

@@ -1,4 +1,4 @@
-import { hashOf, isKeyLong, isScryptBounded, type ParsedDigest, roundsOf } from './parsed-digest.ts'
+import { isKeyLong, isScryptBounded, type ParsedDigest, pbkdf2HashOf, roundsOf } from './parsed-digest.ts'
 import { parseArgon2, parseBcrypt } from './standard-digests.ts'
 
 /** Ours – Reads a digest in a form of one framework or provider. Null for any other, and for costs beyond the bounds. */
@@ -43,7 +43,7 @@ const parseWerkzeug = (text: string): ParsedDigest | null => {
   if (n !== undefined) return scryptOf({ n, r, p }, bytes)
   const [, name, count] = /^pbkdf2:(sha1|sha256|sha512):(\d{1,7})$/.exec(method) ?? []
   const rounds = roundsOf(count)
-  return rounds === null ? null : { scheme: 'pbkdf2', hash: hashOf(name), rounds, ...bytes }
+  return rounds === null ? null : { scheme: 'pbkdf2', hash: pbkdf2HashOf(name), rounds, ...bytes }
 }
 
 /** better-auth: the salt and the key in hexadecimal digits, the salt used as this text; scrypt of N = 16384, r = 16, p = 1. */

@@ -67,7 +67,8 @@ export const roundsOf = (digits: string | undefined): number | null => {
 }
 
 /** Without a name, passlib means SHA-1. */
-export const hashOf = (name: string | undefined) => (name === 'sha256' || name === 'sha512' ? name : 'sha1')
+export const pbkdf2HashOf = (name: string | undefined) =>
+  name === 'sha256' || name === 'sha512' ? name : 'sha1'
 
 /** Decodes Base64 without padding, and passlib's, which has a dot for the plus. */
 export const withKey = (

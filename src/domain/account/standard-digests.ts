@@ -2,10 +2,10 @@ import {
   ARGON2_MAX_KIBIBYTE_PASSES,
   BCRYPT_MAX_COST,
   type BcryptPrehash,
-  hashOf,
   isScryptBounded,
   MAX_KIBIBYTES,
   type ParsedDigest,
+  pbkdf2HashOf,
   roundsOf,
   withKey,
 } from './parsed-digest.ts'
@@ -43,7 +43,7 @@ export const parsePbkdf2 = (text: string): ParsedDigest | null => {
   const [, name, count, salt, key] = form.exec(text) ?? []
   const rounds = roundsOf(count)
   if (rounds === null) return null
-  return withKey(salt, key, bytes => ({ scheme: 'pbkdf2', hash: hashOf(name), rounds, ...bytes }))
+  return withKey(salt, key, bytes => ({ scheme: 'pbkdf2', hash: pbkdf2HashOf(name), rounds, ...bytes }))
 }
 
 /** Django's form of PBKDF2, whose salt is text. */
@@ -54,7 +54,7 @@ export const parseDjango = (text: string): ParsedDigest | null => {
   if (rounds === null || salt === undefined) return null
   return withKey(salt, key, ({ key: bytes }) => ({
     scheme: 'pbkdf2',
-    hash: hashOf(name),
+    hash: pbkdf2HashOf(name),
     rounds,
     salt: Buffer.from(salt),
     key: bytes,
