@@ -6,6 +6,7 @@ import type { AccountLine } from '../domain/account/account-line.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Person, ProfileChange } from '../domain/account/profile.ts'
 import type { Language } from '../domain/base/language.ts'
+import type { SealedSecret } from '../domain/factors/sealed-secret.ts'
 import type { KeptSession } from '../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { PastSignIn } from '../domain/sign-in/sign-in-history.ts'
@@ -89,7 +90,12 @@ export type ImportBatch = Readonly<{
   /** SHA-256 of the input from its first byte to the last one of this batch. */
   digest: Uint8Array
   /** `number` is the number of the line. No two accounts of a batch share an id, an e-mail or an external id. */
-  accounts: readonly Readonly<{ number: number; account: AccountLine }>[]
+  accounts: readonly Readonly<{
+    number: number
+    account: AccountLine
+    /** Of the authenticator application that the account has from the start. */
+    totp_secret: SealedSecret | null
+  }>[]
 }>
 
 /** Lists of line numbers. `is_new` is false when an earlier run has carried out the batch; the outcome is then that of the earlier run. */

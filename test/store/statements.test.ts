@@ -182,7 +182,13 @@ const askAccounts = async () => {
   await administration(answering([[{ count: FAMILIES_AT_ONCE }]])).delete(ID)
   await administration(answering([[{ created: 1 }]])).importBatch({
     digest: token_digest,
-    accounts: [{ number: 1, account: line }],
+    accounts: [
+      {
+        number: 1,
+        account: line,
+        totp_secret: secret,
+      },
+    ],
   })
   await createAccountLife(silent, LIFETIMES).delete(account)
   await createAccountLife(silent, LIFETIMES).listSignIns(ID)

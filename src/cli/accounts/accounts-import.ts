@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { type Command, CommanderError } from 'commander'
+import { readSettings } from '../../config.ts'
+import { NONCE_BYTES, seal } from '../../domain/factors/sealed-secret.ts'
 import { parseFirebaseHashConfig } from '../../domain/moving/firebase.ts'
 import { systemRandom } from '../../platform/random.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
@@ -15,8 +17,8 @@ import {
   OWN_FORMAT,
   PROVIDER_NAMES,
 } from './import-formats.ts'
-import { createBatch, storeBatch } from './import-lines.ts'
-import { type Options, refuseCommand, withAccounts } from './with-accounts.ts'
+import { type BatchReading, createBatch, storeBatch } from './import-lines.ts'
+import { fail, type Options, refuseCommand, withAccounts } from './with-accounts.ts'
 
 /** Lines of a batch, refused ones included: an import that is run again skips the batches that it finds stored. */
 const BATCH_LINES = 500
@@ -39,7 +41,7 @@ export const addAccountsImportCommand = (accounts: Command, io: Io): void => {
 
 type ImportOptions = Options &
   Readonly<{ again?: boolean; from?: string; firebaseHashConfig?: string; dryRun?: boolean }>
-type Importing = Readonly<{ source: Source; format: ImportFormat }>
+type Importing = Readonly<{ source: Source; reading: BatchReading }>
 type Source = Readonly<{ stream: Readable; bytes: number | null; close: () => Promise<void> }>
 type Summary = Readonly<{
   lines: number
@@ -53,11 +55,12 @@ type Summary = Readonly<{
 const importAccounts = async (io: Io, path: string, options: ImportOptions): Promise<void> => {
   const format = await openFormat(io, options)
   if (typeof format === 'string') return refuseCommand(io, options, format)
+  const sealTotp = readSealTotp(io, options)
   const source = await openSource(io, path)
   if (typeof source === 'string') return refuseCommand(io, options, source)
   const work = async (store: Pick<AccountAdministration, 'importBatch'>) => {
     try {
-      return await carryOut(io, { source, format }, store, options)
+      return await carryOut(io, { source, reading: { format, sealTotp } }, store, options)
     } finally {
       await source.close()
     }
@@ -101,6 +104,16 @@ const openFormat = async (io: Io, options: ImportOptions): Promise<ImportFormat 
     : createProviderFormat(name, { firebase_hash_config })
 }
 
+/** Null without the pepper of the servers, under which they open secrets. */
+const readSealTotp = (io: Io, options: ImportOptions): BatchReading['sealTotp'] => {
+  if (options.from === undefined) return null
+  const reading = readSettings(['REFRESH_TOKEN_PEPPER'], io.environment)
+  if ('faults' in reading) return fail(io, options, reading.faults)
+  const [pepper] = reading.settings.REFRESH_TOKEN_PEPPER ?? []
+  if (pepper === undefined) return null
+  return (secret, owner) => seal(secret, { owner, nonce: systemRandom.bytes(NONCE_BYTES) }, pepper)
+}
+
 const openSource = async ({ input }: Io, path: string): Promise<Source | string> => {
   if (path === '-') {
     if (input === undefined) return 'there is no standard input: name a file'
@@ -124,10 +137,11 @@ const openSource = async ({ input }: Io, path: string): Promise<Source | string>
 /** Reads, judges and stores a batch at a time: memory holds one batch, however large the file is. */
 const carryOut = async (
   io: Io,
-  { source: { stream, bytes: total }, format }: Importing,
+  { source: { stream, bytes: total }, reading }: Importing,
   store: Pick<AccountAdministration, 'importBatch'>,
   { again = false }: ImportOptions,
 ): Promise<Summary> => {
+  const { format } = reading
   const hash = createHash('sha256')
   hash.update(format.label)
   if (again) hash.update(systemRandom.uuid())
@@ -141,7 +155,7 @@ const carryOut = async (
     ...(format === OWN_FORMAT ? {} : { left_out: 0 }),
   }
   let read_bytes = 0
-  let batch = createBatch(format)
+  let batch = createBatch(reading)
   const take = (bytes: Uint8Array) => {
     hash.update(bytes)
     read_bytes += bytes.length
@@ -154,7 +168,7 @@ const carryOut = async (
     if (sum.left_out !== undefined) sum.left_out += new Set(batch.left_out.map(({ record }) => record)).size
     for (const said of [...refusals, ...batch.left_out]) io.out(JSON.stringify(said))
     progress.show(read_bytes)
-    batch = createBatch(format)
+    batch = createBatch(reading)
   }
   try {
     for await (const record of format.split(stream, take)) {

@@ -4,7 +4,12 @@ import { convertClerk } from '../../domain/moving/clerk.ts'
 import { convertCognito } from '../../domain/moving/cognito.ts'
 import { createConvertFirebase, type FirebaseHashConfig } from '../../domain/moving/firebase.ts'
 import { convertKeycloak } from '../../domain/moving/keycloak.ts'
-import { type ConvertRecord, isRecord, type SourceRecord } from '../../domain/moving/source-record.ts'
+import {
+  type ConvertRecord,
+  type ImportedTotp,
+  isRecord,
+  type SourceRecord,
+} from '../../domain/moving/source-record.ts'
 import { convertSupabase } from '../../domain/moving/supabase.ts'
 import { readLines } from '../terminal/lines.ts'
 import {
@@ -19,7 +24,8 @@ type Standard = Readonly<{ id: string; created_at: string }>
 
 /** `left_out`: fields of the record that no account can have. Null: nothing to import, such as an empty line or the names of columns. */
 export type RecordReading = Readonly<
-  { account: AccountLine; left_out: readonly string[] } | { faults: readonly LineFault[] }
+  | { account: AccountLine; left_out: readonly string[]; totp: ImportedTotp | null }
+  | { faults: readonly LineFault[] }
 > | null
 
 /** How an input is cut into records, and how a record is read. It lives for one import. */
@@ -48,7 +54,7 @@ export const OWN_FORMAT: ImportFormat = {
   read: (text, standard) => {
     if (text.trim() === '') return null
     const reading = parseAccountLine(text, standard)
-    return 'faults' in reading ? reading : { ...reading, left_out: [] }
+    return 'faults' in reading ? reading : { ...reading, left_out: [], totp: null }
   },
 }
 
@@ -150,7 +156,8 @@ export const createProviderFormat = (
       const converted = convert(record)
       if ('faults' in converted) return converted
       const reading = parseAccountLine(JSON.stringify(converted.line), standard)
-      if (!('faults' in reading)) return { ...reading, left_out: converted.left_out }
+      const { left_out, totp = null } = converted
+      if (!('faults' in reading)) return { ...reading, left_out, totp }
       return { faults: reading.faults.map(fault => ({ ...fault, field: nameOf(provider, fault.field) })) }
     },
   }

@@ -1,9 +1,10 @@
 import type { AccountLine, LineFault } from '../../domain/account/account-line.ts'
+import type { SealedSecret } from '../../domain/factors/sealed-secret.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { RawRecord } from '../terminal/records.ts'
 import type { ImportFormat } from './import-formats.ts'
 
-type Numbered = Readonly<{ number: number; account: AccountLine }>
+type Numbered = Readonly<{ number: number; account: AccountLine; totp_secret: SealedSecret | null }>
 /** `record` numbers the records of a provider's export, several of which may stand on one line. */
 type Place = Readonly<{ line: number; record?: number }>
 type Refusal = Place & LineFault
@@ -14,8 +15,14 @@ type Batch = ReturnType<typeof createBatch>
 /** Faults reported of one line: a line of sixteen kilobytes may have thousands, and no reader needs them all. */
 const FAULTS_AT_MOST = 8
 
+/** `sealTotp` is null without the pepper of the servers: then secrets of authenticator applications are left out. */
+export type BatchReading = Readonly<{
+  format: ImportFormat
+  sealTotp: ((secret: Uint8Array, owner: string) => SealedSecret) | null
+}>
+
 /** A batch of an import: the accounts that can be stored, and the records that were refused before the database is asked. */
-export const createBatch = (format: ImportFormat) => {
+export const createBatch = ({ format, sealTotp }: BatchReading) => {
   const accounts: Numbered[] = []
   const refusals: Refusal[] = []
   const left_out: LeftOut[] = []
@@ -53,8 +60,12 @@ export const createBatch = (format: ImportFormat) => {
       emails.add(account.email)
       ids.add(account.id)
       if (external_id !== null) external_ids.add(external_id)
-      left_out.push(...reading.left_out.map(field => ({ ...place, code: 'left_out' as const, field })))
-      return accounts.push({ number, account })
+      const { totp } = reading
+      const isTotpLost = totp !== null && sealTotp === null
+      const lost = isTotpLost ? [...reading.left_out, totp.field] : reading.left_out
+      left_out.push(...lost.map(field => ({ ...place, code: 'left_out' as const, field })))
+      const totp_secret = totp === null || sealTotp === null ? null : sealTotp(totp.secret, account.id)
+      return accounts.push({ number, account, totp_secret })
     },
   }
 }

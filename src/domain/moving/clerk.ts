@@ -1,3 +1,4 @@
+import { bytesOfBase32 } from '../factors/base32.ts'
 import {
   type ConvertRecord,
   flagOf,
@@ -6,6 +7,7 @@ import {
   listOf,
   memberTextOf,
   profileClaimsOf,
+  totpOf,
 } from './source-record.ts'
 
 /** Clerk, the CSV of "Export users" in its dashboard, or the JSON of its support – An account of an instance. */
@@ -16,6 +18,8 @@ export const convertClerk: ConvertRecord = record => {
     preferred_username: { field: 'username', value: record['username'] },
     picture: { field: 'image_url', value: record['image_url'] },
   })
+  const secret = memberTextOf(record['totp_secret'])
+  const totp = totpOf(secret === null ? null : bytesOfBase32(secret), 'totp_secret')
   const email = memberTextOf(record['primary_email_address'])
   return {
     line: given({
@@ -27,7 +31,8 @@ export const convertClerk: ConvertRecord = record => {
       created_at: instantOf(record['created_at']),
       password_digest: memberTextOf(record['password_digest']),
     }),
-    left_out: [...claims.left_out, ...(memberTextOf(record['totp_secret']) === null ? [] : ['totp_secret'])],
+    left_out: [...claims.left_out, ...(secret !== null && totp === null ? ['totp_secret'] : [])],
+    totp,
   }
 }
 

@@ -1,7 +1,9 @@
+import { bytesOfBase32 } from '../factors/base32.ts'
 import {
   type ConvertRecord,
   flagOf,
   given,
+  type ImportedTotp,
   idsOf,
   instantOf,
   listOf,
@@ -11,6 +13,7 @@ import {
   recordOf,
   rolesOf,
   type SourceRecord,
+  totpOf,
 } from './source-record.ts'
 
 /** Roles that Keycloak gives to every account of its own accord. */
@@ -41,8 +44,10 @@ export const convertKeycloak: ConvertRecord = record => {
   })
   const own = listOf(record['realmRoles']).filter(role => !(typeof role === 'string' && OWN_ROLES.test(role)))
   const roles = rolesOf('realmRoles', own)
+  const otp = credentials.find(({ type }) => type === 'otp')
+  const totp = otp === undefined ? null : totpIn(otp)
   const others = credentials
-    .filter(({ type }) => type !== 'password')
+    .filter(({ type }) => type !== 'password' && !(type === 'otp' && totp !== null))
     .map(({ type }) => `credentials.${String(type)}`)
   const isEnabled = flagOf(record['enabled'])
   return {
@@ -57,6 +62,7 @@ export const convertKeycloak: ConvertRecord = record => {
       password_digest,
     }),
     left_out: [...claims.left_out, ...roles.left_out, ...new Set(others)],
+    totp,
   }
 }
 
@@ -85,4 +91,14 @@ const argon2Of = (parameters: SourceRecord, { salt, value, passes }: Argon2): st
   return version === '1.3'
     ? `$argon2${type}$v=19$m=${memory},t=${passes},p=${lanes}$${salt}$${value}`
     : undefined
+}
+
+/** Keycloak, OTPCredentialModel – The text of the secret is the key, unless it says that it is Base32. */
+const totpIn = (credential: SourceRecord): ImportedTotp | null => {
+  const data = parsedRecordOf(credential['credentialData'])
+  const value = memberTextOf(parsedRecordOf(credential['secretData'])['value'])
+  const { subType, digits, period, algorithm, secretEncoding } = data
+  const isOurs = subType === 'totp' && digits === 6 && period === 30 && algorithm === 'HmacSHA1'
+  if (!isOurs || value === null) return null
+  return totpOf(secretEncoding === 'BASE32' ? bytesOfBase32(value) : Buffer.from(value), 'credentials.otp')
 }

@@ -5,12 +5,30 @@ import { judgeRoles } from '../oauth/roles.ts'
 /** A record of a provider's export, parsed from JSON or from a row of CSV. */
 export type SourceRecord = Readonly<Record<string, unknown>>
 
+/** RFC 6238 – SHA-1, six digits, thirty seconds. `field` is where the record has it. */
+export type ImportedTotp = Readonly<{ secret: Uint8Array; field: string }>
+
+/** Bytes of a secret: ten are the least that providers make. */
+const TOTP_BYTES = { least: 10, most: 128 }
+
+/** Null for a secret that no authenticator application has. */
+export const totpOf = (secret: Uint8Array | null, field: string): ImportedTotp | null =>
+  secret !== null && secret.length >= TOTP_BYTES.least && secret.length <= TOTP_BYTES.most
+    ? { secret, field }
+    : null
+
 /**
  * What a record comes to. `line` has the members of an import's line, which are judged as such; `left_out` names the fields of the record
  * that no account can have, without which the account is imported.
  */
 export type Converted = Readonly<
-  { line: Readonly<Record<string, unknown>>; left_out: readonly string[] } | { faults: readonly LineFault[] }
+  | {
+      line: Readonly<Record<string, unknown>>
+      left_out: readonly string[]
+      /** Of an authenticator application of the kind that Signet checks. */
+      totp?: ImportedTotp | null
+    }
+  | { faults: readonly LineFault[] }
 >
 
 export type ConvertRecord = (record: SourceRecord) => Converted

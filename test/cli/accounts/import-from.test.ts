@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { Secret, TOTP } from 'otpauth'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signIn } from '../../support/accounts/account-api.ts'
+import { signIn, trySignIn } from '../../support/accounts/account-api.ts'
 import { type Instance, startAt } from '../../support/deployment.ts'
 import { type Storage, storages } from '../../support/storage.ts'
 import { accounts, jsonLines, OLD_DIGEST, parsed } from './support.ts'
@@ -70,8 +71,10 @@ describe.each(storages.slice(-1))('signetd accounts import --from ($name)', ({ c
     await storage.remove()
     rmSync(directory, { recursive: true })
   })
+  /** An empty setting counts as unset. */
+  const withoutPepper = () => ({ ...storage.environment, REFRESH_TOKEN_PEPPER: '' })
   const importing = (from: string, input: string | Buffer | Readable, ...words: readonly string[]) =>
-    accounts(storage.environment, ['import', '-', '--json', '--from', from, ...words], input)
+    accounts(withoutPepper(), ['import', '-', '--json', '--from', from, ...words], input)
   const exported = async (email: string) => {
     const lines = parsed(await accounts(storage.environment, ['export']))
     return lines.find(line => line['email'] === email)
@@ -193,6 +196,51 @@ describe.each(storages.slice(-1))('signetd accounts import --from ($name)', ({ c
     // The answer of the admin API is a bare list.
     const again = await importing('keycloak', JSON.stringify(realm.users.slice(0, 2)))
     expect(parsed(again)).toMatchObject([{ code: 'email_taken' }, { code: 'email_taken' }, {}, {}])
+  })
+
+  it('keycloak and clerk: authenticator applications go on, where the command has the pepper of the servers', async () => {
+    const user = (id: string, email: string, credential: object) => ({
+      id: uuid(id),
+      email,
+      credentials: [ARGON2_CREDENTIAL, credential],
+    })
+    const eight = {
+      ...OTP_CREDENTIAL,
+      credentialData: OTP_CREDENTIAL.credentialData.replace('"digits":6', '"digits":8'),
+    }
+    const users = [
+      user('31', 'otp@keycloak.example', OTP_CREDENTIAL),
+      user('32', 'eight@keycloak.example', eight),
+      user('33', 'other@keycloak.example', OTP_CREDENTIAL),
+    ]
+    const said = await accounts(
+      storage.environment,
+      ['import', '-', '--json', '--from', 'keycloak'],
+      JSON.stringify({ users }),
+    )
+    expect(parsed(said)).toMatchObject([
+      { record: 2, code: 'left_out', field: 'credentials.otp' },
+      { summary: { created: 3, left_out: 1 } },
+    ])
+    await signIn(signet, 'eight@keycloak.example', { password: 'secret' })
+    const first = await trySignIn(signet, 'otp@keycloak.example', { password: 'secret' })
+    expect(first.body.code).toBe('AUTH_SECOND_FACTOR_REQUIRED')
+    const code = (secret: Secret) => new TOTP({ secret }).generate()
+    const finish = async (handle: unknown, totp: string) =>
+      (await signet.ask('/auth/login/second-factor', { body: { handle, totp } })).status
+    const { handle } = first.body
+    expect(await finish(handle, code(Secret.fromUTF8('another secret of 20')))).toBe(401)
+    expect(await finish(handle, code(Secret.fromUTF8('DJmQfC73VGFhw7D4QJ8A')))).toBe(200)
+
+    const header = 'id,primary_email_address,totp_secret,password_digest'
+    const clerk = await accounts(
+      storage.environment,
+      ['import', '-', '--json', '--from', 'clerk'],
+      `${header}\nuser_3,otp@clerk.example,JBSWY3DPEHPK3PXP,${OLD_DIGEST}\n`,
+    )
+    expect(summaryOf(clerk)).toMatchObject({ created: 1, left_out: 0 })
+    const second = await trySignIn(signet, 'otp@clerk.example', { password: OLD_PASSWORD })
+    expect(await finish(second.body.handle, code(Secret.fromBase32('JBSWY3DPEHPK3PXP')))).toBe(200)
   })
 
   it('firebase: JSON and CSV, with the parameters of the project', async () => {
