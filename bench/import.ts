@@ -56,7 +56,7 @@ const writeAccounts = (path: string, name: string, accounts: number) => {
   closeSync(file)
 }
 
-const signetd = async (url: string, ...words: readonly string[]) => {
+export const signetd = async (url: string, ...words: readonly string[]) => {
   const started = performance.now()
   const child = spawn(process.execPath, ['dist/cli/signetd.js', 'accounts', ...words], {
     env: { ...process.env, DATABASE_URL: url },

@@ -5,6 +5,7 @@ import { benchDocuments } from './documents.ts'
 import { benchEndpoints } from './endpoints.ts'
 import { benchFollower } from './follower.ts'
 import { benchImport } from './import.ts'
+import { benchImportFrom } from './import-from.ts'
 import { benchPages, benchPagesCrowd } from './pages.ts'
 import { benchPeer } from './peer.ts'
 import { benchProof } from './proof.ts'
@@ -39,6 +40,11 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
       'only when named',
     ],
     import: ['one hundred thousand accounts by the command line', benchImport],
+    'import-from': [
+      'one hundred thousand accounts from the export of each provider',
+      benchImportFrom,
+      'only when named',
+    ],
     start: ['from the start to the first answer', benchStart],
     follower: ['a service that follows a million revocations', benchFollower],
     peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],

@@ -68,6 +68,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'authorization',
     'revocations',
     'keys',
+    'moving',
   ],
   grants: ['verification'],
   flows: ['clients', 'access', 'factors', 'account', 'sign-in', 'mail', 'revocations', 'oauth', 'outbound'],

@@ -78,7 +78,11 @@ export const openParts = async (config: Config, parts: Parts) => {
     ...(parts.authorities === undefined ? {} : { authorities: parts.authorities }),
   })
   onClose(() => outbound.close())
-  const passwords = openPasswords({ cost: config.PASSWORD_COST, workers: config.PASSWORD_WORKERS })
+  const passwords = openPasswords({
+    cost: config.PASSWORD_COST,
+    workers: config.PASSWORD_WORKERS,
+    import_pepper: config.PASSWORD_IMPORT_PEPPER,
+  })
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
   return {

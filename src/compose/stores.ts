@@ -4,6 +4,7 @@ import { absentBlocklist, createRedisBlocklist } from '../ephemeral/blocklist.ts
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Blocklist } from '../ports/revocations.ts'
+import { createAccountAdministration } from '../store/accounts/account-administration.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../store/accounts/asserted-accounts.ts'
@@ -54,6 +55,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
       idle_seconds: access_token_seconds,
       max_seconds: access_token_seconds,
     }),
+    administration: createAccountAdministration(database, lifetimes),
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),
     blocklist: readable,

@@ -1,11 +1,8 @@
 import { hashSync } from 'bcryptjs'
 import { Piscina } from 'piscina'
+import type { ParsedDigest } from '../domain/account/parsed-digest.ts'
 import { passwordForms } from '../domain/account/password.ts'
-import {
-  type ParsedDigest,
-  type PasswordDigest,
-  parsePasswordDigest,
-} from '../domain/account/password-digest.ts'
+import { type PasswordDigest, parsePasswordDigest } from '../domain/account/password-digest.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Passwords, Wait } from '../ports/effects.ts'
 import { COMMON_PASSWORDS } from './common-passwords-list.ts'
@@ -30,6 +27,8 @@ type Pool = Readonly<{
   wait?: Wait
   /** The module that a thread runs. */
   module?: URL
+  /** What a former provider has appended to each password. Default: null, and digests that need it match nothing. */
+  import_pepper?: string | null
   /** Seconds after which a task is given up. */
   answer_seconds?: number
 }>
@@ -40,6 +39,7 @@ export const openPasswords = ({
   workers,
   wait = systemWait,
   module = new URL('./password-worker.mjs', import.meta.url),
+  import_pepper = null,
   answer_seconds = ANSWER_SECONDS,
 }: Pool): Passwords & { waiting: () => number; close(): Promise<void> } => {
   const pool = new Piscina({
@@ -74,7 +74,7 @@ export const openPasswords = ({
     const forms = passwordForms(typed)
     // An input that cannot be a password is not compared with the digest, and takes as long as an unknown e-mail.
     const parsed = digest === null || forms.length === 0 ? null : parsePasswordDigest(digest)
-    const task = { forms: forms.length === 0 ? [''] : forms, parsed }
+    const task = { forms: forms.length === 0 ? [''] : forms, parsed, import_pepper }
     const { form, tried, milliseconds } = (await run('findForm', task)) as Verdict
     if (!isUsual(parsed, cost)) timingFloor.learn(milliseconds / tried)
     if (form === null) await timingFloor.hold(milliseconds, tried)

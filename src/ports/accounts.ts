@@ -7,6 +7,7 @@ import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Person, ProfileChange } from '../domain/account/profile.ts'
 import type { AccountKey } from '../domain/authorization/assertion-issuers.ts'
 import type { Language } from '../domain/base/language.ts'
+import type { SealedSecret } from '../domain/factors/sealed-secret.ts'
 import type { KeptSession } from '../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { PastSignIn } from '../domain/sign-in/sign-in-history.ts'
@@ -24,7 +25,12 @@ export type Accounts = {
     language: Language
   }): Promise<Account | null>
   /** By e-mail in its normalized form. Null when no account has it. */
-  findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
+  findByEmail(
+    email: string,
+  ): Promise<
+    | (Account & { readonly password_digest: PasswordDigest | null; readonly external_id: string | null })
+    | null
+  >
   /** The claims of a person for applications. Null unless the account exists and is enabled. */
   findPerson(id: string): Promise<Person | null>
   /**
@@ -32,6 +38,8 @@ export type Accounts = {
    * enabled.
    */
   changeProfile(account: { id: string; change: ProfileChange }): Promise<Person | null>
+  /** Atomic: gives a digest to an account that has none. Without effect when it has one by now, is disabled or gone. */
+  setFirstDigest(account: { id: string; password_digest: PasswordDigest }): Promise<void>
   /** Atomic: replaces the digest by another one of the same password, unless the password was changed meanwhile. Ends no sign-in. */
   renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**
@@ -83,7 +91,12 @@ export type ImportBatch = Readonly<{
   /** SHA-256 of the input from its first byte to the last one of this batch. */
   digest: Uint8Array
   /** `number` is the number of the line. No two accounts of a batch share an id, an e-mail or an external id. */
-  accounts: readonly Readonly<{ number: number; account: AccountLine }>[]
+  accounts: readonly Readonly<{
+    number: number
+    account: AccountLine
+    /** Of the authenticator application that the account has from the start. */
+    totp_secret: SealedSecret | null
+  }>[]
 }>
 
 /** Lists of line numbers. `is_new` is false when an earlier run has carried out the batch; the outcome is then that of the earlier run. */

@@ -8,6 +8,7 @@ import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
+import { PASSWORD_HOOK_SETTINGS } from './password-hook.ts'
 import {
   addressRanges,
   integer,
@@ -166,11 +167,21 @@ export const SETTINGS = {
     ...integer({ standard: 10, least: 10, most: 15 }),
     help: 'bcrypt cost of new password digests. Each step doubles the time of a sign-in.',
   },
+  PASSWORD_IMPORT_PEPPER: {
+    schema: z
+      .string()
+      .optional()
+      .transform(pepper => pepper ?? null),
+    standard: 'unset',
+    help: 'What a former provider appended to each password before bcrypt, such as the `pepper` of Devise. For imported digests that begin with `pepper:`. See docs/accounts.md.',
+    isSecret: true,
+  },
   PASSWORD_WORKERS: {
     ...integer({ standard: Math.min(WORKERS_BY_DEFAULT, availableParallelism()), least: 1, most: 64 }),
     standard: `as many as processors, ${WORKERS_BY_DEFAULT} at most`,
     help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md).',
   },
+  ...PASSWORD_HOOK_SETTINGS,
   ...LIMIT_SETTINGS,
   SECOND_FACTOR_ROLES: {
     schema: list,

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../src/domain/account/password-digest.ts'
 import { Unavailable } from '../../src/domain/base/unavailable.ts'
 import { openPasswords } from '../../src/platform/passwords.ts'
-import { IMPORTED_DIGESTS } from '../support/accounts/imported-digests.ts'
+import { IMPORT_PEPPER, IMPORTED_DIGESTS } from '../support/accounts/imported-digests.ts'
 import { PASSWORD } from '../support/ask.ts'
 
 const COST = 10
@@ -15,7 +15,7 @@ const COST = 10
 describe('password workers', () => {
   let passwords: ReturnType<typeof openPasswords>
   beforeEach(() => {
-    passwords = openPasswords({ cost: COST, workers: 2 })
+    passwords = openPasswords({ cost: COST, workers: 2, import_pepper: IMPORT_PEPPER })
   })
   afterEach(() => passwords.close())
 
@@ -34,7 +34,7 @@ describe('password workers', () => {
 
   it.each(IMPORTED_DIGESTS)('verify %s', async (_, password, digest) => {
     expect(await passwords.matches(password, digest as PasswordDigest)).toBe(true)
-    expect(await passwords.matches(`${password} `, digest as PasswordDigest)).toBe(false)
+    expect(await passwords.matches(`${password}x`, digest as PasswordDigest)).toBe(false)
   })
 
   it('match no password without a digest or with a digest of an unknown format', async () => {

@@ -159,6 +159,7 @@ const askAccounts = async () => {
   await accounts.findByEmail(line.email)
   await accounts.findPerson(ID)
   await accounts.renewDigest({ id: ID, from: password_digest, to: password_digest })
+  await accounts.setFirstDigest({ id: ID, password_digest })
   await accounts.endEverySignIn(ID, 'signed_out_everywhere')
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
   await accounts.changeProfile({
@@ -184,7 +185,13 @@ const askAccounts = async () => {
   await administration(answering([[{ count: FAMILIES_AT_ONCE }]])).delete(ID)
   await administration(answering([[{ created: 1 }]])).importBatch({
     digest: token_digest,
-    accounts: [{ number: 1, account: line }],
+    accounts: [
+      {
+        number: 1,
+        account: line,
+        totp_secret: secret,
+      },
+    ],
   })
   await createAccountLife(silent, LIFETIMES).delete(account)
   await createAccountLife(silent, LIFETIMES).listSignIns(ID)

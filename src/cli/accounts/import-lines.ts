@@ -1,51 +1,79 @@
-import { type AccountLine, type LineFault, parseAccountLine } from '../../domain/account/account-line.ts'
+import type { AccountLine, LineFault } from '../../domain/account/account-line.ts'
+import type { SealedSecret } from '../../domain/factors/sealed-secret.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
+import type { RawRecord } from '../terminal/records.ts'
+import type { ImportFormat } from './import-formats.ts'
 
-type Numbered = Readonly<{ number: number; account: AccountLine }>
-type Refusal = Readonly<{ line: number }> & LineFault
+type Numbered = Readonly<{ number: number; account: AccountLine; totp_secret: SealedSecret | null }>
+/** `record` numbers the records of a provider's export, several of which may stand on one line. */
+type Place = Readonly<{ line: number; record?: number }>
+type Refusal = Place & LineFault
+/** A field of a record that was imported without it. */
+type LeftOut = Place & Readonly<{ code: 'left_out'; field: string }>
 type Batch = ReturnType<typeof createBatch>
 
 /** Faults reported of one line: a line of sixteen kilobytes may have thousands, and no reader needs them all. */
 const FAULTS_AT_MOST = 8
 
-/** A batch of lines of an import: the accounts that can be stored, and the lines that were refused before the database is asked. */
-export const createBatch = () => {
+/** `sealTotp` is null without the pepper of the servers: then secrets of authenticator applications are left out. */
+export type BatchReading = Readonly<{
+  format: ImportFormat
+  sealTotp: ((secret: Uint8Array, owner: string) => SealedSecret) | null
+}>
+
+/** A batch of an import: the accounts that can be stored, and the records that were refused before the database is asked. */
+export const createBatch = ({ format, sealTotp }: BatchReading) => {
   const accounts: Numbered[] = []
   const refusals: Refusal[] = []
+  const left_out: LeftOut[] = []
+  const places = new Map<number, Place>()
   const emails = new Set<string>()
   const ids = new Set<string>()
   const external_ids = new Set<string>()
-  const refuseLine = (line: number, faults: readonly LineFault[]) =>
-    refusals.push(...faults.slice(0, FAULTS_AT_MOST).map(fault => ({ line, ...fault })))
+  const refuse = (place: Place, faults: readonly LineFault[]) =>
+    refusals.push(...faults.slice(0, FAULTS_AT_MOST).map(fault => ({ ...place, ...fault })))
 
   return {
     accounts,
     refusals,
-    add: (number: number, bytes: Buffer | null, standard: Readonly<{ id: string; created_at: string }>) => {
+    left_out,
+    placeOf: (number: number): Place => places.get(number) ?? { line: number },
+    add: (
+      number: number,
+      { bytes, line }: RawRecord,
+      standard: Readonly<{ id: string; created_at: string }>,
+    ) => {
+      const place = format.label === '' ? { line } : { line, record: number }
+      places.set(number, place)
       const text = bytes && decode(bytes)
-      if (bytes === null) return refuseLine(number, [{ code: 'line_too_long', field: null }])
-      if (text === null) return refuseLine(number, [{ code: 'utf8_invalid', field: null }])
-      if (text.trim() === '') return 0
-      const reading = parseAccountLine(text, standard)
-      if ('faults' in reading) return refuseLine(number, reading.faults)
+      if (bytes === null) return refuse(place, [{ code: 'line_too_long', field: null }])
+      if (text === null) return refuse(place, [{ code: 'utf8_invalid', field: null }])
+      const reading = format.read(text, standard)
+      if (reading === null) return 0
+      if ('faults' in reading) return refuse(place, reading.faults)
       const { account } = reading
-      if (emails.has(account.email)) return refuseLine(number, [{ code: 'email_repeated', field: 'email' }])
-      if (ids.has(account.id)) return refuseLine(number, [{ code: 'id_repeated', field: 'id' }])
+      if (emails.has(account.email)) return refuse(place, [{ code: 'email_repeated', field: 'email' }])
+      if (ids.has(account.id)) return refuse(place, [{ code: 'id_repeated', field: 'id' }])
       const { external_id } = account
       if (external_id !== null && external_ids.has(external_id))
-        return refuseLine(number, [{ code: 'external_id_repeated', field: 'external_id' }])
+        return refuse(place, [{ code: 'external_id_repeated', field: 'external_id' }])
       emails.add(account.email)
       ids.add(account.id)
       if (external_id !== null) external_ids.add(external_id)
-      return accounts.push({ number, account })
+      const { totp } = reading
+      const isTotpLost = totp !== null && sealTotp === null
+      const lost = isTotpLost ? [...reading.left_out, totp.field] : reading.left_out
+      left_out.push(...lost.map(field => ({ ...place, code: 'left_out' as const, field })))
+      const totp_secret = totp === null || sealTotp === null ? null : sealTotp(totp.secret, account.id)
+      return accounts.push({ number, account, totp_secret })
     },
   }
 }
 
 /** Stores the accounts of a batch, once for each digest, and returns every refusal in the order of the lines. */
 export const storeBatch = async (
-  store: AccountAdministration,
-  { accounts, refusals }: Batch,
+  store: Pick<AccountAdministration, 'importBatch'>,
+  { accounts, refusals, placeOf }: Batch,
   digest: Uint8Array,
 ) => {
   const nothing = { is_new: true, created: 0, email_taken: [], id_taken: [], external_id_taken: [] }
@@ -53,12 +81,17 @@ export const storeBatch = async (
   const { email_taken, id_taken, external_id_taken } = outcome
   const all = [
     ...refusals,
-    ...email_taken.map((line): Refusal => ({ line, code: 'email_taken', field: 'email' })),
-    ...id_taken.map((line): Refusal => ({ line, code: 'id_taken', field: 'id' })),
-    ...external_id_taken.map((line): Refusal => ({ line, code: 'external_id_taken', field: 'external_id' })),
+    ...email_taken.map((number): Refusal => ({ ...placeOf(number), code: 'email_taken', field: 'email' })),
+    ...id_taken.map((number): Refusal => ({ ...placeOf(number), code: 'id_taken', field: 'id' })),
+    ...external_id_taken.map(
+      (number): Refusal => ({ ...placeOf(number), code: 'external_id_taken', field: 'external_id' }),
+    ),
   ]
-  return { ...outcome, refusals: all.toSorted((a, b) => a.line - b.line) }
+  return { ...outcome, refusals: all.toSorted(byPlace) }
 }
+
+const byPlace = (one: Place, other: Place): number =>
+  one.line - other.line || (one.record ?? 0) - (other.record ?? 0)
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 

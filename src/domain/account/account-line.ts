@@ -1,7 +1,7 @@
 import { FIRST_ROLES, judgeRoles } from '../oauth/roles.ts'
 import { judgeEmail, normalizeEmail } from './account.ts'
 import { judgeExternalId } from './external-id.ts'
-import { type PasswordDigest, parsePasswordDigest } from './password-digest.ts'
+import { faultOfDigest, type PasswordDigest, parsePasswordDigest } from './password-digest.ts'
 import { EMPTY_PROFILE, judgeClaim, type Profile, type ProfileField } from './profile.ts'
 
 /** An account as `signetd accounts export` writes it and `import` reads it: one line of JSON. */
@@ -29,14 +29,22 @@ export const IMPORT_REMEMBERED_DAYS = 7
  * Why a line was refused. `field` is null when the whole line is at fault. `email_taken`, `id_taken` and
  * `external_id_taken` are judged in SQL, by store/accounts/import-batch.ts.
  */
-export type LineFault = Readonly<{ code: LineFaultCode; field: string | null }>
+export type LineFault = Readonly<{
+  code: LineFaultCode
+  field: string | null
+  /** What the field would have to be, without a part of its value. */
+  detail?: string
+}>
 export type LineFaultCode =
   | 'line_too_long'
   | 'utf8_invalid'
   | 'json_invalid'
+  | 'csv_invalid'
   | 'field_unknown'
   | 'field_missing'
   | 'field_invalid'
+  /** A record of a provider that stands for no account. */
+  | 'not_imported'
   | 'email_repeated'
   | 'id_repeated'
   | 'external_id_repeated'
@@ -113,7 +121,8 @@ export const parseAccountLine = (text: string, standard: Standard): Reading => {
   for (const [field, value] of Object.entries(given)) {
     const parsed = isField(field) ? FIELDS[field](value) : undefined
     const code = isField(field) ? 'field_invalid' : 'field_unknown'
-    if (parsed === undefined) faults.push({ code, field: NAME.test(field) ? field : null })
+    if (parsed === undefined)
+      faults.push({ code, field: NAME.test(field) ? field : null, ...detailOf(field, value) })
     else values[field] = parsed
   }
   if (!Object.hasOwn(given, 'email')) faults.push({ code: 'field_missing', field: 'email' })
@@ -128,6 +137,9 @@ const STANDARD = {
   disabled: false,
   external_id: null,
 }
+
+const detailOf = (field: string, value: unknown) =>
+  field === 'password_digest' && typeof value === 'string' ? { detail: faultOfDigest(value) } : {}
 
 const isField = (name: string): name is keyof AccountLine => Object.hasOwn(FIELDS, name)
 

@@ -51,10 +51,11 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
           ${column(({ preferred_username }) => preferred_username)}::text[],
           ${column(({ picture }) => picture)}::text[],
           ${column(({ locale }) => locale)}::text[],
-          ${column(({ zoneinfo }) => zoneinfo)}::text[]
+          ${column(({ zoneinfo }) => zoneinfo)}::text[],
+          ${accounts.map(({ totp_secret }) => totp_secret && Buffer.from(totp_secret).toString('hex'))}::text[]
         ) as given (
           number, id, email, password_digest, roles, email_verified, disabled, created_at, external_id,
-          name, given_name, family_name, preferred_username, picture, locale, zoneinfo
+          name, given_name, family_name, preferred_username, picture, locale, zoneinfo, totp_secret
         )
         where not exists (select from known)
       ),
@@ -73,6 +74,13 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
         order by email
         on conflict do nothing
         returning id
+      ),
+      factors as (
+        insert into signet.totp_factors (user_id, secret, last_step)
+        select line.id, decode(line.totp_secret, 'hex'), 0
+        from line
+        join created on created.id = line.id
+        where line.totp_secret is not null
       ),
       refused as (
         select

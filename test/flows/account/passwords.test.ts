@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../../src/domain/account/password-digest.ts'
 import { createAccounts } from '../../../src/store/accounts/accounts.ts'
 import { outcomeOf, signIn } from '../../support/accounts/account-api.ts'
-import { IMPORTED_DIGESTS } from '../../support/accounts/imported-digests.ts'
+import { IMPORT_PEPPER, IMPORTED_DIGESTS } from '../../support/accounts/imported-digests.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { type Database } from '../../support/database.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
@@ -13,7 +13,13 @@ describe.skipIf(!hasPostgres)('passwords at the account API', () => {
   let database: Database
   beforeAll(async () => {
     deployment = await openDeployment([])
-    signet = await deployment.start({ environment: { PASSWORD_MIN_CHARACTERS: '10', PASSWORD_COST: '11' } })
+    signet = await deployment.start({
+      environment: {
+        PASSWORD_MIN_CHARACTERS: '10',
+        PASSWORD_COST: '11',
+        PASSWORD_IMPORT_PEPPER: IMPORT_PEPPER,
+      },
+    })
     database = deployment.database
   })
   afterAll(async () => {
