@@ -1,0 +1,170 @@
+import { useEffect, useState } from 'react'
+import { ask, today } from './api.js'
+import { Fault, Icon, Loading, useAction } from './parts.jsx'
+import { stay } from './route.js'
+
+const STATES = [
+  ['open', 'Open'],
+  ['done', 'Done'],
+  ['all', 'All'],
+]
+
+/** The tasks that the filter lets through, read again after each change and whenever the page is seen or connected again. */
+const useTasks = (filter, version) => {
+  const [state, setState] = useState({ tasks: null, error: null })
+  const { status, search } = filter
+  useEffect(() => {
+    let isCurrent = true
+    const load = () => {
+      ask('GET', `/tasks?${new URLSearchParams({ status, search })}`).then(
+        tasks => isCurrent && setState({ tasks, error: null }),
+        error => isCurrent && setState(({ tasks }) => ({ tasks, error })),
+      )
+    }
+    load()
+    window.addEventListener('focus', load)
+    window.addEventListener('online', load)
+    return () => {
+      isCurrent = false
+      window.removeEventListener('focus', load)
+      window.removeEventListener('online', load)
+    }
+  }, [status, search, version])
+  return state
+}
+
+const Due = ({ day, done }) => {
+  if (day === null) return null
+  const isLate = !done && day < today()
+  const isToday = !done && day === today()
+  const format = { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' }
+  const text = new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', format)
+  return (
+    <span className={`badge ${isLate ? 'bad' : isToday ? 'warn' : ''}`}>
+      {isLate ? `${text}, overdue` : isToday ? 'Today' : text}
+    </span>
+  )
+}
+
+const Row = ({ task, onChange, onFault }) => {
+  const { isBusy, error, act } = useAction()
+  const { id, number, title, due, done } = task
+  useEffect(() => onFault(error), [error])
+  const change = work =>
+    act(async () => {
+      await work()
+      onChange()
+    })
+  return (
+    <li className={done ? 'done' : undefined}>
+      <button
+        type="button"
+        role="checkbox"
+        className="check"
+        aria-checked={done}
+        aria-label={`${title}: done`}
+        disabled={isBusy}
+        onClick={() => change(() => ask('PATCH', `/tasks/${id}`, { done: !done }))}
+      >
+        <Icon name="tick" />
+      </button>
+      <div className="what">
+        <a href={`/tasks/${id}`} onClick={stay}>
+          {title}
+        </a>
+        <Due day={due} done={done} />
+      </div>
+      <span className="muted small number">#{number}</span>
+    </li>
+  )
+}
+
+const AddForm = ({ onChange }) => {
+  const { isBusy, error, act } = useAction()
+  const add = event => {
+    event.preventDefault()
+    const form = event.currentTarget
+    const { title, due } = Object.fromEntries(new FormData(form))
+    act(async () => {
+      await ask('POST', '/tasks', { title, due: due === '' ? null : due })
+      form.reset()
+      onChange()
+    })
+  }
+  const fault = error?.fields?.title ?? error?.message
+  return (
+    <form className="add" noValidate onSubmit={add}>
+      <input
+        name="title"
+        aria-label="New task"
+        placeholder="What is to be done?"
+        autoComplete="off"
+        aria-invalid={fault ? true : undefined}
+        aria-describedby="add-fault"
+      />
+      <input name="due" type="date" aria-label="Due date" />
+      <button disabled={isBusy} aria-busy={isBusy}>
+        {!isBusy && <Icon name="plus" />}
+        Add
+      </button>
+      <p className="fault" id="add-fault" role="alert">
+        {fault}
+      </p>
+    </form>
+  )
+}
+
+const Nothing = ({ filter }) => (
+  <div className="empty">
+    <Icon name={filter.search ? 'list' : 'tick'} />
+    <p>
+      {filter.search
+        ? `Nothing has “${filter.search}” in it.`
+        : filter.status === 'done'
+          ? 'Nothing is done yet.'
+          : 'Nothing is open. Add a task above, or ask the assistant.'}
+    </p>
+  </div>
+)
+
+export const TaskList = ({ version, onChange }) => {
+  const [filter, setFilter] = useState({ status: 'open', search: '' })
+  const [fault, setFault] = useState(null)
+  const { tasks, error } = useTasks(filter, version)
+  return (
+    <section className="card" aria-labelledby="tasks-heading">
+      <header>
+        <h2 id="tasks-heading">Your tasks</h2>
+        <div className="segments" role="group" aria-label="Show">
+          {STATES.map(([status, label]) => (
+            <button
+              key={status}
+              type="button"
+              aria-pressed={filter.status === status}
+              onClick={() => setFilter({ ...filter, status })}
+            >
+              {label}
+            </button>
+          ))}
+        </div>
+      </header>
+      <AddForm onChange={onChange} />
+      <input
+        type="search"
+        className="search"
+        aria-label="Search"
+        placeholder="Search"
+        value={filter.search}
+        onChange={({ target }) => setFilter({ ...filter, search: target.value })}
+      />
+      <Fault>{(fault ?? error)?.message}</Fault>
+      {tasks === null ? !error && <Loading>Reading your tasks…</Loading> : null}
+      {tasks?.length === 0 && <Nothing filter={filter} />}
+      <ul className="list tasks">
+        {tasks?.map(task => (
+          <Row key={task.id} task={task} onChange={onChange} onFault={setFault} />
+        ))}
+      </ul>
+    </section>
+  )
+}
