@@ -69,6 +69,12 @@ describe('the package', () => {
       expect(readFileSync(join(directory, 'signetd-browser', types), 'utf8')).toContain('export')
   })
 
+  it('links to no page that it does not have', () => {
+    const guide = readFileSync(join(directory, 'signetd-browser/README.md'), 'utf8')
+    expect(guide).toContain('by the account API')
+    expect([...guide.matchAll(/\]\((?!https?:|#)[^)]*\)/g)].map(([link]) => link)).toEqual([])
+  })
+
   it('renders on a server as loading, and sends nothing', async () => {
     const { createPagesAuth } = await import(join(directory, 'signetd-browser/dist/browser.js'))
     // The packed file would look for React beside itself.
@@ -241,8 +247,10 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await becomes(second, 'signed-out')
     expect(await second.evaluate('auth.getToken().catch(({ code }) => code)')).toBe('signed_out')
     expect((await familyOf(email))?.revoked_at).toBeInstanceOf(Date)
-    // Signet's own session has ended, too.
+    // Signet's own session has ended, too; the library cannot know that it has, and asks for the password.
+    const asked = second.waitForRequest(/\/authorize\?.*\bprompt=login\b/)
     await second.evaluate('void auth.signIn()')
+    await asked
     await second.waitForURL(/\/sign-in/)
     expect(complaints).toEqual([])
     await context.close()
