@@ -16,6 +16,15 @@ const START_SECONDS = 60
 
 let signet = null
 let isEnding = false
+/** Until there is something to close. */
+let close = () => process.exit(1)
+
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    isEnding = true
+    signet?.kill()
+    void close()
+  })
 
 const isSignetThere = () =>
   fetch(`${issuer}/.well-known/oauth-authorization-server`).then(
@@ -65,12 +74,5 @@ const buildPage = async () => {
 }
 
 await Promise.all([requireSignet(), buildPage()])
-const close = await serveTasks({ issuer, origin, data: join(TASKS_DIR, 'tasks'), page: here('page/dist') })
+close = await serveTasks({ issuer, origin, data: join(TASKS_DIR, 'tasks'), page: here('page/dist') })
 console.log(`Tasks: ${origin}`)
-
-for (const signal of ['SIGINT', 'SIGTERM'])
-  process.once(signal, () => {
-    isEnding = true
-    signet?.kill()
-    void close()
-  })

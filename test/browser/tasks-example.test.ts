@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Page, Route } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { claimsOf, signIn } from '../support/accounts/account-api.ts'
 import { type Ask, createAsk, newEmail, PASSWORD } from '../support/ask.ts'
@@ -75,7 +75,7 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
     const request = { ...common, response_type: 'code', code_challenge: CODE_CHALLENGE, scope: 'openid' }
     const query = new URLSearchParams({ ...request, code_challenge_method: 'S256' })
     const person = createPageVisitor(issuer, { email, password: PASSWORD })
-    const { searchParams } = await person.authorize(`${issuer}/authorize?${query}`)
+    const { searchParams } = await person.authorize(`${issuer}/authorize?${query.toString()}`)
     const code = searchParams.get('code') ?? ''
     const form = { ...common, grant_type: 'authorization_code', code, code_verifier: CODE_VERIFIER }
     const { body } = await createAsk(issuer)('/token', { form })
@@ -93,10 +93,12 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
   const meet = async () => {
     const email = newEmail()
     const agentToken = await askForAgentToken(email)
-    const { access_token } = await signIn({ ask: createAsk(issuer) }, email, { client_id: 'tasks' })
+    const signet = { ask: createAsk(issuer) }
+    const { access_token, refresh_token } = await signIn(signet, email, { client_id: 'tasks' })
     const ask: Ask = (path, asking) => api(path, { ...asking, token: access_token })
+    const signOut = () => signet.ask('/auth/logout', { body: { refresh_token } })
     const say = (text: string) => ask('/api/chat', { method: 'POST', body: { text, today: '2030-01-01' } })
-    return { email, token: access_token, agentToken, ask, say, agent: await connect(agentToken) }
+    return { email, token: access_token, agentToken, ask, say, signOut, agent: await connect(agentToken) }
   }
 
   describe('whatever id a person sends', () => {
@@ -125,7 +127,7 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
       const { routes } = readProgram()
       const own = routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/api/'))
       expect(own.length).toBeGreaterThan(7)
-      const owner = claimsOf(ada.token)['sub']
+      const owner = String(claimsOf(ada.token)['sub'])
       for (const { method, path } of own) {
         const send = (asked: string) =>
           eve.ask(`${path.replace(':id', asked)}?status=all&id=${asked}&owner=${owner}`, {
@@ -211,6 +213,17 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
       expect(await statusAt('/api/tasks', ada.agentToken)).toBe(401)
       expect((await api('/api/tasks')).status).toBe(401)
       expect(await statusAt('/api/tasks', ada.token)).toBe(200)
+      const { headers } = await api('/mcp', { method: 'POST', body: {} })
+      expect(headers.get('www-authenticate')).toContain(`${origin}/.well-known/oauth-protected-resource/mcp`)
+    })
+
+    it('a token ends with its sign-in, by the revocation feed', async () => {
+      const { ask, signOut, agent } = await meet()
+      await agent.close()
+      expect((await ask('/api/tasks')).status).toBe(200)
+      expect((await signOut()).status).toBe(204)
+      await expect.poll(async () => (await ask('/api/tasks')).status, { timeout: 10_000 }).toBe(401)
+      expect((await ada.ask('/api/tasks')).status).toBe(200)
     })
 
     it('an agent adds and finishes a task of its person, with what it may not do said in words', async () => {
@@ -270,7 +283,12 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
       expect(await page.getByLabel('E-mail address').getAttribute('aria-invalid')).toBe('true')
       await expectAccessible(page)
       const email = newEmail()
+      const held: Route[] = []
+      await page.route('**/auth/register', route => void held.push(route))
       await fill(page, email, PASSWORD, 'Create account')
+      await page.locator('button[aria-busy=true]:disabled').waitFor()
+      await expect.poll(() => held.length).toBe(1)
+      for (const route of held) await route.continue()
       await isBack(page)
       await expectAccessible(page)
       await page.getByRole('button', { name: 'Sign out' }).click()

@@ -1,7 +1,7 @@
 import { createAccountAuth, createFetch, createPagesAuth } from 'signetd-browser'
 import { go } from './route.js'
 
-const issuer = import.meta.env.VITE_ISSUER
+export const issuer = import.meta.env.VITE_ISSUER
 const client_id = 'tasks'
 const CHOICE = 'tasks sign-in'
 

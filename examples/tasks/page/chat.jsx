@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import { ask, today } from './api.js'
-import { Fault, Icon, Loading, useAction } from './parts.jsx'
+import { Fault, Icon, Loading, Submit, useAction } from './parts.jsx'
 
 const SUGGESTIONS = ['Add milk for Friday', 'What is open?', 'Mark 1 as done']
 
@@ -18,7 +18,7 @@ const Suggestions = ({ pending, isEmpty, say, isBusy }) => {
   return (
     <div className="suggestions">
       {offered.map(text => (
-        <button key={text} type="button" className="quiet slim" disabled={isBusy} onClick={() => say(text)}>
+        <button key={text} className="quiet slim" disabled={isBusy} onClick={() => say(text)}>
           {text}
         </button>
       ))}
@@ -31,7 +31,8 @@ export const Chat = ({ onChange }) => {
   const { isBusy, error, act } = useAction()
   const [text, setText] = useState('')
   const end = useRef(null)
-  useEffect(() => act(async () => setMessages(await ask('GET', '/chat'))), [])
+  const load = method => act(async () => setMessages(await ask(method, '/chat')))
+  useEffect(() => load('GET'), [])
   useEffect(() => {
     end.current.scrollTop = end.current.scrollHeight
   }, [messages])
@@ -52,21 +53,12 @@ export const Chat = ({ onChange }) => {
           <Icon name="spark" /> Assistant
         </h2>
         {messages?.length > 0 && (
-          <button
-            type="button"
-            className="quiet slim"
-            onClick={() => act(async () => setMessages(await ask('DELETE', '/chat')))}
-          >
+          <button className="quiet slim" onClick={() => load('DELETE')}>
             Clear
           </button>
         )}
       </header>
       <ol className="messages" ref={end} aria-live="polite" tabIndex={0} aria-label="Conversation">
-        {messages === null && !error && (
-          <li>
-            <Loading />
-          </li>
-        )}
         {messages?.length === 0 && (
           <li className="empty">Tell me what is to be done, or ask what is open.</li>
         )}
@@ -74,6 +66,7 @@ export const Chat = ({ onChange }) => {
           <Message key={message.id} {...message} />
         ))}
       </ol>
+      {messages === null && !error && <Loading />}
       <Fault>{error?.message}</Fault>
       <Suggestions
         pending={messages?.at(-1)?.pending}
@@ -90,10 +83,9 @@ export const Chat = ({ onChange }) => {
           value={text}
           onChange={({ target }) => setText(target.value)}
         />
-        <button disabled={isBusy} aria-busy={isBusy}>
-          {!isBusy && <Icon name="send" />}
+        <Submit isBusy={isBusy} icon="send">
           Send
-        </button>
+        </Submit>
       </form>
     </section>
   )

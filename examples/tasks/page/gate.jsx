@@ -2,7 +2,7 @@ import { useEffect } from 'react'
 import { useAuth } from 'signetd-browser/react'
 import { auth, choose } from './auth.js'
 import { Brand, Fault, Loading, Title, useAction } from './parts.jsx'
-import { go, stay } from './route.js'
+import { go } from './route.js'
 
 /** A page with one thing to do. */
 export const Gate = ({ title, lead, children }) => (
@@ -49,19 +49,15 @@ export const StartPage = () => {
     <Gate title="What is to be done?" lead="Your tasks, and an assistant that looks after them.">
       <Fault>{fault}</Fault>
       {status === 'signed-in' ? (
-        <a className="button" href="/tasks" onClick={stay}>
-          Go to your tasks
-        </a>
+        <button onClick={() => go('/tasks')}>Go to your tasks</button>
       ) : (
         <>
-          <button type="button" onClick={() => choose('own', '/sign-in')}>
-            Sign in
-          </button>
-          <button type="button" className="quiet" onClick={() => choose('own', '/sign-up')}>
+          <button onClick={() => choose('own', '/sign-in')}>Sign in</button>
+          <button className="quiet" onClick={() => choose('own', '/sign-up')}>
             Create an account
           </button>
           <div className="or">or</div>
-          <button type="button" className="quiet" onClick={() => choose('hosted', '/tasks')}>
+          <button className="quiet" onClick={() => choose('hosted', '/tasks')}>
             Sign in on Signet’s pages
           </button>
           <p className="muted small">
@@ -84,9 +80,7 @@ export const CallbackPage = () => {
   return (
     <Gate title="That did not work">
       <Fault>{error.message}</Fault>
-      <button type="button" onClick={() => choose('hosted', '/tasks')}>
-        Sign in again
-      </button>
+      <button onClick={() => choose('hosted', '/tasks')}>Sign in again</button>
     </Gate>
   )
 }

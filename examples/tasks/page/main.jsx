@@ -4,8 +4,8 @@ import { AuthProvider, RequireAuth, useAuth } from 'signetd-browser/react'
 import { auth, leadToSignIn, signOut } from './auth.js'
 import { Chat } from './chat.jsx'
 import { CallbackPage, StartPage, Waiting } from './gate.jsx'
-import { Brand, Icon, Title } from './parts.jsx'
-import { stay, usePath } from './route.js'
+import { Brand, Icon, Link, Title } from './parts.jsx'
+import { usePath } from './route.js'
 import { SignInPage, SignUpPage } from './sign-in.jsx'
 import './style.css'
 import { TaskPage } from './task-page.jsx'
@@ -17,17 +17,17 @@ const Top = () => {
     <header className="top">
       <Brand />
       <span className="muted small who">{user.email}</span>
-      <button type="button" className="quiet slim" onClick={signOut}>
+      <button className="quiet slim" onClick={signOut}>
         Sign out
       </button>
     </header>
   )
 }
 
-const Tab = ({ href, icon, label }) => (
-  <a href={href} onClick={stay} aria-current={location.pathname === href ? 'page' : undefined}>
+const Tab = ({ to, icon, label }) => (
+  <Link to={to} aria-current={location.pathname === to ? 'page' : undefined}>
     <Icon name={icon} /> {label}
-  </a>
+  </Link>
 )
 
 /** Tasks and chat side by side; on a telephone one of them, by the address. */
@@ -38,8 +38,8 @@ const Overview = ({ path }) => {
     <main className={`stay wide overview ${path === '/chat' ? 'on-chat' : 'on-tasks'}`}>
       <Title hidden>Tasks and assistant</Title>
       <nav className="tabs" aria-label="Tasks and assistant">
-        <Tab href="/tasks" icon="list" label="Tasks" />
-        <Tab href="/chat" icon="spark" label="Assistant" />
+        <Tab to="/tasks" icon="list" label="Tasks" />
+        <Tab to="/chat" icon="spark" label="Assistant" />
       </nav>
       <TaskList version={version} onChange={change} />
       <Chat onChange={change} />

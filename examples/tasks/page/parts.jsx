@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react'
-import { stay } from './route.js'
+import { go } from './route.js'
 
 const ICONS = {
   tick: 'M20 6 9 17l-5-5',
@@ -8,7 +8,6 @@ const ICONS = {
   send: 'M22 2 11 13M22 2l-7 20-4-9-9-4z',
   spark: 'M12 3l1.9 5.6L19.5 10.5l-5.6 1.9L12 18l-1.9-5.6L4.5 10.5l5.6-1.9zM19 3v4m2-2h-4',
   list: 'M9 6h12M9 12h12M9 18h12M4 6h.01M4 12h.01M4 18h.01',
-  calendar: 'M4 6h16v15H4zM4 10h16M8 3v4m8-4v4',
 }
 
 export const Icon = ({ name }) => (
@@ -17,14 +16,32 @@ export const Icon = ({ name }) => (
   </svg>
 )
 
+/** A link within the page: a plain click does not load it again. */
+export const Link = ({ to, ...rest }) => {
+  const stay = event => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return
+    event.preventDefault()
+    go(to)
+  }
+  return <a href={to} onClick={stay} {...rest} />
+}
+
+/** The button of a form, which cannot be pressed again before the answer has come. */
+export const Submit = ({ isBusy, icon, children }) => (
+  <button disabled={isBusy} aria-busy={isBusy}>
+    {icon && !isBusy && <Icon name={icon} />}
+    {children}
+  </button>
+)
+
 export const Brand = () => (
-  <a className="brand" href="/" onClick={stay}>
+  <Link className="brand" to="/">
     <svg viewBox="0 0 32 32" aria-hidden="true">
       <rect className="ground" width="32" height="32" rx="9" />
       <path className="mark" d="m9 16.5 5 5 9.5-10.5" />
     </svg>
     Tasks
-  </a>
+  </Link>
 )
 
 /** The heading of a page and its title. It takes the focus that the page before has left behind, so that a screen reader reads it. */
@@ -55,7 +72,7 @@ export const Field = ({ label, fault, as: Control = 'input', aside, ...rest }) =
     <div className="field">
       <div className="row">
         <label htmlFor={id}>{label}</label>
-        {aside}
+        <span className="muted small">{aside}</span>
       </div>
       <Control
         id={id}

@@ -14,10 +14,3 @@ const subscribe = listener => {
 }
 
 export const usePath = () => useSyncExternalStore(subscribe, () => location.pathname)
-
-/** For the link's `onClick`: a plain click stays in the page. */
-export const stay = event => {
-  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return
-  event.preventDefault()
-  go(event.currentTarget.getAttribute('href'))
-}

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'react'
 import { useAuth } from 'signetd-browser/react'
-import { auth, returnPath } from './auth.js'
+import { auth, issuer, returnPath } from './auth.js'
 import { Gate } from './gate.jsx'
-import { Fault, Field, useAction } from './parts.jsx'
-import { go, stay } from './route.js'
+import { Fault, Field, Link, Submit, useAction } from './parts.jsx'
+import { go } from './route.js'
 
 /** Both forms go on as soon as the person is signed in: here, or in another tab. */
 const useGoOn = () => {
@@ -45,9 +45,7 @@ const CredentialsForm = ({ verb, autoComplete, hint, send }) => {
         aside={hint}
         fault={fields.password}
       />
-      <button disabled={isBusy} aria-busy={isBusy}>
-        {verb}
-      </button>
+      <Submit isBusy={isBusy}>{verb}</Submit>
     </form>
   )
 }
@@ -62,9 +60,7 @@ const FactorForm = ({ needed }) => {
   return (
     <form onSubmit={event => act(() => prove(valuesOf(event)))}>
       <Field label="Code" name="code" autoComplete="one-time-code" fault={error?.message} autoFocus />
-      <button disabled={isBusy} aria-busy={isBusy}>
-        Continue
-      </button>
+      <Submit isBusy={isBusy}>Continue</Submit>
     </form>
   )
 }
@@ -83,18 +79,11 @@ export const SignInPage = () => {
       <CredentialsForm
         verb="Sign in"
         autoComplete="current-password"
-        hint={
-          <a className="small" href={`${import.meta.env.VITE_ISSUER}/forgot-password`}>
-            Forgot it?
-          </a>
-        }
+        hint={<a href={`${issuer}/forgot-password`}>Forgot it?</a>}
         send={async values => setNeeded(await auth.signIn(values))}
       />
       <p className="muted small centre">
-        New here?{' '}
-        <a href={`/sign-up${location.search}`} onClick={stay}>
-          Create an account
-        </a>
+        New here? <Link to={`/sign-up${location.search}`}>Create an account</Link>
       </p>
     </Gate>
   )
@@ -107,14 +96,11 @@ export const SignUpPage = () => {
       <CredentialsForm
         verb="Create account"
         autoComplete="new-password"
-        hint={<span className="muted small">8 characters or more</span>}
+        hint="8 characters or more"
         send={auth.signUp}
       />
       <p className="muted small centre">
-        You have one?{' '}
-        <a href={`/sign-in${location.search}`} onClick={stay}>
-          Sign in
-        </a>
+        You have one? <Link to={`/sign-in${location.search}`}>Sign in</Link>
       </p>
     </Gate>
   )

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react'
 import { ask } from './api.js'
-import { Fault, Field, Icon, Loading, Title, useAction } from './parts.jsx'
-import { go, stay } from './route.js'
+import { Fault, Field, Icon, Link, Loading, Submit, Title, useAction } from './parts.jsx'
+import { go } from './route.js'
 
 const useTask = id => {
   const [state, setState] = useState({ task: null, error: null })
@@ -47,12 +47,10 @@ const EditForm = ({ task }) => {
         This is done
       </label>
       <div className="pair">
-        <button disabled={isBusy} aria-busy={isBusy}>
-          Save
-        </button>
-        <a className="button quiet" href="/tasks" onClick={stay}>
+        <Submit isBusy={isBusy}>Save</Submit>
+        <Link className="button quiet" to="/tasks">
           Cancel
-        </a>
+        </Link>
       </div>
       {isDeleting ? (
         <div className="note warn" role="alertdialog" aria-label="Delete this task">
@@ -83,11 +81,7 @@ export const TaskPage = ({ id }) => {
       <div className="card">
         <Fault>{error?.message}</Fault>
         {task && <EditForm task={task} />}
-        {error && (
-          <a className="button quiet" href="/tasks" onClick={stay}>
-            To your tasks
-          </a>
-        )}
+        {error && <Link to="/tasks">To your tasks</Link>}
         {!task && !error && <Loading />}
       </div>
     </main>

@@ -1,7 +1,6 @@
 import { useEffect, useState } from 'react'
 import { ask, today } from './api.js'
-import { Fault, Icon, Loading, useAction } from './parts.jsx'
-import { stay } from './route.js'
+import { Fault, Icon, Link, Loading, Submit, useAction } from './parts.jsx'
 
 const STATES = [
   ['open', 'Open'],
@@ -46,38 +45,25 @@ const Due = ({ day, done }) => {
   )
 }
 
-const Row = ({ task, onChange, onFault }) => {
-  const { isBusy, error, act } = useAction()
-  const { id, number, title, due, done } = task
-  useEffect(() => onFault(error), [error])
-  const change = work =>
-    act(async () => {
-      await work()
-      onChange()
-    })
-  return (
-    <li className={done ? 'done' : undefined}>
-      <button
-        type="button"
-        role="checkbox"
-        className="check"
-        aria-checked={done}
-        aria-label={`${title}: done`}
-        disabled={isBusy}
-        onClick={() => change(() => ask('PATCH', `/tasks/${id}`, { done: !done }))}
-      >
-        <Icon name="tick" />
-      </button>
-      <div className="what">
-        <a href={`/tasks/${id}`} onClick={stay}>
-          {title}
-        </a>
-        <Due day={due} done={done} />
-      </div>
-      <span className="muted small number">#{number}</span>
-    </li>
-  )
-}
+const Row = ({ task: { id, number, title, due, done }, isBusy, onToggle }) => (
+  <li className={done ? 'done' : undefined}>
+    <button
+      role="checkbox"
+      className="check"
+      aria-checked={done}
+      aria-label={`${title}: done`}
+      disabled={isBusy}
+      onClick={onToggle}
+    >
+      <Icon name="tick" />
+    </button>
+    <div className="what">
+      <Link to={`/tasks/${id}`}>{title}</Link>
+      <Due day={due} done={done} />
+    </div>
+    <span className="muted small number">#{number}</span>
+  </li>
+)
 
 const AddForm = ({ onChange }) => {
   const { isBusy, error, act } = useAction()
@@ -103,10 +89,9 @@ const AddForm = ({ onChange }) => {
         aria-describedby="add-fault"
       />
       <input name="due" type="date" aria-label="Due date" />
-      <button disabled={isBusy} aria-busy={isBusy}>
-        {!isBusy && <Icon name="plus" />}
+      <Submit isBusy={isBusy} icon="plus">
         Add
-      </button>
+      </Submit>
       <p className="fault" id="add-fault" role="alert">
         {fault}
       </p>
@@ -114,23 +99,28 @@ const AddForm = ({ onChange }) => {
   )
 }
 
-const Nothing = ({ filter }) => (
+const NOTHING = {
+  open: 'Nothing is open. Add a task above, or ask the assistant.',
+  done: 'Nothing is done yet.',
+  all: 'There is no task yet. Add one above, or ask the assistant.',
+}
+
+const Nothing = ({ filter: { status, search } }) => (
   <div className="empty">
-    <Icon name={filter.search ? 'list' : 'tick'} />
-    <p>
-      {filter.search
-        ? `Nothing has “${filter.search}” in it.`
-        : filter.status === 'done'
-          ? 'Nothing is done yet.'
-          : 'Nothing is open. Add a task above, or ask the assistant.'}
-    </p>
+    <Icon name="tick" />
+    <p>{search ? `Nothing has “${search}” in it.` : NOTHING[status]}</p>
   </div>
 )
 
 export const TaskList = ({ version, onChange }) => {
   const [filter, setFilter] = useState({ status: 'open', search: '' })
-  const [fault, setFault] = useState(null)
   const { tasks, error } = useTasks(filter, version)
+  const { isBusy, error: fault, act } = useAction()
+  const toggle = ({ id, done }) =>
+    act(async () => {
+      await ask('PATCH', `/tasks/${id}`, { done: !done })
+      onChange()
+    })
   return (
     <section className="card" aria-labelledby="tasks-heading">
       <header>
@@ -139,7 +129,6 @@ export const TaskList = ({ version, onChange }) => {
           {STATES.map(([status, label]) => (
             <button
               key={status}
-              type="button"
               aria-pressed={filter.status === status}
               onClick={() => setFilter({ ...filter, status })}
             >
@@ -162,7 +151,7 @@ export const TaskList = ({ version, onChange }) => {
       {tasks?.length === 0 && <Nothing filter={filter} />}
       <ul className="list tasks">
         {tasks?.map(task => (
-          <Row key={task.id} task={task} onChange={onChange} onFault={setFault} />
+          <Row key={task.id} task={task} isBusy={isBusy} onToggle={() => toggle(task)} />
         ))}
       </ul>
     </section>

@@ -23,7 +23,7 @@ export const createApp = ({ issuer, origin, store, revocations, page }) => {
 
   const protect = createProtect({ issuer, audience: origin, revocations })
   const run = (c, tool, input) => runTool(store, c.var.auth.claims.sub, tool, input)
-  app.use('/api/*', protect(), noStore)
+  app.use('/api/*', protect(), cache('no-store'))
   app.get('/api/tasks', async c => c.json(await run(c, 'list_tasks', c.req.query())))
   app.post('/api/tasks', async c => c.json(await run(c, 'add_task', await bodyOf(c)), 201))
   app.get('/api/tasks/:id', async c => c.json(await run(c, 'read_task', c.req.param())))
@@ -53,19 +53,13 @@ export const createApp = ({ issuer, origin, store, revocations, page }) => {
 
   app.all('/api/*', c => c.json({ error: 'not_found', message: 'There is no such address.' }, 404))
   app.use('/assets/*', serveStatic({ root: page }))
-  app.get('*', noCache, serveStatic({ path: join(page, 'index.html') }))
+  app.get('*', cache('no-cache'), serveStatic({ path: join(page, 'index.html') }))
   return app
 }
 
-const noStore = async (c, next) => {
+const cache = value => async (c, next) => {
   await next()
-  c.header('Cache-Control', 'no-store')
-}
-
-/** A page that was built anew is found at once; its parts have names of their own. */
-const noCache = async (c, next) => {
-  await next()
-  c.header('Cache-Control', 'no-cache')
+  c.header('Cache-Control', value)
 }
 
 const bodyOf = async c => {

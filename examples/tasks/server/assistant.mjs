@@ -123,7 +123,8 @@ const findTask = async (call, named) => {
 
 const speak = today => {
   const spoken = day => spokenDay(day, today)
-  const task = ({ number, title, due }) => `#${number} “${title}”${due ? `, due ${spoken(due)}` : ''}`
+  const dueOf = due => `, ${due < today ? 'overdue since' : 'due'} ${spoken(due)}`
+  const task = ({ number, title, due }) => `#${number} “${title}”${due ? dueOf(due) : ''}`
   return {
     spoken,
     task,

@@ -24,7 +24,7 @@ export const dayOf = (words, today) => {
 export const spokenDay = (day, today) => {
   if (day === today) return 'today'
   if (day === plus(today, 1)) return 'tomorrow'
-  if (day < today) return `${day}, which is over`
-  const format = { weekday: 'long', day: 'numeric', month: 'long', timeZone: 'UTC' }
+  const year = day.slice(0, 4) === today.slice(0, 4) ? {} : { year: 'numeric' }
+  const format = { weekday: 'long', day: 'numeric', month: 'long', ...year, timeZone: 'UTC' }
   return new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', format)
 }

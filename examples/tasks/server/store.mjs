@@ -76,13 +76,11 @@ export const openStore = async directory => {
     listMessages: owner =>
       query('select id, author, text, tool, pending from messages where owner = $1 order by id', [owner]),
     addMessage: async (owner, { author, text, tool = null, pending = null }) => {
-      await query('insert into messages (owner, author, text, tool, pending) values ($1, $2, $3, $4, $5)', [
-        owner,
-        author,
-        text,
-        tool,
-        pending,
-      ])
+      const values = [owner, author, text, tool, pending]
+      await query(
+        'insert into messages (owner, author, text, tool, pending) values ($1, $2, $3, $4, $5)',
+        values,
+      )
       await query(
         `delete from messages where owner = $1 and id <=
            (select id from messages where owner = $1 order by id desc offset $2 limit 1)`,
