@@ -27,7 +27,7 @@ for (const signal of ['SIGINT', 'SIGTERM'])
   })
 
 const isSignetThere = () =>
-  fetch(`${issuer}/.well-known/oauth-authorization-server`).then(
+  fetch(`${issuer}/.well-known/oauth-authorization-server`, { signal: AbortSignal.timeout(2000) }).then(
     ({ ok }) => ok,
     () => false,
   )

@@ -11,8 +11,11 @@ export const choose = (way, path) => {
   location.assign(path)
 }
 
-if (/^\/sign-(in|up)$/.test(location.pathname)) localStorage.setItem(CHOICE, 'own')
-const isHosted = localStorage.getItem(CHOICE) === 'hosted'
+/** Pages that belong to one of the two. */
+const WAYS = { '/sign-in': 'own', '/sign-up': 'own', '/callback': 'hosted' }
+const way = WAYS[location.pathname] ?? localStorage.getItem(CHOICE) ?? 'own'
+localStorage.setItem(CHOICE, way)
+const isHosted = way === 'hosted'
 
 /** The one object of the page that knows the sign-in. An application of your own has one of the two. */
 export const auth = isHosted
@@ -40,6 +43,7 @@ export const signOut = () => {
 /** A path of this origin, where the person was; what came with the address may name another. */
 export const returnPath = () => {
   const given = new URLSearchParams(location.search).get('return_to') ?? '/tasks'
+  if (!URL.canParse(given, location.origin)) return '/tasks'
   const { origin, pathname, search } = new URL(given, location.origin)
   return origin === location.origin ? pathname + search : '/tasks'
 }

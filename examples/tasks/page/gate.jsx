@@ -43,14 +43,14 @@ const FAULTS = {
 
 /** The first page, with the two ways to sign in. */
 export const StartPage = () => {
-  const { status } = useAuth()
+  const { status, error } = useAuth()
   const fault = FAULTS[new URLSearchParams(location.search).get('fault')]
   return (
     <Gate title="What is to be done?" lead="Your tasks, and an assistant that looks after them.">
       <Fault>{fault}</Fault>
-      {status === 'signed-in' ? (
-        <button onClick={() => go('/tasks')}>Go to your tasks</button>
-      ) : (
+      {status === 'loading' && error === null && <Loading />}
+      {status === 'signed-in' && <button onClick={() => go('/tasks')}>Go to your tasks</button>}
+      {(status === 'signed-out' || error !== null) && (
         <>
           <button onClick={() => choose('own', '/sign-in')}>Sign in</button>
           <button className="quiet" onClick={() => choose('own', '/sign-up')}>

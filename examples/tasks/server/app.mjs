@@ -8,11 +8,11 @@ import { createProtect } from 'signetd-verify/hono'
 import { z } from 'zod'
 import { answerMessage } from './assistant.mjs'
 import { answerMcp } from './mcp.mjs'
-import { runTool, ToolError } from './tools.mjs'
+import { runTool, ToolError, text } from './tools.mjs'
 
 const BODY_MOST_BYTES = 32_768
 const STATUS = { not_found: 404, invalid: 422, full: 409 }
-const MESSAGE = z.object({ text: z.string().min(1).max(500), today: z.iso.date() })
+const MESSAGE = z.object({ text: text(500).min(1), today: z.iso.date() })
 
 /** The API, the MCP server and the page, at one origin. */
 export const createApp = ({ issuer, origin, store, revocations, page }) => {
@@ -49,7 +49,9 @@ export const createApp = ({ issuer, origin, store, revocations, page }) => {
   const resource = `${origin}/mcp`
   const protectMcp = createProtect({ issuer, audience: resource, resource: { resource }, revocations })
   app.use(protectMcp.metadata())
-  app.all('/mcp', protectMcp(), c => answerMcp(store, c.var.auth.claims.sub, c.req.raw))
+  app.use('/mcp', protectMcp())
+  app.post('/mcp', c => answerMcp(store, c.var.auth.claims.sub, c.req.raw))
+  app.all('/mcp', c => c.body(null, 405, { Allow: 'POST' }))
 
   app.all('/api/*', c => c.json({ error: 'not_found', message: 'There is no such address.' }, 404))
   app.use('/assets/*', serveStatic({ root: page }))

@@ -8,17 +8,17 @@ import { runTool, ToolError } from './tools.mjs'
 const RULES = [
   [/^(?:help|hello|hi|hey)\b/, () => ({ text: HELP })],
   [
-    new RegExp(`^(?:add|new|create|remind me to)\\s+(.+?)(?:\\s+(?:for|by|on|due)?\\s*(${DAY_WORDS}))?$`),
-    async ({ call, say }, title, day) => {
-      const task = await call('add_task', {
-        title: withCapital(title),
-        ...(day ? { due: say.day(day) } : {}),
-      })
+    new RegExp(
+      `^(?:add|new|create|remind me to) (.+?)(?: (?:for|by|on|due) (${DAY_WORDS})| (today|tomorrow))?$`,
+    ),
+    async ({ call, say }, title, named, near) => {
+      const day = named ?? near
+      const task = await call('add_task', { title: withCapital(title), due: day ? say.day(day) : null })
       return { text: `I have added ${say.task(task)}.` }
     },
   ],
   [
-    /^(?:find|search(?: for)?|look for)\s+(.+)$/,
+    /^(?:find|search(?: for)?|look for) (.+)$/,
     async ({ call, say }, search) =>
       say.list(await call('list_tasks', { status: 'all', search }), `Nothing has “${search}” in it.`),
   ],
@@ -43,7 +43,7 @@ const RULES = [
       say.list(await call('list_tasks', { status: 'open' }), 'Nothing is open. Enjoy the day.'),
   ],
   [
-    /^(?:mark|set)\s+(.+?)\s+(?:as\s+)?(done|finished|open)$|^(done|finish|complete|reopen)\s+(.+)$/,
+    /^(?:mark|set) (.+?) (?:as )?(done|finished|open)$|^(done|finish|complete|reopen) (.+)$/,
     async ({ call, find }, marked, state, verb, named) => {
       const done = state !== 'open' && verb !== 'reopen'
       const { id } = await find(marked ?? named)
@@ -52,21 +52,21 @@ const RULES = [
     },
   ],
   [
-    new RegExp(`^(?:move|set|postpone)\\s+(.+?)\\s+(?:to|for)\\s+(${DAY_WORDS})$`),
+    new RegExp(`^(?:move|set|postpone) (.+?) (?:to|for) (${DAY_WORDS})$`),
     async ({ call, find, say }, named, day) => {
       const { id } = await find(named)
       return { text: `I have moved ${say.task(await call('change_task', { id, due: say.day(day) }))}.` }
     },
   ],
   [
-    /^rename\s+(.+?)\s+to\s+(.+)$/,
+    /^rename (.+?) to (.+)$/,
     async ({ call, find, say }, named, title) => {
       const { id } = await find(named)
       return { text: `It is now ${say.task(await call('change_task', { id, title: withCapital(title) }))}.` }
     },
   ],
   [
-    /^(?:delete|remove)\s+(.+)$/,
+    /^(?:delete|remove) (.+)$/,
     async ({ find, say }, named) => {
       const task = await find(named)
       const pending = { tool: 'delete_task', input: { id: task.id } }
@@ -95,7 +95,10 @@ export const answerMessage = async (store, owner, { text, today }) => {
 }
 
 const think = async ({ text, today, call, pending }) => {
-  const sentence = text.trim().replace(/[.!?]+$/, '')
+  const sentence = text
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .replace(/[.!?]+$/, '')
   if (pending && /^(?:yes|y|ok|sure|please do)$/i.test(sentence)) {
     const { title } = await call(pending.tool, pending.input)
     return { text: `“${title}” is deleted.` }

@@ -10,7 +10,7 @@ export class ToolError extends Error {
 }
 
 /** Postgres keeps no NUL in a text. */
-const text = most =>
+export const text = most =>
   z
     .string()
     .max(most, `At most ${most} characters.`)
