@@ -12,7 +12,7 @@ import { serveTasks } from './server/serve.mjs'
 const here = name => fileURLToPath(new URL(name, import.meta.url))
 const { PORT = '3000', ISSUER: issuer = 'http://localhost:8080', TASKS_DIR = here('data') } = process.env
 const origin = `http://localhost:${PORT}`
-const START_SECONDS = 60
+const START_SECONDS = 120
 
 let signet = null
 let isEnding = false

@@ -40,7 +40,7 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'signet-tasks-'))
   let program: ChildProcess
   let issuer: string
-  let origin: string
+  let origin = ''
   let api: Ask
   beforeAll(async () => {
     execFileSync(process.execPath, ['scripts/browser-package.mjs'])
@@ -60,8 +60,9 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
       origin = link
       break
     }
+    if (origin === '') throw new Error('the example did not start')
     api = createAsk(origin)
-  }, 120_000)
+  }, 180_000)
   afterAll(async () => {
     program.kill()
     if (program.exitCode === null) await once(program, 'exit')
@@ -125,13 +126,14 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
 
     it('every route of the API reaches their own tasks alone, and does not tell that another exists', async () => {
       const { routes } = readProgram()
-      const own = routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/api/'))
+      // Middleware and files have a wildcard, and the tools behind /mcp have a test of their own.
+      const own = routes.filter(({ path }) => !path.includes('*') && path !== '/mcp')
       expect(own.length).toBeGreaterThan(7)
       const owner = String(claimsOf(ada.token)['sub'])
       for (const { method, path } of own) {
         const send = (asked: string) =>
           eve.ask(`${path.replace(':id', asked)}?status=all&id=${asked}&owner=${owner}`, {
-            method,
+            method: method === 'ALL' ? 'POST' : method,
             ...(method === 'GET'
               ? {}
               : {
