@@ -4,11 +4,15 @@
  * node scripts/browser-package.mjs [package, default dist-browser]
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
-const [out = 'dist-browser'] = process.argv.slice(2)
+const OUT = 'dist-browser'
+/** The examples import the package by its name, as an application that has installed it. */
+const PACKAGE_OF_EXAMPLES = 'examples/node_modules/signetd-browser'
+
+const [out = OUT] = process.argv.slice(2)
 const { resolve } = createRequire(import.meta.url)
 const { version, license } = JSON.parse(readFileSync('package.json', 'utf8'))
 
@@ -32,4 +36,11 @@ const manifest = {
 }
 writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 cpSync('LICENSE', join(out, 'LICENSE'))
-cpSync('docs/browser.md', join(out, 'README.md'))
+// The package has no other page of docs, so that a link to one would lead nowhere: its text stays.
+const guide = readFileSync('docs/browser.md', 'utf8').replaceAll(/\[([^\]]+)\]\((?!https?:|#)[^)]+\)/g, '$1')
+writeFileSync(join(out, 'README.md'), guide)
+
+if (out === OUT && !existsSync(PACKAGE_OF_EXAMPLES)) {
+  mkdirSync(dirname(PACKAGE_OF_EXAMPLES), { recursive: true })
+  symlinkSync(`../../${OUT}`, PACKAGE_OF_EXAMPLES, 'dir')
+}

@@ -8,7 +8,7 @@ import { openPageStore } from './store.ts'
 
 export type PagesAuth = Auth &
   Readonly<{
-    /** Goes to Signet's sign-in. */
+    /** Goes to Signet's sign-in. After a sign-out in this or another tab it asks for the password (`prompt=login`). */
     signIn(options?: SignInOptions): Promise<void>
     /**
      * RFC 6749 §4.1.2 – Finishes the sign-in on the page of `redirect_uri`, once: a second call gets the same promise. Resolves with the path
@@ -54,12 +54,22 @@ export const createPagesAuth = (options: PagesOptions): PagesAuth => {
     return completed
   }
   if (typeof window !== 'undefined') void session.comeBack()
+  /** True after a sign-out by this tab or another one. The session at Signet may outlive it by a moment, and would sign in again unasked. */
+  let isSignedOut = false
+  let before = session.auth.state()
+  session.auth.subscribe(() => {
+    const now = session.auth.state()
+    isSignedOut =
+      now.status === 'signed-out' && now.error === null && (isSignedOut || before.status === 'signed-in')
+    before = now
+  })
   return {
     ...session.auth,
     signIn: async ({ return_to = hereOf(), parameters = {} } = {}) => {
       const request = { state: randomText(), nonce: randomText(), code_verifier: randomText(), return_to }
       begun.write(request)
-      location.assign(await authorizationUrl({ ...options, scope }, request, parameters))
+      const asked = isSignedOut ? { prompt: 'login', ...parameters } : parameters
+      location.assign(await authorizationUrl({ ...options, scope }, request, asked))
     },
     completeSignIn: completeOnce,
     signOut: async () => {
