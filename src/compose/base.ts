@@ -31,7 +31,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
   const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
   return {
     ...stores,
-    clients: composeClients(config, { opened, limits, clock, log }),
+    ...composeClients(config, { opened, endings: stores.endings, limits, clock, log }),
     clock,
     issuer: config.ISSUER,
     judgeProof,

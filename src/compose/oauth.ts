@@ -88,6 +88,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     metadata: authorizationServerMetadata({
       issuer,
       isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
+      isRegistrationOpen: config.REGISTRATION !== 'off',
       areDocumentsTaken: config.CLIENT_ID_DOCUMENTS === 'on',
       grant_types: grants.map(grant => grant.grant_type),
       signing_algorithms: SIGNING_ALGORITHMS,

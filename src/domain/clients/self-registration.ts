@@ -1,5 +1,8 @@
+import { z } from 'zod'
+import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import type { Client } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
+import { isWebUri } from '../oauth/redirect-uri.ts'
 
 /** Ours – What a client that no operator has registered may ask for. */
 export type SelfRegistrationPolicy = Readonly<{
@@ -39,3 +42,22 @@ export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistra
     audience: audiences,
   }
 }
+
+/** Ours – An address that people are shown. One that cannot be shown is left out, because one description of a client is for all servers. */
+export const shownAddress = z.string().max(2000).refine(isWebUri).optional().catch(undefined)
+
+/**
+ * Ours – A digest of what a person who consents relies on: the name, where answers go, and the keys by which the client is known. For keys
+ * at a `jwks_uri` the address stands: a client that rotates its keys must not ask every person again.
+ */
+export const consentDigestOf = (
+  { client_name, redirect_uris, token_endpoint_auth_method, jwks }: Client,
+  jwks_uri: string | null,
+): Digest<'client_document'> => {
+  const keys = jwks_uri ?? (jwks?.keys ?? []).map(key => JSON.stringify(key)).toSorted()
+  const relied = [client_name ?? null, redirect_uris.toSorted(), token_endpoint_auth_method, keys]
+  return digestOf(JSON.stringify(relied) as Plain<'client_document'>)
+}
+
+/** True for a client that no operator has registered. */
+export const isSelfRegistered = ({ document_digest }: Client): boolean => document_digest !== undefined

@@ -4,7 +4,7 @@ import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
-import { catching, problemReply } from './refusal.ts'
+import { catching, methodRefused, problemReply } from './refusal.ts'
 import type { Handle, Http, Reply, Route } from './route.ts'
 
 type Needs = Readonly<{
@@ -61,13 +61,15 @@ export const createApp = (needs: Needs): App => {
 const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
   const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
-    const policy = routes.find(route => route.path === path)?.cors ?? 'none'
+    const { cors: policy = 'none', errors } = routes.find(route => route.path === path) ?? {}
     rest.options(path, context =>
       answer(context, path, 'none', async ({ header }) => cors.preflight({ policy, methods, header })),
     )
     rest.all(path, context =>
       answer(context, path, policy, async () =>
-        problemReply(new Problem('METHOD_NOT_ALLOWED'), { Allow: methods }),
+        errors === 'oauth'
+          ? methodRefused(methods)
+          : problemReply(new Problem('METHOD_NOT_ALLOWED'), { Allow: methods }),
       ),
     )
   }
