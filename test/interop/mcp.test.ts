@@ -10,6 +10,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
 import { createPageVisitor, serveAt } from '../support/authorization/person.ts'
+import { createPepperText } from '../support/clients.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
 import { type DocumentHost, openDocumentHost } from '../support/services/document-host.ts'
@@ -23,13 +24,24 @@ type Kept = {
 }
 
 /** What an agent keeps, and where it sends the person: to a port that was free when it started. */
-const createAgent = (redirectUrl: string, client: Readonly<{ client_id: string } | { document: string }>) => {
-  const kept: Kept = { verifier: '', asked: null, ...('client_id' in client ? { information: client } : {}) }
+const createAgent = (redirectUrl: string, client: Readonly<{ client_id?: string; document?: string }>) => {
+  const kept: Kept = {
+    verifier: '',
+    asked: null,
+    ...(client.client_id === undefined ? {} : { information: { client_id: client.client_id } }),
+  }
   const provider: OAuthClientProvider = {
     redirectUrl,
-    clientMetadata: { client_name: 'Agent', redirect_uris: [redirectUrl], scope: 'offline_access read' },
+    clientMetadata: {
+      client_name: 'Agent',
+      redirect_uris: [redirectUrl],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+      scope: 'offline_access read',
+    },
     state: () => 'a state',
-    ...('document' in client ? { clientMetadataUrl: client.document } : {}),
+    ...(client.document === undefined ? {} : { clientMetadataUrl: client.document }),
     clientInformation: () => kept.information,
     saveClientInformation: information => {
       kept.information = information
@@ -100,6 +112,8 @@ describe('the client of @modelcontextprotocol/sdk', () => {
       authorities: host.certificate,
       environment: {
         ...host.environment,
+        REGISTRATION: 'open',
+        CLIENT_ID_KEYS: createPepperText(),
         REGISTRATION_AUDIENCES: resource,
         REGISTRATION_SCOPES: 'openid offline_access read',
       },
@@ -112,7 +126,7 @@ describe('the client of @modelcontextprotocol/sdk', () => {
     await deployment.close()
   })
 
-  it.each(['registered', 'described by a document'])(
+  it.each(['registered', 'described by a document', 'one that registers itself'] as const)(
     'that is %s is sent to Signet by an MCP server, comes back with a code, calls a tool and refreshes',
     async kind => {
       const client_id = host.publish('/agent.json', {
@@ -121,7 +135,11 @@ describe('the client of @modelcontextprotocol/sdk', () => {
       })
       const { provider, kept } = createAgent(
         `http://localhost:${await freePort()}/callback`,
-        kind === 'registered' ? { client_id: 'agent' } : { document: client_id },
+        {
+          registered: { client_id: 'agent' },
+          'described by a document': { document: client_id },
+          'one that registers itself': {},
+        }[kind],
       )
       const open = () => new StreamableHTTPClientTransport(new URL(resource), { authProvider: provider })
       const first = open()
@@ -136,7 +154,12 @@ describe('the client of @modelcontextprotocol/sdk', () => {
       await client.connect(open())
       expect(await client.callTool({ name: 'read' })).toMatchObject({ content: [{ text: 'a note' }] })
       await client.close()
-      expect(kept.information?.client_id).toBe(kind === 'registered' ? 'agent' : client_id)
+      const ids = {
+        registered: 'agent',
+        'described by a document': client_id,
+        'one that registers itself': expect.stringMatching(/^signet_client_/),
+      }
+      expect(kept.information?.client_id).toEqual(ids[kind])
       const old = kept.tokens?.refresh_token
       expect(await auth(provider, { serverUrl: resource })).toBe('AUTHORIZED')
       expect(kept.tokens?.refresh_token).not.toBe(old)

@@ -32,7 +32,7 @@ const OPENED_SECONDS = 3_600
 const ABSENT_MOST = 1_000
 const ABSENT_SECONDS = 30
 
-/** `client`: null where a row has the metadata. */
+/** `client`: null where only a row can tell the metadata. */
 type Opened = Readonly<{ issued_at: number; client: Client | null }>
 
 /**
@@ -69,7 +69,7 @@ export const createSelfRegisteredClients = (needs: Needs): Clients => {
   }
 }
 
-/** Null for a text that is no id of ours, and for one whose metadata this version does not understand. */
+/** Null for a text that is no id of ours. Metadata that this version does not understand leave the client to its row. */
 const createOpen = ({ issuer, keys, policy, clock }: Needs) => {
   const opened = createRecent<Opened>({ most: OPENED_MOST, clock })
   return (client_id: string): Opened | null => {
@@ -82,8 +82,7 @@ const createOpen = ({ issuer, keys, policy, clock }: Needs) => {
       metadata === null
         ? { client: null }
         : registeredClientOf({ client_id, metadata, client_secret_digest: null }, policy)
-    if ('faults' in parsed) return null
-    const value = { issued_at, client: parsed.client }
+    const value = { issued_at, client: 'faults' in parsed ? null : parsed.client }
     opened.keep(client_id, value, OPENED_SECONDS)
     return value
   }

@@ -165,7 +165,7 @@ describe('RFC 7592 §2.2 – changing a registration', () => {
     const client = await registerAgent(signet)
     const { status, body } = await manage(signet, client, { method: 'PUT', body: changed(client, members) })
     expect(status).toBe(400)
-    expect(body['error_description']).toContain(`${member}`)
+    expect(body['error_description']).toContain(member)
     expect((await manage(signet, client)).body).toEqual(client.answer)
   })
 })
