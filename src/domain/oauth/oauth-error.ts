@@ -16,6 +16,7 @@ const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to
  */
 const REFUSALS = {
   body_too_large: ['body_too_large', 'The request body is too large.'],
+  address_unknown: ['not_found', 'There is nothing at this address.'],
   method_not_allowed: [
     'method_not_allowed',
     'This address takes other methods, which the header Allow lists.',

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { Problem } from '../../domain/base/problem.ts'
+import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
@@ -73,12 +74,14 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
       ),
     )
   }
+  const oauthPaths = routes.filter(({ errors }) => errors === 'oauth').map(({ path }) => `${path}/`)
+  const isBelowOAuth = (path: string) => oauthPaths.some(each => path.startsWith(each))
   rest.notFound(context =>
     answer(
       context,
       loggable(context.req.path),
       policyOfNone(context.req.path),
-      asksForPage(context) ? NOWHERE.page : NOWHERE.problem,
+      asksForPage(context) ? NOWHERE.page : isBelowOAuth(context.req.path) ? NOWHERE.oauth : NOWHERE.problem,
     ),
   )
   return rest
@@ -87,7 +90,14 @@ const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'>
 const nowhere: Handle = async () => {
   throw new Problem('NOT_FOUND')
 }
-const NOWHERE = { page: catching('page', nowhere), problem: catching('problem', nowhere) }
+const nowhereOfOAuth: Handle = async () => {
+  throw new OAuthError('address_unknown')
+}
+const NOWHERE = {
+  page: catching('page', nowhere),
+  problem: catching('problem', nowhere),
+  oauth: catching('oauth', nowhereOfOAuth),
+}
 
 /** True for a person who follows a link or types an address. */
 const asksForPage = ({ req }: Context<Http>): boolean =>

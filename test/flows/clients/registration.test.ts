@@ -286,6 +286,8 @@ describe('RFC 7591 §3 – the registration endpoint', () => {
     const asked = { origin: headers.origin, 'access-control-request-headers': 'mcp-protocol-version, x-any' }
     const preflight = await signet.fetch('/register', { method: 'OPTIONS', headers: asked })
     expect(preflight.headers.get('access-control-allow-headers')).toBe('mcp-protocol-version, x-any')
+    const nowhere = await signet.fetch('/register/one/more')
+    expect([nowhere.status, nowhere.body['error']]).toEqual([404, 'invalid_request'])
     const wrong = await signet.fetch('/register', { method: 'PATCH' })
     expect([wrong.status, wrong.headers.get('allow'), wrong.body['error']]).toEqual([
       405,
