@@ -10,6 +10,7 @@ import { benchPages, benchPagesCrowd } from './pages.ts'
 import { benchPeer } from './peer.ts'
 import { benchProof } from './proof.ts'
 import { benchRefresh, benchRefreshMillion } from './refresh.ts'
+import { benchRegistration } from './registration.ts'
 import { benchRotations, benchRotationsMillion } from './rotations.ts'
 import { benchSignInTiming, benchSignInTimingImported } from './sign-in-timing.ts'
 import { benchSoak } from './soak.ts'
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     code: ['authorization_code with an ID token, 16 connections', benchCode],
     documents: ['refreshes of a client that a document describes, 16 connections', benchDocuments],
     proof: ['a DPoP proof, beside a bare ES256 verification', benchProof],
+    registration: ['ten thousand clients register themselves, 16 connections', benchRegistration],
     'refresh-1m': ['refresh_token, 16 connections, 1 million families', benchRefreshMillion],
     rotations: ['rotations alone, 16 connections, 10 thousand families', benchRotations],
     'rotations-1m': ['rotations alone, 16 connections, 1 million families', benchRotationsMillion],

@@ -234,12 +234,22 @@ export const registrationAudiencesOf = ({
 }: Pick<Config, 'REGISTRATION_AUDIENCES' | 'DEFAULT_AUDIENCE' | 'ISSUER'>): readonly string[] =>
   REGISTRATION_AUDIENCES ?? (DEFAULT_AUDIENCE === ISSUER ? [] : [DEFAULT_AUDIENCE])
 
-const judgePeppers = ({ DATABASE_URL, REFRESH_TOKEN_PEPPER }: Partial<Settings>): readonly string[] =>
-  DATABASE_URL && REFRESH_TOKEN_PEPPER === null
-    ? [
-        'REFRESH_TOKEN_PEPPER is required with DATABASE_URL; make one with: openssl rand -base64 32 | tr "+/" "-_" | tr -d "="',
-      ]
-    : []
+/** Keys that only the embedded database has of itself. */
+const judgePeppers = ({
+  DATABASE_URL,
+  REFRESH_TOKEN_PEPPER,
+  REGISTRATION = 'off',
+  CLIENT_ID_KEYS,
+}: Partial<Settings>): readonly string[] => {
+  if (!DATABASE_URL) return []
+  const make = 'make one with: openssl rand -base64 32 | tr "+/" "-_" | tr -d "="'
+  return [
+    ...(REFRESH_TOKEN_PEPPER === null ? [`REFRESH_TOKEN_PEPPER is required with DATABASE_URL; ${make}`] : []),
+    ...(REGISTRATION !== 'off' && CLIENT_ID_KEYS === null
+      ? [`CLIENT_ID_KEYS is required with REGISTRATION=${REGISTRATION} and DATABASE_URL; ${make}`]
+      : []),
+  ]
+}
 
 /** A mail server takes no mail without a sender. */
 const judgeMail = ({ SMTP_URL, MAIL_FROM }: Partial<Settings>): readonly string[] =>

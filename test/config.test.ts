@@ -58,9 +58,13 @@ describe('configuration', () => {
       RATE_LIMIT_PUSHED_REQUESTS: { count: 60, window_seconds: 60 },
       RATE_LIMIT_CLIENT_DOCUMENTS: { count: 30, window_seconds: 60 },
       CLIENT_ID_DOCUMENTS: 'off',
+      REGISTRATION: 'off',
+      CLIENT_ID_KEYS: null,
       REGISTRATION_AUDIENCES: null,
       REGISTRATION_SCOPES: null,
       DYNAMIC_CLIENT_GRACE_SECONDS: 1_800,
+      RATE_LIMIT_CLIENT_REGISTRATIONS: { count: 300, window_seconds: 60 },
+      RATE_LIMIT_REGISTRATION_CHANGES: { count: 30, window_seconds: 60 },
       RATE_LIMIT_DEVICE_REQUESTS: { count: 60, window_seconds: 60 },
       RATE_LIMIT_USER_CODES: { count: 20, window_seconds: 600 },
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
@@ -302,6 +306,14 @@ describe('configuration', () => {
       ['on', 'off'],
       ['true', 'ON'],
     ],
+    REGISTRATION: [
+      ['off', 'token', 'open'],
+      ['on', 'OPEN', 'true'],
+    ],
+    CLIENT_ID_KEYS: [
+      [PEPPER, `${PEPPER},${Buffer.alloc(32, 'other').toString('base64url')}`],
+      ['short', `${PEPPER},${PEPPER}`],
+    ],
     REGISTRATION_AUDIENCES: [
       ['https://api.example/mcp', 'https://a.example, urn:b', 'https://a.example https://b.example'],
       ['api', 'https://api.example/#part', 'http://localhost:8080'],
@@ -310,6 +322,8 @@ describe('configuration', () => {
       ['openid read', 'openid,read', 'offline_access'],
       ['signet:admin', 'openid signet:accounts', '"'],
     ],
+    RATE_LIMIT_CLIENT_REGISTRATIONS: RATE,
+    RATE_LIMIT_REGISTRATION_CHANGES: RATE,
     RATE_LIMIT_DEVICE_REQUESTS: RATE,
     RATE_LIMIT_USER_CODES: RATE,
     DPOP_NONCE: [

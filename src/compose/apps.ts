@@ -55,6 +55,7 @@ export const composeApps = (
       clock: base.clock,
       scopes: base.scopes,
       keys,
+      registration: base.registration,
       brand: pages.brand,
       min_characters: config.PASSWORD_MIN_CHARACTERS,
     }),

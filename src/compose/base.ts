@@ -34,7 +34,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     ...stores,
     assertionIssuers: opened.assertionIssuers,
     askHook: createAskHook({ issuer: config.ISSUER, keys, outbound, clock, random: systemRandom }),
-    clients: composeClients(config, { opened, limits, clock, log }),
+    ...composeClients(config, { opened, endings: stores.endings, limits, clock, log }),
     clock,
     issuer: config.ISSUER,
     judgeProof,

@@ -98,6 +98,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     metadata: authorizationServerMetadata({
       issuer,
       isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
+      isRegistrationOpen: config.REGISTRATION !== 'off',
       areDocumentsTaken: config.CLIENT_ID_DOCUMENTS === 'on',
       grant_types: grants.map(grant => grant.grant_type),
       grant_profiles: config.ASSERTION_ISSUERS_FILE === null ? [] : [ID_JAG.profile],

@@ -3,6 +3,7 @@ import { type Config, clientPolicyOf } from '../config.ts'
 import { createPepper, type Peppers } from '../domain/base/pepper.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
+import type { RegistrationRefusal } from '../domain/clients/registration-refusals.ts'
 import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
@@ -48,7 +49,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = clientPolicyOf(config)
-  const { clients, isWithheld, putListed, putStored } = createRegisteredClients({ log })
+  const { clients, isWithheld, findRegistration, putListed, putStored } = createRegisteredClients({ log })
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
   const scopes = await openScopes(config.SCOPES_FILE)
@@ -67,7 +68,17 @@ export const openParts = async (config: Config, parts: Parts) => {
   const demo = isEmbedded && config.CLIENTS_FILE === null ? openDemo(config, policy.default_audience) : null
   if (demo !== null) putListed([demo.client, DEMO_APP, demo.web])
   const database = served ?? (await openOwn())
-  onClose(await followClients({ changes: createClientChanges(database), policy, log, onChange: putStored }))
+  let refusals: readonly RegistrationRefusal[] = []
+  const following = await followClients({
+    changes: createClientChanges(database),
+    policy,
+    log,
+    onChange: known => {
+      putStored(known.stored)
+      refusals = known.refusals
+    },
+  })
+  onClose(following.stop)
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
   const sweep = createWholeSweep(config, database, log)
@@ -88,17 +99,21 @@ export const openParts = async (config: Config, parts: Parts) => {
   return {
     assertionIssuers: assertionIssuers.current,
     clients,
+    clientIdKeys: config.CLIENT_ID_KEYS ?? (isEmbedded ? ownClientIdKeys(config) : null),
     database,
     demo,
+    findRegistration,
     isWithheld,
     keys,
     key_seconds,
+    lookForClients: following.lookNow,
     metrics,
     openedMetrics,
     outbound,
     passwords,
     peppers,
     redis,
+    refusedRegistrations: () => refusals,
     reloadFiles: () =>
       allOf([...(listed === null ? [] : [listed.reload()]), scopes.reload(), assertionIssuers.reload()]),
     scopes: scopes.current,
@@ -181,4 +196,9 @@ const secretOf = ({ DATA_DIR }: Config, name: string) =>
 /** The pepper of the embedded database is generated and kept beside it. */
 const ownPeppers = (config: Config): Peppers => [
   createPepper(Buffer.from(secretOf(config, 'refresh-token-pepper'), 'base64url')),
+]
+
+/** Likewise the key of the ids of clients that have registered themselves. */
+const ownClientIdKeys = (config: Config): Peppers => [
+  createPepper(Buffer.from(secretOf(config, 'client-id-key'), 'base64url')),
 ]

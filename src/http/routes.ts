@@ -28,6 +28,7 @@ import { deviceAuthorizationRoute } from './oauth/device-authorization.ts'
 import { globalTokenRevocationRoute } from './oauth/global-token-revocation.ts'
 import { introspectRoute } from './oauth/introspect.ts'
 import { parRoute } from './oauth/par.ts'
+import { registerRoutes } from './oauth/register.ts'
 import { revokeRoute } from './oauth/revoke.ts'
 import { tokenRoute } from './oauth/token.ts'
 import { userinfoRoutes } from './oauth/userinfo.ts'
@@ -74,7 +75,8 @@ type Needs = Readonly<{
   Parameters<typeof securityPageRoutes>[0] &
   Parameters<typeof forgotPasswordRoutes>[0] &
   Parameters<typeof linkPages>[0] &
-  Parameters<typeof wellKnownRoutes>[0]
+  Parameters<typeof wellKnownRoutes>[0] &
+  Parameters<typeof registerRoutes>[0]
 
 /** Every public endpoint. A test compares them with openapi.yaml. */
 export const createRoutes = (needs: Needs): readonly Route[] => [
@@ -84,6 +86,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   tokenRoute(needs.exchange, needs.csrf),
   parRoute(needs.pushRequest, needs.csrf),
   deviceAuthorizationRoute(needs.authorizeDevice, needs.csrf),
+  ...registerRoutes(needs),
   revokeRoute(needs.revoke, needs.csrf),
   introspectRoute(needs.introspect, needs.csrf),
   ...userinfoRoutes(needs.userinfo),

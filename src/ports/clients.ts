@@ -1,5 +1,6 @@
 /** The registered clients, and the assertions and proofs that they have spent. A comment states atomicity and failure. */
 import type { Digest } from '../domain/base/digest.ts'
+import type { RegistrationRefusal } from '../domain/clients/registration-refusals.ts'
 import type { Client, ClientRecord } from '../domain/oauth/client.ts'
 import type { OAuthError } from '../domain/oauth/oauth-error.ts'
 
@@ -64,6 +65,35 @@ export type ClientRegistrations = {
   readPage(after: string | null): Promise<readonly ClientRecord[]>
 }
 
+/**
+ * The rows of clients that have registered themselves: what was changed, disabled or deleted, and what no id can hold. Followed as the other
+ * clients are. All verbs reject with Unavailable when the database is away.
+ */
+export type RegistrationRows = Pick<ClientRegistrations, 'find' | 'delete' | 'enable' | 'disable'> & {
+  /** Atomic. 'full' when there are REGISTRATIONS_MOST rows; 'taken' when the id has a row. */
+  add(row: Registered & Readonly<{ isDisabled: boolean }>): Promise<'added' | 'taken' | 'full'>
+  /** Atomic. False when the id has no row, or one that says that the client was deleted, which is final. */
+  change(row: Registered): Promise<boolean>
+}
+
+/** What is refused by redirect host or by time of registration. Atomic; they reject with Unavailable when the database is away. */
+export type RegistrationRefusals = {
+  /** Done again without harm. */
+  add(refusal: RegistrationRefusal): Promise<void>
+  /** False when there is no such refusal. */
+  remove(refusal: RegistrationRefusal): Promise<boolean>
+  all(): Promise<readonly RegistrationRefusal[]>
+}
+
+export type InitialAccessTokenDigest = Digest<'initial_access_token'>
+
+/** RFC 7591 §1.2 – Initial access tokens, by their digests. They reject with Unavailable when the database is away. */
+export type RegistrationTokens = {
+  create(token: { digest: InitialAccessTokenDigest; uses: number; seconds: number }): Promise<Date>
+  /** Atomic: each use is given once. False for a token that is unknown, expired or used up. */
+  spend(digest: InitialAccessTokenDigest): Promise<boolean>
+}
+
 /** Where an instance stands that follows the clients of the database. */
 export type ClientPosition = Readonly<{ number: number; tag: string }>
 
@@ -80,4 +110,6 @@ export type ClientChanges = Pick<ClientRegistrations, 'readPage'> & {
   ): Promise<Readonly<{ position: ClientPosition; client_ids: readonly string[] }> | null>
   /** Those of the clients that are there. */
   findMany(client_ids: readonly string[]): Promise<readonly ClientRecord[]>
+  /** Those of RegistrationRefusals. A change of them is noted under the client_id REFUSALS_CHANGED. */
+  readRefusals(): Promise<readonly RegistrationRefusal[]>
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { LONG_GRACE_SECONDS } from '../domain/oauth/client.ts'
 import { isResource } from '../domain/oauth/resource.ts'
 import { parseScope } from '../domain/oauth/scope.ts'
-import { derivedInteger, oneOf, quote, refuse } from './schemas.ts'
+import { derivedInteger, oneOf, parsePeppers, quote, refuse } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
 /** Commas or spaces between the items: a scope is written with spaces elsewhere, a list with commas. Null when unset. */
@@ -17,6 +17,16 @@ export const CLIENT_SETTINGS = {
   CLIENT_ID_DOCUMENTS: {
     ...oneOf('off', ['off', 'on']),
     help: '`on`: an https URL is taken as `client_id`, and the document at that URL describes the client. See docs/agents.md.',
+  },
+  REGISTRATION: {
+    ...oneOf('off', ['off', 'token', 'open']),
+    help: 'Clients that register themselves at `/register`: `off`, with an initial access `token` of `signetd clients token`, or `open` to every program. `off` stops new ones only. See docs/agents.md.',
+  },
+  CLIENT_ID_KEYS: {
+    schema: z.string().optional().transform(parsePeppers),
+    standard: 'embedded: generated into `DATA_DIR`; else required unless `REGISTRATION` is off',
+    help: 'Keys that seal the ids of clients that have registered themselves: base64url, 32 bytes or more. Several separated by commas, the newest first: the first seals, all of them open. Never drop one: the ids that it has sealed would die.',
+    isSecret: true,
   },
   REGISTRATION_AUDIENCES: {
     schema: words.transform((audiences, context) => {

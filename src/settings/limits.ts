@@ -36,6 +36,14 @@ export const LIMIT_SETTINGS = {
     ...rateLimit('30/60'),
     help: 'Client ID metadata documents that the requests of one IP address (IPv6: its /64) may cause to be fetched. Documents that are known already do not count.',
   },
+  RATE_LIMIT_CLIENT_REGISTRATIONS: {
+    ...rateLimit('300/60'),
+    help: 'Registrations at `/register` of one IP address (IPv6: its /64), and readings of them. High, because all users of one assistant come from one address, and a registration costs no row.',
+  },
+  RATE_LIMIT_REGISTRATION_CHANGES: {
+    ...rateLimit('30/60'),
+    help: 'Changes and deletions at `/register/{client_id}` of one IP address, and registrations that need a row of the database: those with a secret, and long ones.',
+  },
   RATE_LIMIT_DEVICE_REQUESTS: {
     ...rateLimit('60/60'),
     help: 'Device codes that one public client may ask for from one IP address (IPv6: one /64): count/seconds; `off` disables. A stranger can ask in the name of a public client. Confidential clients do not count.',

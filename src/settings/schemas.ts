@@ -171,7 +171,7 @@ export function parsePeppers(value: string | undefined, context: z.RefinementCtx
   if (new Set(peppers.map(pepper => pepper.id)).size < peppers.length) {
     return refuse(
       context,
-      'holds two peppers with one id (the first byte of their SHA-256): make the new one again',
+      'holds two keys with one id (the first byte of their SHA-256): make the new one again',
     )
   }
   const [first, ...others] = peppers

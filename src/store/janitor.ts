@@ -27,6 +27,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   client_logos: 'uri_digest',
   client_changes: 'number',
   invitations: 'email',
+  registration_tokens: 'digest',
   spent_proofs: 'digest',
   deliveries: 'user_id, id',
 }

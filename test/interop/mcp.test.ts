@@ -5,6 +5,7 @@ import type { OAuthClientInformationMixed, OAuthTokens } from '@modelcontextprot
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newEmail, PASSWORD } from '../support/ask.ts'
 import { createPageVisitor } from '../support/authorization/person.ts'
+import { createPepperText } from '../support/clients.ts'
 import { type Deployment, openDeployment } from '../support/deployment.ts'
 import { listen } from '../support/listen.ts'
 import { type Program, startProgram } from '../support/process.ts'
@@ -18,14 +19,28 @@ type Kept = {
   asked: URL | null
 }
 
+const KINDS = ['registered', 'described by a document', 'one that registers itself'] as const
+type Kind = (typeof KINDS)[number]
+
 /** What an agent keeps, and where it sends the person: to a port that was free when it started. */
-const createAgent = (redirectUrl: string, client: Readonly<{ client_id: string } | { document: string }>) => {
-  const kept: Kept = { verifier: '', asked: null, ...('client_id' in client ? { information: client } : {}) }
+const createAgent = (redirectUrl: string, client: Readonly<{ client_id?: string; document?: string }>) => {
+  const kept: Kept = {
+    verifier: '',
+    asked: null,
+    ...(client.client_id === undefined ? {} : { information: { client_id: client.client_id } }),
+  }
   const provider: OAuthClientProvider = {
     redirectUrl,
-    clientMetadata: { client_name: 'Agent', redirect_uris: [redirectUrl] },
+    clientMetadata: {
+      client_name: 'Agent',
+      redirect_uris: [redirectUrl],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+      scope: 'offline_access notes:read',
+    },
     state: () => 'a state',
-    ...('document' in client ? { clientMetadataUrl: client.document } : {}),
+    ...(client.document === undefined ? {} : { clientMetadataUrl: client.document }),
     clientInformation: () => kept.information,
     saveClientInformation: information => {
       kept.information = information
@@ -74,6 +89,8 @@ describe('the client of @modelcontextprotocol/sdk, with examples/mcp', () => {
       authorities: host.certificate,
       environment: {
         ...host.environment,
+        REGISTRATION: 'open',
+        CLIENT_ID_KEYS: createPepperText(),
         REGISTRATION_AUDIENCES: resource,
         REGISTRATION_SCOPES: 'openid offline_access notes:read notes:write',
       },
@@ -94,13 +111,18 @@ describe('the client of @modelcontextprotocol/sdk, with examples/mcp', () => {
   })
 
   /** From the first 401 to a client that is connected, by the pages. */
-  const signIn = async (kind = 'described by a document') => {
+  const signIn = async (kind: Kind = 'described by a document') => {
     const document = host.publish('/agent.json', {
       client_name: 'Agent',
       redirect_uris: ['http://localhost/callback'],
     })
     const redirectUrl = `http://localhost:${await freePort()}/callback`
-    const agent = createAgent(redirectUrl, kind === 'registered' ? { client_id: 'agent' } : { document })
+    const known: Record<Kind, Parameters<typeof createAgent>[1]> = {
+      registered: { client_id: 'agent' },
+      'described by a document': { document },
+      'one that registers itself': {},
+    }
+    const agent = createAgent(redirectUrl, known[kind])
     const person = createPageVisitor(issuer, { email: newEmail(), password: PASSWORD })
     const open = () => new StreamableHTTPClientTransport(new URL(resource), { authProvider: agent.provider })
     /** The person allows what the agent asks for. The answer is what the agent was sent. */
@@ -123,7 +145,7 @@ describe('the client of @modelcontextprotocol/sdk, with examples/mcp', () => {
     client.callTool({ name: 'write_note', arguments: { text: 'a lantern for the harbour' } })
   const saying = (text: string) => ({ content: [{ type: 'text', text }] })
 
-  it.each(['registered', 'described by a document'])(
+  it.each(KINDS)(
     'that is %s is sent to Signet by the server, comes back with a code, calls a tool and refreshes',
     async kind => {
       const { provider, kept, client, answer, client_id } = await signIn(kind)
@@ -132,7 +154,12 @@ describe('the client of @modelcontextprotocol/sdk, with examples/mcp', () => {
       expect(kept.asked?.searchParams.get('scope')).toBe('notes:read')
       expect(await read(client)).toMatchObject(saying(''))
       await client.close()
-      expect(kept.information?.client_id).toBe(kind === 'registered' ? 'agent' : client_id)
+      const ids = {
+        registered: 'agent',
+        'described by a document': client_id,
+        'one that registers itself': expect.stringMatching(/^signet_client_/),
+      }
+      expect(kept.information?.client_id).toEqual(ids[kind])
       const old = kept.tokens?.refresh_token
       expect(await auth(provider, { serverUrl: resource })).toBe('AUTHORIZED')
       expect(kept.tokens?.refresh_token).not.toBe(old)

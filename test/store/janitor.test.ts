@@ -156,6 +156,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       deliveries: 0,
       spent_proofs: 0,
       invitations: 0,
+      registration_tokens: 0,
     })
     expect(await sweeper()()).toBeNull()
     expect(await count('refresh_families')).toBe(3)

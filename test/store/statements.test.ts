@@ -9,6 +9,7 @@ import { logoUriDigestOf } from '../../src/domain/authorization/client-logo.ts'
 import { type DeviceCode, userCodeOf } from '../../src/domain/authorization/device-code.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf, type Plain } from '../../src/domain/base/digest.ts'
+import { redirectHostRefusal } from '../../src/domain/clients/registration-refusals.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
 import { seal } from '../../src/domain/factors/sealed-secret.ts'
@@ -22,6 +23,9 @@ import { createAssertedAccounts } from '../../src/store/accounts/asserted-accoun
 import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
+import { createRegistrationRefusals } from '../../src/store/clients/registration-refusals.ts'
+import { createRegistrationRows } from '../../src/store/clients/registration-rows.ts'
+import { createRegistrationTokens } from '../../src/store/clients/registration-tokens.ts'
 import { createSpentAssertions } from '../../src/store/clients/spent-assertions.ts'
 import { createSpentProofs } from '../../src/store/clients/spent-proofs.ts'
 import { createAuthorizationCodes } from '../../src/store/codes/authorization-codes.ts'
@@ -297,6 +301,17 @@ const askClients = async () => {
   const changes = createClientChanges(answering([[{ number: 0, tag: ID }], [head]]))
   await changes.readSince(await changes.readPosition())
   await changes.findMany(['app'])
+  await changes.readRefusals()
+  const registered = createRegistrationRows(silent)
+  await registered.add({ ...client, isDisabled: false })
+  await registered.change(client)
+  const refusals = createRegistrationRefusals(silent)
+  await refusals.add(redirectHostRefusal('agent.example'))
+  await refusals.remove(redirectHostRefusal('agent.example'))
+  const tokens = createRegistrationTokens(answering([[{ expires_at: new Date(0) }], []]))
+  const digest = digestOf('token' as Plain<'initial_access_token'>)
+  await tokens.create({ digest, uses: 1, seconds: 1 })
+  await tokens.spend(digest)
 }
 
 const askDeliveries = async () => {

@@ -1,6 +1,7 @@
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
+import { parseStoredClient } from '../../domain/clients/stored-registration.ts'
+import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import { createReadClients } from '../../store/clients/client-registrations.ts'
 import { openStore } from '../../store/open-store.ts'
 import { inFile, printable, readClients } from './with-clients.ts'
@@ -30,7 +31,7 @@ export const examineStoredClients = async (
       let clients = 0
       for await (const record of readClients({ readPage: createReadClients(database) })) {
         const { client_id } = record
-        const parsed = parseClientRecord(record, policy)
+        const parsed = parseStoredClient(record, policy)
         clients += 1
         if ('faults' in parsed)
           faults.push(printable(`client ${client_id} of the database: ${parsed.faults.join('; ')}`))

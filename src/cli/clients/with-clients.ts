@@ -1,17 +1,43 @@
 import { clientPolicyOf, readSettings } from '../../config.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
+import { openClientId, type SealedRegistration } from '../../domain/clients/sealed-client-id.ts'
+import {
+  parseStoredClient,
+  type RegistrationState,
+  readRegistrationRow,
+} from '../../domain/clients/stored-registration.ts'
 import type { ClientRecord } from '../../domain/oauth/client.ts'
-import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
+import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
-import type { ClientRegistrations } from '../../ports/clients.ts'
+import type {
+  ClientRegistrations,
+  RegistrationRefusals,
+  RegistrationRows,
+  RegistrationTokens,
+} from '../../ports/clients.ts'
 import { createClientRegistrations } from '../../store/clients/client-registrations.ts'
+import { createRegistrationRefusals } from '../../store/clients/registration-refusals.ts'
+import { createRegistrationRows } from '../../store/clients/registration-rows.ts'
+import { createRegistrationTokens } from '../../store/clients/registration-tokens.ts'
 import { fail, type Options, withDatabase } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 
-const NAMES = ['CLIENTS_FILE', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT', 'OUTBOUND_ALLOW'] as const
+const NAMES = [
+  'CLIENTS_FILE',
+  'CLIENT_ID_KEYS',
+  'ISSUER',
+  'DEFAULT_AUDIENCE',
+  'PORT',
+  'OUTBOUND_ALLOW',
+] as const
 
 type Around = Readonly<{
   policy: ClientPolicy
+  /** What the id of a client that has registered itself tells. Null: it is no such id, or CLIENT_ID_KEYS is unset or of another server. */
+  openId: (client_id: string) => SealedRegistration | null
+  registrations: RegistrationRows
+  refusals: RegistrationRefusals
+  tokens: RegistrationTokens
   /** Says on standard error that the client of CLIENTS_FILE with this id is the one that servers use. */
   warnOfFile: (client_id: string) => void
 }>
@@ -29,8 +55,18 @@ export const withClients = async <T>(
   const warnOfFile = (client_id: string) => {
     if (listed.has(client_id)) io.err(inFile(client_id))
   }
+  const { CLIENT_ID_KEYS: keys } = reading.settings
+  const openId = (client_id: string) =>
+    keys === null ? null : openClientId(client_id, { issuer: policy.issuer, keys })
   return withDatabase(io, options, database =>
-    work(createClientRegistrations(database), { policy, warnOfFile }),
+    work(createClientRegistrations(database), {
+      policy,
+      openId,
+      registrations: createRegistrationRows(database),
+      refusals: createRegistrationRefusals(database),
+      tokens: createRegistrationTokens(database),
+      warnOfFile,
+    }),
   )
 }
 
@@ -66,10 +102,13 @@ export async function* readClients(clients: Pick<ClientRegistrations, 'readPage'
 
 /** A client as the commands print it. `client` is in the form of CLIENTS_FILE, without its secret. */
 export const presentClient = (record: ClientRecord, policy: ClientPolicy) => {
-  const parsed = parseClientRecord(record, policy)
+  const parsed = parseStoredClient(record, policy)
+  const registration = readRegistrationRow(record.metadata)
+  const metadata = registration === null ? record.metadata : metadataOf(registration)
   return {
-    client: { client_id: record.client_id, ...parseObject(record.metadata) },
-    state: 'faults' in parsed ? 'not understood' : record.disabled_at === null ? 'enabled' : 'disabled',
+    client: { client_id: record.client_id, ...parseObject(metadata) },
+    ...(registration === null ? {} : { is_self_registered: true }),
+    state: stateOf(parsed, record),
     has_secret: record.client_secret_digest !== null,
     version: record.version,
     created_at: record.created_at.toISOString(),
@@ -77,6 +116,15 @@ export const presentClient = (record: ClientRecord, policy: ClientPolicy) => {
     disabled_at: record.disabled_at?.toISOString() ?? null,
     faults: 'faults' in parsed ? parsed.faults : [],
   }
+}
+
+const metadataOf = (registration: RegistrationState): string =>
+  typeof registration === 'string' ? '{}' : registration.metadata
+
+const stateOf = (parsed: ReturnType<typeof parseStoredClient>, { disabled_at }: ClientRecord): string => {
+  if ('faults' in parsed) return 'not understood'
+  if ('state' in parsed && parsed.state === 'deleted') return 'deleted'
+  return disabled_at === null ? 'enabled' : 'disabled'
 }
 
 /** A terminal could interpret control and format characters, which a registration may have. */

@@ -17,6 +17,8 @@ export const LIMIT_NAMES = [
   'user-codes',
   'token-failures',
   'client-documents',
+  'client-registrations',
+  'registration-changes',
   'feed-signatures',
   'status-lists',
 ] as const

@@ -1,5 +1,5 @@
 /**
- * RFC 6749 §4.1.2.1, §5.2, RFC 6750 §3.1, RFC 8707 §2, RFC 9449 §5, §7.1, §8, OpenID Connect Core §3.1.2.6 – The errors of the OAuth
+ * RFC 6749 §4.1.2.1, §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2, RFC 8707 §2, RFC 9449 §5, §7.1, §8, OpenID Connect Core §3.1.2.6 – The errors of the OAuth
  * endpoints: the HTTP status and the `error` on the wire. An error that is only ever answered by a redirect has the status that a page
  * would have.
  */
@@ -21,6 +21,11 @@ export const ERRORS = {
   /** Of a token that is to be presented with a proof. */
   token_proof_needed: [401, 'invalid_token'],
   insufficient_scope: [403, 'insufficient_scope'],
+  /** RFC 7591 §3.2.2 */
+  invalid_redirect_uri: [400, 'invalid_redirect_uri'],
+  invalid_client_metadata: [400, 'invalid_client_metadata'],
+  registration_token_missing: [401, 'invalid_token'],
+  not_found: [404, 'invalid_request'],
   method_not_allowed: [405, 'invalid_request'],
   body_too_large: [413, 'invalid_request'],
   too_many_requests: [429, 'temporarily_unavailable'],
@@ -43,3 +48,18 @@ export const ERRORS = {
 } as const
 
 export type ErrorCode = keyof typeof ERRORS
+
+/** RFC 7591 §3.2.2 – The author of a client is told which member is wrong, which is the cause. No other cause leaves the process. */
+const CAUSE_TOLD: ReadonlySet<ErrorCode> = new Set(['invalid_client_metadata', 'invalid_redirect_uri'])
+
+const CAUSE_MOST_CHARACTERS = 300
+
+/** RFC 6749 §5.2 – What a client is told of a refusal, in the characters that a description may have. */
+export const describeRefusal = (
+  code: ErrorCode,
+  { text, cause }: Readonly<{ text: string; cause: string | undefined }>,
+): string => {
+  if (cause === undefined || !CAUSE_TOLD.has(code)) return text
+  const told = cause.slice(0, CAUSE_MOST_CHARACTERS).replaceAll('"', "'")
+  return `${text} ${told.replaceAll(/[^\x20-\x5b\x5d-\x7e]/g, '?')}`
+}

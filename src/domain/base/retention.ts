@@ -35,6 +35,7 @@ export const RETENTIONS = [
   ['client_logos', SHORT_RETENTION_SECONDS],
   ['client_changes', SHORT_RETENTION_SECONDS],
   ['invitations', RETENTION_SECONDS],
+  ['registration_tokens', RETENTION_SECONDS],
   ['spent_proofs', SHORT_RETENTION_SECONDS],
   ['deliveries', RETENTION_SECONDS],
 ] as const

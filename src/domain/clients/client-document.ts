@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { type Client, GRANT_TYPES } from '../oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../oauth/parse-clients.ts'
 import { isRegistrable, isWebUri } from '../oauth/redirect-uri.ts'
-import { documentPartsOf } from './self-registration.ts'
+import { documentMarksOf, shownAddress } from './self-registration.ts'
 
 /** Bytes of a document, and of the keys that its `jwks_uri` names, at most. */
 export const DOCUMENT_MAX_BYTES = 65_536
@@ -30,9 +29,6 @@ export type ClientDocument = Readonly<{ members: object; jwks_uri: string | null
 
 type Refused = Readonly<{ cause: string }>
 
-/** Ours: an address that cannot be shown is left out, because one document is for all servers. */
-const shown = z.string().refine(isWebUri).optional().catch(undefined)
-
 /** Ours: no control characters, and none that turn the direction of what follows: a stranger's name stands in our sentences. */
 const NAME = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+$/u
 
@@ -43,10 +39,10 @@ const NAME = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+$/u
 const document = z.object({
   client_id: z.string(),
   client_name: z.string().regex(NAME, 'must be a text without control characters').optional(),
-  client_uri: shown,
-  logo_uri: shown,
-  policy_uri: shown,
-  tos_uri: shown,
+  client_uri: shownAddress,
+  logo_uri: shownAddress,
+  policy_uri: shownAddress,
+  tos_uri: shownAddress,
   contacts: z.array(z.string().min(1).max(255)).optional().catch(undefined),
   redirect_uris: z.array(z.string()).transform(uris => uris.filter(isRegistrable)),
   grant_types: z
@@ -107,26 +103,12 @@ export const documentClientOf = (
   const parsed = parseClientRecord({ client_id, metadata, client_secret_digest: null }, policy)
   if ('faults' in parsed) return { cause: parsed.faults[0] ?? 'unusable' }
   const { client } = parsed
-  const document_digest = consentDigestOf(client, jwks_uri)
-  return { client: { ...client, document_digest, document_parts: documentPartsOf(client, jwks_uri) } }
+  return { client: { ...client, ...documentMarksOf(client, jwks_uri) } }
 }
 
 /** RFC 7517 §5 – Other members of the set are ignored. */
 const keysAlone = (jwks: unknown): unknown =>
   typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? { keys: jwks.keys } : jwks
-
-/**
- * Ours – A digest of what a person who consents relies on: the name, where answers go, and the keys by which the client is known. For keys
- * at a `jwks_uri` the address stands: a client that rotates its keys must not ask every person again.
- */
-const consentDigestOf = (
-  { client_name, redirect_uris, token_endpoint_auth_method, jwks }: Client,
-  jwks_uri: string | null,
-): Digest<'client_document'> => {
-  const keys = jwks_uri ?? (jwks?.keys ?? []).map(key => JSON.stringify(key)).toSorted()
-  const relied = [client_name ?? null, redirect_uris.toSorted(), token_endpoint_auth_method, keys]
-  return digestOf(JSON.stringify(relied) as Plain<'client_document'>)
-}
 
 const parseJson = (body: Uint8Array): unknown => {
   try {

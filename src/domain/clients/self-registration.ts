@@ -1,6 +1,8 @@
-import { digestOf, type Plain } from '../base/digest.ts'
+import { z } from 'zod'
+import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { type Client, DOCUMENT_PARTS, type DocumentPart } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
+import { isWebUri } from '../oauth/redirect-uri.ts'
 
 /** Ours – What a client that no operator has registered may ask for. */
 export type SelfRegistrationPolicy = Readonly<{
@@ -48,21 +50,34 @@ export const withinPolicy = (
   }
 }
 
+/** Ours – An address that people are shown. One that cannot be shown is left out, because one description of a client is for all servers. */
+export const shownAddress = z.string().max(2000).refine(isWebUri).optional().catch(undefined)
+
 /**
- * Ours – Digests of what a person who consents relies on, one after the other for each of DOCUMENT_PARTS. They decide nothing: the page
- * tells from them what has changed. For keys at a `jwks_uri` the address stands.
+ * Ours – What a consent remembers of a client: a digest of all that the person relies on, which decides whether they are asked again, and
+ * one for each of DOCUMENT_PARTS, by which the page tells what has changed. That is the name, where answers go, and the keys by which the
+ * client is known. For keys at a `jwks_uri` the address stands: a client that rotates its keys must not ask every person again.
  */
-export const documentPartsOf = (
+export const documentMarksOf = (
   { client_name, redirect_uris, token_endpoint_auth_method, jwks }: Client,
   jwks_uri: string | null,
-): Uint8Array => {
+): Required<Pick<Client, 'document_digest' | 'document_parts'>> => {
+  const name = client_name ?? null
+  const uris = redirect_uris.toSorted()
   const keys = jwks_uri ?? (jwks?.keys ?? []).map(key => JSON.stringify(key)).toSorted()
   const parts: Readonly<Record<DocumentPart, unknown>> = {
-    name: client_name ?? null,
-    redirect_uris: redirect_uris.toSorted(),
+    name,
+    redirect_uris: uris,
     keys: [token_endpoint_auth_method, keys],
   }
-  return Buffer.concat(
-    DOCUMENT_PARTS.map(part => digestOf(JSON.stringify(parts[part]) as Plain<'client_document'>)),
-  )
+  return {
+    document_digest: digestOfJson([name, uris, token_endpoint_auth_method, keys]),
+    document_parts: Buffer.concat(DOCUMENT_PARTS.map(part => digestOfJson(parts[part]))),
+  }
 }
+
+const digestOfJson = (value: unknown): Digest<'client_document'> =>
+  digestOf(JSON.stringify(value) as Plain<'client_document'>)
+
+/** True for a client that no operator has registered. */
+export const isSelfRegistered = ({ document_digest }: Client): boolean => document_digest !== undefined

@@ -32,11 +32,11 @@ export const unseal = (secret: SealedSecret, owner: string, peppers: Peppers): U
 export const pepperIdOf = (secret: SealedSecret): number => secret[1] ?? 0
 
 /** What a sealed text is for. Each use has keys of its own: pages for strangers can be made at will, and wear no other key out. */
-export type SealedUse = 'interaction' | 'session form'
+export type SealedUse = 'interaction' | 'session form' | 'client id'
 
 /**
  * RFC 5869 §3.2 – Seals a text that travels through a browser, as base64url. Ours: each use and owner have a key of their own, so that no
- * browser can use up the number of texts that one key may seal (NIST SP 800-38D §8.3). An owner has 1 to 200 characters.
+ * browser can use up the number of texts that one key may seal (NIST SP 800-38D §8.3). An owner has 1 to 400 characters.
  */
 export const sealText = (
   text: string,
@@ -57,6 +57,9 @@ export const unsealText = (
   const opened = unsealUnder(labelOf(use, owner), { secret, owner }, peppers)
   return opened && Buffer.from(opened).toString()
 }
+
+/** The pepper that sealed the text, if it was sealed at all. */
+export const sealedPepperIdOf = (text: string): number => Buffer.from(text.slice(0, 4), 'base64url')[1] ?? 0
 
 const labelOf = (use: SealedUse, owner: string): string => `signet ${use} ${owner}`
 

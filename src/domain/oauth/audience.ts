@@ -95,7 +95,7 @@ const usualOf = (granted: readonly string[], { issuer }: AudiencePolicy): readon
 
 /**
  * All audiences that a request may ask for, the default one first. Ours: a first-party client may ask for the issuer too, because the
- * account API is a resource like any other. A client that a document describes has those of REGISTRATION_AUDIENCES, or none.
+ * account API is a resource like any other. A client that no operator has registered has those of REGISTRATION_AUDIENCES, or none.
  */
 export const allowedFor = (
   { audience, first_party, document_digest }: Client,

@@ -37,7 +37,8 @@ export const publicJwk = z
 /** Ours: a `*` would match as it is written, and nothing else. */
 const isLiteral = (value: string): boolean => !value.includes('*')
 
-const redirectUri = z
+/** RFC 6749 §3.1.2 – A redirect URI that may be registered. */
+export const redirectUri = z
   .string('must be a string')
   .refine(isLiteral, 'must not contain *, since wildcards are not supported: register each address')
   .refine(

@@ -78,8 +78,8 @@ export type Client = Readonly<{
   /** Ours: its access tokens get a place in the status lists (draft-ietf-oauth-status-list), which costs one insert a token. */
   status_list: boolean
   /**
-   * draft-ietf-oauth-client-id-metadata-document – Of a client that a document at its `client_id` describes: a digest of what a person
-   * who consents relies on. Undefined for a client that is registered here.
+   * draft-ietf-oauth-client-id-metadata-document, RFC 7591 – Of a client that a document describes, or that has registered itself: a digest
+   * of what a person who consents relies on. Undefined for a client that an operator has registered.
    */
   document_digest?: Digest<'client_document'> | undefined
   /** Ours: the same for each of DOCUMENT_PARTS by itself, one digest after the other, so that people can be told what has changed. */
@@ -109,6 +109,9 @@ export const METADATA_MOST_BYTES = 16 * 1024
 
 /** Ours: clients in the database, at most. Each instance keeps them in memory, and reads them all at its start. */
 export const CLIENTS_MOST = 10_000
+
+/** Ours: rows of clients that have registered themselves, at most, beside those: strangers leave operators their room. */
+export const REGISTRATIONS_MOST = 10_000
 
 /**
  * Ours – A fingerprint of the client's registered credentials, which changes with them: 128 bits of a hash, which reveal nothing of a

@@ -15,6 +15,8 @@ export const authorizationServerMetadata = (server: {
   grant_types: readonly string[]
   /** Whether every client has to push its authorization requests. */
   isPushRequired: boolean
+  /** Whether clients may register themselves, if with an initial access token. */
+  isRegistrationOpen: boolean
   /** Whether a client may be described by a document at its `client_id`. */
   areDocumentsTaken: boolean
   /** RFC 7523: the profiles of assertions of listed issuers. Empty where none is listed. */
@@ -22,8 +24,15 @@ export const authorizationServerMetadata = (server: {
   /** The algorithms in which clients may sign assertions and request objects. */
   signing_algorithms: readonly string[]
 }) => {
-  const { issuer, grant_types, isPushRequired, areDocumentsTaken, grant_profiles, signing_algorithms } =
-    server
+  const {
+    issuer,
+    grant_types,
+    isPushRequired,
+    isRegistrationOpen,
+    areDocumentsTaken,
+    grant_profiles,
+    signing_algorithms,
+  } = server
   const confidential = AUTH_METHODS.filter(method => method !== 'none')
   return {
     issuer,
@@ -33,6 +42,8 @@ export const authorizationServerMetadata = (server: {
     require_pushed_authorization_requests: isPushRequired,
     // RFC 8628 §4
     device_authorization_endpoint: `${issuer}/device_authorization`,
+    // RFC 7591 §3
+    ...(isRegistrationOpen ? { registration_endpoint: `${issuer}/register` } : {}),
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
     code_challenge_methods_supported: ['S256'],

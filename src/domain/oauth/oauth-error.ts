@@ -1,5 +1,5 @@
 import type { AboutSignIn } from '../base/log-fields.ts'
-import type { ErrorCode } from '../base/oauth-errors.ts'
+import { describeRefusal, type ErrorCode } from '../base/oauth-errors.ts'
 
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
@@ -17,8 +17,12 @@ const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to
  * that an attacker must not tell apart share one text.
  */
 const REFUSALS = {
-  method_not_allowed: ['method_not_allowed', 'This method is not supported here.'],
   body_too_large: ['body_too_large', 'The request body is too large.'],
+  address_unknown: ['not_found', 'There is nothing at this address.'],
+  method_not_allowed: [
+    'method_not_allowed',
+    'This address takes other methods, which the header Allow lists.',
+  ],
   body_cut_off: ['invalid_request', 'The request body is incomplete.'],
   body_unreadable: ['invalid_request', 'The request body is not well-formed form data in UTF-8.'],
   content_type: ['invalid_request', 'The content type must be application/x-www-form-urlencoded.'],
@@ -36,6 +40,7 @@ const REFUSALS = {
   client_id_mismatch: ['invalid_request', 'client_id differs from the client that authenticates.'],
   client_unknown: ['invalid_client', CLIENT],
   client_document_refused: ['invalid_client', CLIENT],
+  client_withheld: ['invalid_client', CLIENT],
   client_document_limit: ['too_many_requests', 'Too many unknown clients. Try again later.'],
   client_method_not_registered: ['invalid_client', CLIENT],
   client_secret_wrong: ['invalid_client', CLIENT],
@@ -52,6 +57,23 @@ const REFUSALS = {
   push_limit: ['too_many_requests', 'Too many pushed requests. Try again later.'],
   device_limit: ['too_many_requests', 'Too many device codes. Try again later.'],
   revoke_limit: ['too_many_requests', 'Too many revocations. Try again later.'],
+
+  registration_off: ['not_found', 'This server registers no clients.'],
+  registration_not_json: [
+    'invalid_client_metadata',
+    'The body must be a JSON object of the type application/json.',
+  ],
+  registration_metadata: ['invalid_client_metadata', 'The client metadata cannot be registered.'],
+  registration_redirect_uri: ['invalid_redirect_uri', 'A redirect URI cannot be registered.'],
+  registration_limit: ['too_many_requests', 'Too many registrations. Try again later.'],
+  registration_token_missing: ['registration_token_missing', 'A bearer token is needed here.'],
+  initial_access_token_invalid: ['invalid_token', 'The initial access token is unknown, expired or used up.'],
+  registration_token_invalid: [
+    'invalid_token',
+    'The registration access token is not the one of this client.',
+  ],
+  registration_deleted: ['invalid_token', 'The registration access token is not the one of this client.'],
+  registration_refused: ['access_denied', 'An operator has disabled this client.'],
 
   token_missing: ['token_missing', 'An access token is needed here.'],
   token_shown_twice: ['invalid_request', 'Send the access token in exactly one way.'],
@@ -237,11 +259,11 @@ export class OAuthError extends Error {
   readonly detail: Detail
 
   constructor(reason: Reason, detail: Detail = {}) {
-    const [code, description] = REFUSALS[reason]
+    const [code, text] = REFUSALS[reason]
     super(`${code}: ${reason}`)
     this.reason = reason
     this.code = code
-    this.description = description
+    this.description = describeRefusal(code, { text, cause: detail.cause })
     this.detail = detail
   }
 }

@@ -7,7 +7,6 @@ import {
   readClientDocument,
   readKeys,
 } from '../../domain/clients/client-document.ts'
-import { type SelfRegistrationPolicy, withinPolicy } from '../../domain/clients/self-registration.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
@@ -17,6 +16,7 @@ import type { Clients, FoundClient } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Outbound, OutboundAnswer } from '../../ports/outbound.ts'
+import { type CurrentPolicy, createNarrow } from './narrow.ts'
 import { createRecent } from './recent.ts'
 
 type Needs = Readonly<{
@@ -28,8 +28,7 @@ type Needs = Readonly<{
   /** Fetches that one address may cause. */
   limit: Limit
   policy: ClientPolicy
-  /** What clients that no operator has registered may ask for. The same object while nothing has changed. */
-  selfRegistration: () => SelfRegistrationPolicy
+  selfRegistration: CurrentPolicy
   clock: Clock
 }>
 
@@ -130,19 +129,6 @@ const excessOf = async (
   if (allowance === null || allowance.isAllowed) return null
   const detail = { client_id, retry_after_seconds: allowance.reset_seconds }
   return { refusal: new OAuthError('client_document_limit', detail) }
-}
-
-/** A client stays the same object while neither its document nor the policy changes, by which callers keep what they derive from it. */
-const createNarrow = (selfRegistration: Needs['selfRegistration']) => {
-  const narrowed = new WeakMap<Client, Readonly<{ client: Client; policy: SelfRegistrationPolicy }>>()
-  return (document: Client): Client => {
-    const policy = selfRegistration()
-    const known = narrowed.get(document)
-    if (known?.policy === policy) return known.client
-    const client = withinPolicy(document, policy)
-    narrowed.set(document, { client, policy })
-    return client
-  }
 }
 
 /** Fetches the document, and the keys of its `jwks_uri`, within DOCUMENT_MILLISECONDS. Throws Unavailable where it was this server that failed. */

@@ -1,5 +1,7 @@
+import { REFUSALS_CHANGED, type RegistrationRefusal } from '../../domain/clients/registration-refusals.ts'
+import { parseStoredClient } from '../../domain/clients/stored-registration.ts'
 import type { Client, ClientRecord } from '../../domain/oauth/client.ts'
-import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
+import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import type { ClientChanges, ClientPosition } from '../../ports/clients.ts'
 import type { Log } from '../../ports/effects.ts'
 import type { StoredClients } from './registered-clients.ts'
@@ -8,52 +10,70 @@ type Needs = Readonly<{
   changes: ClientChanges
   policy: ClientPolicy
   log: Log
-  onChange: (stored: StoredClients) => void
+  onChange: (known: Omit<Known, 'position'>) => void
   /** Milliseconds between two queries. Default 500: a change is known everywhere within two seconds. */
   pause_milliseconds?: number
 }>
 
-type Known = Readonly<{ position: ClientPosition; stored: StoredClients }>
+type Known = Readonly<{
+  position: ClientPosition
+  stored: StoredClients
+  refusals: readonly RegistrationRefusal[]
+}>
 
 /** Faults that one line of the log has, at most. */
 const FAULTS_MOST = 20
 
+/** `lookNow` resolves when the changes that were committed before it are known here, or could not be read. */
+type Following = Readonly<{ lookNow: () => Promise<void>; stop: () => Promise<void> }>
+
 /**
  * Ours – Reads the clients of the database, and follows their changes. Rejects with Unavailable when they cannot be read at first; later,
- * the instance goes on with the clients that it knows. Returns `stop`, which waits for the query that is under way.
+ * the instance goes on with the clients that it knows. `stop` waits for the query that is under way.
  */
-export const followClients = async (needs: Needs): Promise<() => Promise<void>> => {
+export const followClients = async (needs: Needs): Promise<Following> => {
   const { log, onChange, pause_milliseconds = 500 } = needs
   const { load, catchUp } = createReadClientChanges(needs)
   let known = await load()
-  onChange(known.stored)
+  onChange(known)
   let complaint: string | null = null
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
   let underway = Promise.resolve()
+  let next: Promise<void> | null = null
 
   const look = async () => {
     try {
-      const next = await catchUp(known)
-      if (next.stored !== known.stored) onChange(next.stored)
-      known = next
+      const found = await catchUp(known)
+      if (found.stored !== known.stored) onChange(found)
+      known = found
       complaint = null
     } catch (error) {
       if (String(error) !== complaint) log.warn({ error: String(error) }, NOT_FOLLOWED)
       complaint = String(error)
     }
   }
+  /** One look at a time. All that ask while a look is under way share the one after it. */
+  const lookNow = (): Promise<void> => {
+    next ??= underway.then(() => {
+      next = null
+      return look()
+    })
+    underway = next
+    return next
+  }
   const schedule = () => {
     if (isStopped) return
-    timer = setTimeout(() => {
-      underway = look().then(schedule)
-    }, pause_milliseconds).unref()
+    timer = setTimeout(() => void lookNow().then(schedule), pause_milliseconds).unref()
   }
   schedule()
-  return async () => {
-    isStopped = true
-    clearTimeout(timer)
-    await underway
+  return {
+    lookNow,
+    stop: async () => {
+      isStopped = true
+      clearTimeout(timer)
+      await underway
+    },
   }
 }
 
@@ -64,7 +84,9 @@ const createReadClientChanges = ({ changes, policy, log }: Pick<Needs, 'changes'
   const put = (stored: Map<string, Client | null>, records: readonly ClientRecord[]) => {
     const faults: string[] = []
     for (const record of records) {
-      const parsed = parseClientRecord(record, policy)
+      const parsed = parseStoredClient(record, policy)
+      // An id that holds its metadata itself needs no row, once it is enabled again.
+      if ('state' in parsed && parsed.state === 'sealed' && record.disabled_at === null) continue
       const isUsable = 'client' in parsed && record.disabled_at === null
       stored.set(record.client_id, isUsable ? parsed.client : null)
       if ('faults' in parsed) faults.push(`client ${record.client_id}: ${parsed.faults.join('; ')}`)
@@ -76,11 +98,12 @@ const createReadClientChanges = ({ changes, policy, log }: Pick<Needs, 'changes'
   /** The position comes first: a change while the pages are read is read again by the next look. */
   const load = async (): Promise<Known> => {
     const position = await changes.readPosition()
+    const refusals = await changes.readRefusals()
     const stored = new Map<string, Client | null>()
     for (let after: string | null = null; ; ) {
       const page: readonly ClientRecord[] = await changes.readPage(after)
       const last = page.at(-1)
-      if (last === undefined) return { position, stored }
+      if (last === undefined) return { position, stored, refusals }
       put(stored, page)
       after = last.client_id
     }
@@ -94,7 +117,9 @@ const createReadClientChanges = ({ changes, policy, log }: Pick<Needs, 'changes'
     const stored = new Map(known.stored)
     for (const client_id of client_ids) stored.delete(client_id)
     put(stored, await changes.findMany(client_ids))
-    return catchUp({ position, stored })
+    const areRefusalsChanged = client_ids.includes(REFUSALS_CHANGED)
+    const refusals = areRefusalsChanged ? await changes.readRefusals() : known.refusals
+    return catchUp({ position, stored, refusals })
   }
 
   return { load, catchUp }

@@ -1,9 +1,13 @@
+import { isSelfRegistered } from '../../domain/clients/self-registration.ts'
 import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Log } from '../../ports/effects.ts'
 
-/** The clients of the database, by id. Null for one that may not be used: it is disabled, or this version does not understand it. */
+/**
+ * The clients of the database, by id, and what its rows say of those that have registered themselves. Null for one that may not be used: it is
+ * disabled or deleted, or this version does not understand it.
+ */
 export type StoredClients = ReadonlyMap<string, Client | null>
 
 type Registry = Readonly<{
@@ -50,6 +54,11 @@ export const createRegisteredClients = ({ log }: Readonly<{ log: Log }>) => {
     /** True for the id of a client that stands in the database and may not be used. */
     isWithheld: (client_id: string): boolean =>
       stored.get(client_id) === null && !registry.byId.has(client_id),
+    /** What a row says of a client that has registered itself. Null: it may not be used; undefined: there is no such row. */
+    findRegistration: (client_id: string): Client | null | undefined => {
+      const row = stored.get(client_id)
+      return row && !isSelfRegistered(row) ? undefined : row
+    },
     /** Replaces the clients of CLIENTS_FILE. */
     putListed: (next: readonly Client[]) => {
       listed = next
@@ -74,7 +83,7 @@ const merge = (
   const byId = new Map([[FIRST_PARTY.client_id, FIRST_PARTY]])
   for (const [client_id, client] of stored)
     if (client === null) byId.delete(client_id)
-    else byId.set(client_id, client)
+    else if (!isSelfRegistered(client)) byId.set(client_id, client)
   for (const client of listed) byId.set(client.client_id, client)
   const clients = [...byId.values()]
   return {

@@ -41,7 +41,7 @@ export const createEndEverything = ({ accounts, endings, issuer }: Needs) => {
         throw new Problem('REQUEST_MALFORMED', { reason: 'sub_id' })
       return endPerson({ ...sub_id })
     }
-    if (typeof client_id !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(client_id))
+    if (typeof client_id !== 'string' || !/^[\x20-\x7e]{1,1024}$/.test(client_id))
       throw new Problem('REQUEST_MALFORMED', { reason: 'client_id' })
     // Also for a client that is no longer registered: its tokens may still live.
     await endings.endClient(client_id)

@@ -34,11 +34,11 @@ export const askingOf = ({
 
 /**
  * draft-ietf-oauth-client-id-metadata-document §6 – Of a client that a document describes it is the host of that document, which alone is
- * proved; a `client_uri` is only claimed there.
+ * proved. A `client_uri` is only claimed there, and by a client that has registered itself, which proves no host.
  */
 const clientHostOf = ({ client_id, client_uri, document_digest }: Client): string | null => {
   const address = document_digest === undefined ? client_uri : client_id
-  return address === undefined ? null : new URL(address).host
+  return address === undefined || !URL.canParse(address) ? null : new URL(address).host
 }
 
 /** Where an application may lead a browser on to: its origin elsewhere, or a program on the person's computer. */

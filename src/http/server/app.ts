@@ -5,7 +5,7 @@ import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
-import { catching, problemReply } from './refusal.ts'
+import { catching, methodRefused, problemReply } from './refusal.ts'
 import type { Handle, Http, Reply, Route } from './route.ts'
 
 type Needs = Readonly<{
@@ -62,22 +62,29 @@ export const createApp = (needs: Needs): App => {
 const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
   const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
-    const route = routes.find(each => each.path === path)
-    const policy = route?.cors ?? 'none'
-    const refuse = catching(route?.errors ?? 'problem', wrongMethod(route?.errors))
+    const { cors: policy = 'none', errors } = routes.find(route => route.path === path) ?? {}
     rest.options(path, context =>
       answer(context, path, 'none', async ({ header }) => cors.preflight({ policy, methods, header })),
     )
     rest.all(path, context =>
-      answer(context, path, policy, async call => withAllow(await refuse(call), methods)),
+      answer(context, path, policy, async () =>
+        errors === 'oauth'
+          ? methodRefused(methods)
+          : problemReply(new Problem('METHOD_NOT_ALLOWED'), { Allow: methods }),
+      ),
     )
+  }
+  const oauthPaths = routes.filter(({ errors }) => errors === 'oauth').map(({ path }) => `${path}/`)
+  const nowhereAt = (path: string) => {
+    if (isOfAccounts(path)) return NOWHERE.accounts
+    return oauthPaths.some(each => path.startsWith(each)) ? NOWHERE.oauth : NOWHERE.problem
   }
   rest.notFound(context =>
     answer(
       context,
       loggable(context.req.path),
       policyOfNone(context.req.path),
-      asksForPage(context) ? NOWHERE.page : NOWHERE[isOfAccounts(context.req.path) ? 'accounts' : 'problem'],
+      asksForPage(context) ? NOWHERE.page : nowhereAt(context.req.path),
     ),
   )
   return rest
@@ -89,26 +96,18 @@ const nowhere =
     throw new Problem('NOT_FOUND', { members })
   }
 
+const nowhereOfOAuth: Handle = async () => {
+  throw new OAuthError('address_unknown')
+}
+
 /** RFC 6749 §5.2 – Ours: an OAuth client that asks for an endpoint which is not there finds the members that it can read. */
 const NO_ENDPOINT = { error: 'invalid_request', error_description: 'There is no such endpoint.' }
 const NOWHERE = {
   page: catching('page', nowhere()),
   accounts: catching('problem', nowhere()),
+  oauth: catching('oauth', nowhereOfOAuth),
   problem: catching('problem', nowhere(NO_ENDPOINT)),
 }
-
-/** An endpoint for pages answers as the account API does. */
-const wrongMethod =
-  (errors: Route['errors'] | undefined): Handle =>
-  async () => {
-    if (errors === 'oauth') throw new OAuthError('method_not_allowed')
-    return problemReply(new Problem('METHOD_NOT_ALLOWED'))
-  }
-
-const withAllow = (reply: Reply, methods: string): Reply => ({
-  ...reply,
-  headers: { ...reply.headers, Allow: methods },
-})
 
 /** True for a person who follows a link or types an address. */
 const asksForPage = ({ req }: Context<Http>): boolean =>

@@ -55,6 +55,19 @@ export const readJson = async (call: Call): Promise<Json> => {
   return parseObject(await readText(call))
 }
 
+/** RFC 7591 §3.1 – The JSON object of a request to an OAuth endpoint. Throws OAuthError. */
+export const readOAuthJson = async (call: Call): Promise<Json> => {
+  if (mediaTypeOf(call) !== 'application/json') throw new OAuthError('registration_not_json')
+  const body = await readText(call)
+  if ('fault' in body) throw new OAuthError(body.fault)
+  try {
+    return parseObject(body)
+  } catch (error) {
+    if (error instanceof Problem) throw new OAuthError('registration_not_json')
+    throw error
+  }
+}
+
 /** The same for a request that may leave the body out: null. */
 export const readOptionalJson = async (call: Call): Promise<Json | null> => {
   const body = await readText(call)

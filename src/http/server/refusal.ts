@@ -123,6 +123,7 @@ const ALGORITHMS = `algs="${DPOP_ALGORITHMS.join(' ')}"`
 /** RFC 6749 §5.2, RFC 6750 §3 – How to authenticate: a client, or with a token. No error in the challenge when no token was shown. */
 const OAUTH_CHALLENGES: Readonly<Partial<Record<ErrorCode, string>>> = {
   invalid_client: `Basic ${REALM}`,
+  registration_token_missing: `Bearer ${REALM}`,
   token_missing: `Bearer ${REALM}, DPoP ${ALGORITHMS}`,
   invalid_token: `Bearer ${REALM}, error="invalid_token"`,
   token_proof_needed: `DPoP ${REALM}, error="invalid_token", ${ALGORITHMS}`,
@@ -144,6 +145,12 @@ const oauthReply = ({ code, reason, description, detail }: OAuthError): Reply =>
     ...json(status, { error, error_description: description }, headers),
     log: { error, reason, ...detail },
   }
+}
+
+/** RFC 9110 §15.5.6, RFC 6749 §5.2 – The clients of an OAuth endpoint read no problem. */
+export const methodRefused = (methods: string): Reply => {
+  const { status, body, headers, log } = oauthReply(new OAuthError('method_not_allowed'))
+  return { status, body, headers: { ...headers, Allow: methods }, ...(log === undefined ? {} : { log }) }
 }
 
 export const problemReply = (problem: Problem, more: Reply['headers'] = {}): Reply => {

@@ -35,7 +35,7 @@ export type Reply = Readonly<{
 export type Handle = (call: Call) => Promise<Reply>
 
 export type Route = Readonly<{
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   /** The browser origins that may read the answer: all of them, those of first-party clients with their cookies, or none. */
   cors: 'anyone' | 'clients-with-cookies' | 'none'

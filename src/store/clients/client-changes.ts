@@ -2,6 +2,7 @@ import type { ClientRecord } from '../../domain/oauth/client.ts'
 import type { ClientChanges, ClientPosition } from '../../ports/clients.ts'
 import { type Database, OID } from '../postgres/index.ts'
 import { clientColumns, createReadClients } from './client-registrations.ts'
+import { createReadRefusals } from './registration-refusals.ts'
 
 /** Changes that one step reads, at most. */
 const STEP_ROWS = 200
@@ -48,6 +49,7 @@ export const createClientChanges = (database: Database): ClientChanges => ({
   },
 
   readPage: createReadClients(database),
+  readRefusals: createReadRefusals(database),
 
   findMany: client_ids =>
     database.run(

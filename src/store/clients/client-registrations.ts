@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
-import { CLIENTS_MOST, type ClientRecord } from '../../domain/oauth/client.ts'
+import { CLIENTS_MOST, type ClientRecord, REGISTRATIONS_MOST } from '../../domain/oauth/client.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 
@@ -11,20 +11,16 @@ const PAGE_ROWS = 250
 
 /** Every change locks the client first and `client_head` last: two changes at once wait for each other in one order. */
 export const createClientRegistrations = (database: Database): ClientRegistrations => ({
-  create: async client => {
-    try {
-      return await insertClient(database, client)
-    } catch (error) {
-      if (errorCodeOf(error) === UNIQUE_VIOLATION) return 'taken'
-      throw error
-    }
-  },
+  create: client => insertClient(database, { ...client, isSelfRegistered: false, isDisabled: false }),
 
   replace: async ({ client_id, metadata, client_secret_digest, version }) => {
     const [row] = await database.run(
       sql => sql<{ version: number | null; is_known: boolean }[]>`
         with client as materialized (
-          select client_id from signet.clients where client_id = ${client_id} and version = ${version} for update
+          select client_id, is_self_registered
+          from signet.clients
+          where client_id = ${client_id} and version = ${version} and not is_self_registered
+          for update
         ),
         ${advanceHead(sql, 0)},
         ${noteChange(sql, client_id)},
@@ -40,7 +36,9 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
         )
         select
           (select version::float8 from replaced) as version,
-          exists (select from signet.clients where client_id = ${client_id}) as is_known`,
+          exists (
+            select from signet.clients where client_id = ${client_id} and not is_self_registered
+          ) as is_known`,
     )
     const { version: replaced = null, is_known = false } = row ?? {}
     if (replaced !== null) return { version: replaced }
@@ -54,7 +52,7 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
     const deleted = await database.run(
       sql => sql`
         with client as materialized (
-          select client_id from signet.clients where client_id = ${client_id} for update
+          select client_id, is_self_registered from signet.clients where client_id = ${client_id} for update
         ),
         ${advanceHead(sql, -1)},
         ${noteChange(sql, client_id)}
@@ -92,22 +90,41 @@ export const createReadClients =
 export const clientColumns = (sql: Sql) =>
   sql`client_id, metadata, client_secret_digest, version::float8 as version, created_at, updated_at, disabled_at`
 
-/** The id is looked for before, so that the log of Postgres has an error for a race alone. */
-const insertClient = async (
+type Inserted = Parameters<ClientRegistrations['create']>[0] &
+  Readonly<{ isSelfRegistered: boolean; isDisabled: boolean }>
+
+export const insertClient = async (
   database: Database,
-  { client_id, metadata, client_secret_digest }: Parameters<ClientRegistrations['create']>[0],
+  client: Inserted,
+): Promise<Readonly<{ version: number }> | 'taken' | 'full'> => {
+  try {
+    return await insertOnce(database, client)
+  } catch (error) {
+    if (errorCodeOf(error) === UNIQUE_VIOLATION) return 'taken'
+    throw error
+  }
+}
+
+/** The id is looked for before, so that the log of Postgres has an error for a race alone. */
+const insertOnce = async (
+  database: Database,
+  { client_id, metadata, client_secret_digest, isSelfRegistered, isDisabled }: Inserted,
 ) => {
   const [row] = await database.run(
     sql => sql<{ version: number | null; is_taken: boolean }[]>`
       with client as materialized (
-        select ${client_id}::text as client_id
+        select ${client_id}::text as client_id, ${isSelfRegistered}::boolean as is_self_registered
         where not exists (select from signet.clients where client_id = ${client_id})
       ),
       ${advanceHead(sql, 1)},
       ${noteChange(sql, client_id)},
       created as (
-        insert into signet.clients (client_id, metadata, client_secret_digest, version)
-        select ${client_id}, ${metadata}, ${client_secret_digest}::bytea, number
+        insert into signet.clients (
+          client_id, metadata, client_secret_digest, version, is_self_registered, disabled_at
+        )
+        select
+          ${client_id}, ${metadata}, ${client_secret_digest}::bytea, number, ${isSelfRegistered}::boolean,
+          case when ${isDisabled}::boolean then statement_timestamp() end
         from advanced
         returning version
       )
@@ -127,7 +144,7 @@ const setDisabled = async (
   const changed = await database.run(
     sql => sql`
       with client as materialized (
-        select client_id from signet.clients where client_id = ${client_id} for update
+        select client_id, is_self_registered from signet.clients where client_id = ${client_id} for update
       ),
       ${advanceHead(sql, 0)},
       ${noteChange(sql, client_id)}
@@ -142,20 +159,28 @@ const setDisabled = async (
   return changed.length > 0
 }
 
-/** Gives the change of the CTE `client` its number; no row where there is no such client, or too many. */
-const advanceHead = (sql: Sql, more_clients: -1 | 0 | 1) => sql`
+/** Gives the change of the CTE `client` its number; no row where there is no such client, or too many of its kind. */
+export const advanceHead = (sql: Sql, more_rows: -1 | 0 | 1) => sql`
   advanced as (
     update signet.client_head h
     set number = h.number + 1,
       tag = gen_random_uuid(),
       previous_tag = h.tag,
-      clients = h.clients + ${more_clients}::int
+      clients = h.clients + case when client.is_self_registered then 0 else ${more_rows}::int end,
+      registrations = h.registrations + case when client.is_self_registered then ${more_rows}::int else 0 end
     from client
-    where h.id = 1 and (${more_clients}::int <= 0 or h.clients < ${CLIENTS_MOST})
+    where h.id = 1
+      and (
+        ${more_rows}::int <= 0
+        or case
+          when client.is_self_registered then h.registrations < ${REGISTRATIONS_MOST}::int
+          else h.clients < ${CLIENTS_MOST}::int
+        end
+      )
     returning h.number, h.tag, h.previous_tag
   )`
 
-const noteChange = (sql: Sql, client_id: string) => sql`
+export const noteChange = (sql: Sql, client_id: string) => sql`
   noted as (
     insert into signet.client_changes (number, tag, previous_tag, client_id, expires_at)
     select

@@ -1,5 +1,15 @@
 import { sql } from 'drizzle-orm'
-import { bigint, index, integer, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import { bytea, instant } from './column-types.ts'
 
 /** The tables of the clients that are registered in the database, beside those of CLIENTS_FILE. */
@@ -15,7 +25,33 @@ export const clients = pgTable('clients', {
   created_at: instant().notNull().default(sql`now()`),
   updated_at: instant().notNull().default(sql`now()`),
   disabled_at: instant(),
+  /** True for the row of a client that has registered itself: its metadata are in a form of their own. */
+  is_self_registered: boolean().notNull().default(false),
 })
+
+/** RFC 7591 §1.2 – Initial access tokens, each for some registrations. */
+export const registrationTokens = pgTable(
+  'registration_tokens',
+  {
+    digest: bytea().primaryKey(),
+    uses_left: integer().notNull(),
+    created_at: instant().notNull().default(sql`now()`),
+    expires_at: instant().notNull(),
+  },
+  table => [index('registration_tokens_expires_at_index').on(table.expires_at)],
+)
+
+/** Clients that have registered themselves and may not be used: those with a redirect host, or those that came in a span of time. */
+export const registrationRefusals = pgTable(
+  'registration_refusals',
+  {
+    kind: text().notNull(),
+    /** A host, or two numbers of seconds since 1970 with a slash between them. */
+    value: text().notNull(),
+    created_at: instant().notNull().default(sql`now()`),
+  },
+  table => [primaryKey({ columns: [table.kind, table.value] })],
+)
 
 /** RFC 9449 §11.1 – Proofs that were shown, until they are too old: the protection against a replayed `jti`. */
 export const spentProofs = pgTable(
@@ -38,8 +74,10 @@ export const clientHead = pgTable('client_head', {
   /** Drawn at random with the number: distinguishes the number from the same one in another past of the database. */
   tag: uuid().notNull(),
   previous_tag: uuid().notNull(),
-  /** The rows of `clients`. */
+  /** The rows of `clients` but those of the next column. */
   clients: integer().notNull(),
+  /** The rows of `clients` of those that have registered themselves. */
+  registrations: integer().notNull().default(0),
 })
 
 /** The changes of the last hour, for the instances that follow. An instance that has missed more reads all clients again. */

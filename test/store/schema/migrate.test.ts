@@ -38,6 +38,8 @@ const TABLES = [
   'pushed_requests',
   'recovery_codes',
   'refresh_families',
+  'registration_refusals',
+  'registration_tokens',
   'revocations',
   'spent_assertions',
   'spent_proofs',

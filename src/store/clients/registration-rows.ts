@@ -1,0 +1,45 @@
+import { rowMetadataOf } from '../../domain/clients/stored-registration.ts'
+import type { RegistrationRows } from '../../ports/clients.ts'
+import type { Database } from '../postgres/index.ts'
+import { advanceHead, createClientRegistrations, insertClient, noteChange } from './client-registrations.ts'
+
+/** RFC 7592 – The rows of clients that have registered themselves. They stand in the table of the other clients, and have a count of their own. */
+export const createRegistrationRows = (database: Database): RegistrationRows => {
+  const stored = createClientRegistrations(database)
+  return {
+    find: client_id => stored.find(client_id),
+    delete: client_id => stored.delete(client_id),
+    enable: client_id => stored.enable(client_id),
+    disable: client_id => stored.disable(client_id),
+
+    add: async row => {
+      const inserted = await insertClient(database, { ...row, isSelfRegistered: true })
+      return typeof inserted === 'string' ? inserted : 'added'
+    },
+
+    change: async ({ client_id, metadata, client_secret_digest }) => {
+      const changed = await database.run(
+        sql => sql`
+          with client as materialized (
+            select client_id, is_self_registered
+            from signet.clients
+            where client_id = ${client_id} and is_self_registered and metadata <> ${DELETED}
+            for update
+          ),
+          ${advanceHead(sql, 0)},
+          ${noteChange(sql, client_id)}
+          update signet.clients c
+          set metadata = ${metadata},
+            client_secret_digest = ${client_secret_digest}::bytea,
+            version = advanced.number,
+            updated_at = statement_timestamp()
+          from advanced
+          where c.client_id = ${client_id}
+          returning c.client_id`,
+      )
+      return changed.length > 0
+    },
+  }
+}
+
+const DELETED = rowMetadataOf('deleted')
