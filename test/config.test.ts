@@ -61,6 +61,7 @@ describe('configuration', () => {
       REQUIRE_PUSHED_AUTHORIZATION_REQUESTS: 'off',
       DPOP_NONCE: 'off',
       SCOPES_FILE: null,
+      UPSTREAMS_FILE: null,
       SIGN_UP: 'open',
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
       RATE_LIMIT_SECOND_FACTOR: { count: 10, window_seconds: 900 },
@@ -241,6 +242,7 @@ describe('configuration', () => {
     KEYS_DIR: [['/run/keys'], []],
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
     SCOPES_FILE: [['/etc/signet/scopes.json'], []],
+    UPSTREAMS_FILE: [['/etc/signet/upstreams.json'], []],
     ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
     REFRESH_TOKEN_IDLE_SECONDS: [
       ['1', '2592001', '31536000'],

@@ -5,7 +5,10 @@ import { StartFault } from '../../domain/base/start-fault.ts'
 import { type JsonLines, readJsonLines } from './json-lines.ts'
 
 /** A file that a setting names. */
-export type ConfiguredFile = Readonly<{ setting: 'CLIENTS_FILE' | 'SCOPES_FILE'; file: string }>
+export type ConfiguredFile = Readonly<{
+  setting: 'CLIENTS_FILE' | 'SCOPES_FILE' | 'UPSTREAMS_FILE'
+  file: string
+}>
 
 type Source<T> = Readonly<{
   setting: ConfiguredFile['setting']
