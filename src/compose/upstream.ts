@@ -56,16 +56,26 @@ export const composeUpstream = (config: Config, { limits, ...parts }: Parts) => 
       askIdentity,
       attemptCookies: createKeyedCookies('signet-upstream', issuer),
     }),
-    signInUpstream: createUpstreamSignIn({
-      ...parts,
-      demandSecondFactor: parts.secondFactorOnPages.demand,
-      completeSignIn: openBrowserSession,
-      completeSignUp: notifyOwner.signUp(openBrowserSession),
-      sign_up: config.SIGN_UP,
-      limit: limits.register,
-    }),
+    signInUpstream: parts.countSignIns(
+      createUpstreamSignIn({
+        ...parts,
+        demandSecondFactor: parts.secondFactorOnPages.demand,
+        completeSignIn: openBrowserSession,
+        completeSignUp: notifyOwner.signUp(openBrowserSession),
+        sign_up: config.SIGN_UP,
+        limit: limits.register,
+      }),
+      ({ outcome }) => SIGN_IN_RESULTS_OF[outcome],
+    ),
   }
 }
+
+/** An identity without an account ends no attempt: the person goes on by a proof, which is counted as itself. */
+const SIGN_IN_RESULTS_OF = {
+  signed_in: 'signed_in',
+  second_factor_needed: 'second_factor_required',
+  proof_needed: 'refused',
+} as const
 
 export type ComposedUpstream = ReturnType<typeof composeUpstream>
 

@@ -17,7 +17,7 @@ export const sendJson = (response: ServerResponse, body: unknown, status = 200) 
   void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 
 /** A provider on loopback that tells whatever a test wants, at `/{name}`: an OpenID Connect provider, and the OAuth 2 of GitHub. */
-export const openProvider = async () => {
+export const openProvider = async (clock: () => Date = () => new Date()) => {
   const port = await freePort()
   const origin = `http://localhost:${port}`
   const answers = new Map<string, Answer>()
@@ -53,7 +53,7 @@ export const openProvider = async () => {
       const known = told.get(code)
       if (known === undefined) return sendJson(response, { error: 'invalid_grant' }, 400)
       told.delete(code)
-      const now = Math.floor(Date.now() / 1000)
+      const now = Math.floor(clock().getTime() / 1000)
       const standard = { iss: issuer, aud: 'signet', iat: now, exp: now + 60, nonce: known.nonce }
       const sign = known.sign ?? (claims => signedBy(keys.privateKey, claims))
       const send = async () => {
@@ -78,6 +78,17 @@ export const openProvider = async () => {
       const code = `code-${told.size}-${asked.length}-${Math.random()}`
       told.set(code, { ...next, nonce: searchParams.get('nonce') })
       return { code, state: searchParams.get('state') ?? '' }
+    },
+    /** Its authorization endpoint signs every browser in at once as this person, and sends it back. */
+    welcomes: (name: string, next: Told) => {
+      answers.set(`/${name}/authorize`, (response, { url = '' }) => {
+        const { searchParams } = new URL(url, origin)
+        const code = `code-${told.size}-${asked.length}-${Math.random()}`
+        told.set(code, { ...next, nonce: searchParams.get('nonce') })
+        const back = new URL(searchParams.get('redirect_uri') ?? '')
+        back.search = new URLSearchParams({ code, state: searchParams.get('state') ?? '' }).toString()
+        response.writeHead(302, { location: back.href }).end()
+      })
     },
     close: async () => {
       server.closeAllConnections()
