@@ -1,8 +1,9 @@
 import { UnsecuredJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { NEW_PASSWORD, type Post, reset, resetToken, startWithMail } from '../support/accounts/mail.ts'
 import { newEmail, PASSWORD } from '../support/ask.ts'
 import { type Deployment, type Instance, openDeployment } from '../support/deployment.ts'
+import { createClock } from '../support/effects.ts'
 import { createPerson, headingOf, type Shown } from '../support/pages/person.ts'
 import { openProvider, type Provider, sendJson, signedBy, type Told } from '../support/upstream/provider.ts'
 import { createVisitor, writeUpstreams } from '../support/upstream/upstreams.ts'
@@ -24,18 +25,22 @@ describe('a sign-in at another provider, attacked', () => {
   let post: Post
   let other: Instance
   let upstreams: ReturnType<typeof writeUpstreams>
+  const time = createClock()
+  beforeEach(() => time.reset())
   beforeAll(async () => {
-    provider = await openProvider()
+    provider = await openProvider(time.clock)
     upstreams = writeUpstreams([
       entry('honest', provider.offer('honest', { authorization_response_iss_parameter_supported: true })),
       entry('second', provider.offer('second')),
       entry('wary', provider.offer('wary'), { trust_email: false }),
       entry('staff', provider.offer('staff'), { email_domains: ['allowed.example'] }),
       entry('closed', provider.offer('closed'), { create_accounts: false }),
-      ...['html', 'huge', 'foreign', 'away', 'slow-keys'].map(name => entry(name, provider.offer(name))),
+      ...['html', 'huge', 'foreign', 'away', 'slow-keys', 'rotating'].map(name =>
+        entry(name, provider.offer(name)),
+      ),
     ])
     deployment = await openDeployment()
-    post = await startWithMail(deployment, { environment: upstreams.environment })
+    post = await startWithMail(deployment, { environment: upstreams.environment, clock: time.clock })
     other = await deployment.start({ environment: upstreams.environment })
   })
   afterAll(async () => {
@@ -294,6 +299,22 @@ describe('a sign-in at another provider, attacked', () => {
       expect((await press(id)).status).toBe(503)
       expect(provider.asked.length).toBe(asked)
       expect((await press('second')).status).toBe(303)
+    })
+
+    it('that has a new key: the key is fetched at most every ten seconds', async () => {
+      const later = { ...provider.jwk, kid: 'two' }
+      const sign = (claims: Readonly<Record<string, unknown>>) =>
+        signedBy(provider.keys.privateKey, claims, { kid: 'two' })
+      const asked = () => provider.asked.filter(each => each === '/rotating/keys').length
+      await visit('rotating', { claims: person() })
+      provider.answer('/rotating/keys', response => sendJson(response, { keys: [later] }))
+      await expectRefused(await visit('rotating', { claims: person(), sign }), INVALID)
+      expect(asked()).toBe(1)
+      time.advance(11)
+      const claims = person()
+      expect(await accountOf((await visit('rotating', { claims, sign })).person)).toBe(claims.email)
+      expect(asked()).toBe(2)
+      time.reset()
     })
 
     it('with keys that are none', async () => {

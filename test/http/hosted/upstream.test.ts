@@ -71,4 +71,24 @@ describe('a sign-in at a second Signet (OpenID Connect Core §3.1)', () => {
     const answer = await there.follow(await there.open(pathOf(await again.leave('second'))))
     expect((await again.comeBack(answer.location ?? '')).text).toContain(email)
   })
+
+  it('refuses a start and keeps the providers of before at a reload when the file has faults, with the line', async () => {
+    const broken = writeUpstreams([{ id: 'second', issuer: 'https://second.example', client_id: 'first' }])
+    await expect(deployment.start({ environment: broken.environment })).rejects.toThrow(
+      /UPSTREAMS_FILE .* line 1: provider "second": label/,
+    )
+    broken.write([
+      {
+        id: 'second',
+        issuer: 'https://second.example',
+        client_id: 'first',
+        label: 'Second',
+        icon_file: 'none.svg',
+      },
+    ])
+    await expect(deployment.start({ environment: broken.environment })).rejects.toThrow(
+      /provider "second": icon_file cannot be read/,
+    )
+    broken.remove()
+  })
 })
