@@ -24,7 +24,8 @@ const openPeer = async () => {
       claims: () => ({ sub, email: `${sub}@peer.example`, email_verified: true, name: `The ${sub}` }),
     }),
   })
-  const server: Server = createServer(provider.callback())
+  const answer = provider.callback()
+  const server: Server = createServer((request, response) => void answer(request, response))
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const close = async () => {
     server.closeAllConnections()

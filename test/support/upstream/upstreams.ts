@@ -36,8 +36,6 @@ export const pathOf = (address: string | null): string => {
   return pathname + search
 }
 
-export type Visitor = ReturnType<typeof createVisitor>
-
 /** A person at a browser who signs in at providers, too. */
 export const createVisitor = (here: Parameters<typeof createPerson>[0]) => {
   const person = createPerson(here)
