@@ -261,6 +261,18 @@ describe('a sign-in at another provider, attacked', () => {
     })
   })
 
+  it('opens no account where SIGN_UP is not open, and counts each answer as a sign-in of its address', async () => {
+    const environment = { ...upstreams.environment, SIGN_UP: 'invited', RATE_LIMIT_LOGIN: '2/60' }
+    const signet = await deployment.start({ environment, clock: time.clock })
+    const headings: string[] = []
+    for (const _ of [1, 2, 3]) {
+      const visitor = createVisitor(signet)
+      const answer = provider.tell(await visitor.leave('second'), { claims: person() })
+      headings.push(headingOf(await visitor.comeBack(callbackOf('second', answer))))
+    }
+    expect(headings).toEqual([STRANGER, STRANGER, 'Too many attempts'])
+  })
+
   it('makes one account of two callbacks at once over two instances', async () => {
     const claims = person()
     const visitors = [createVisitor(post.signet), createVisitor(other)]

@@ -60,7 +60,7 @@ const signInAtPeer = async (address: string, login: string): Promise<string> => 
     const body = new URLSearchParams({ prompt: prompt ?? '', login, password: 'any' }).toString()
     at = { url: new URL(next, at.url).href, body: location === null ? body : undefined }
   }
-  throw new Error('oidc-provider sends nobody back')
+  throw new Error('oidc-provider does not send the browser back')
 }
 
 describe('a sign-in at oidc-provider', () => {

@@ -9,7 +9,7 @@ import type { ProviderKeys, Providers } from './providers.ts'
 
 type Needs = Readonly<{ providers: Providers; clock: Clock; log: Log }>
 
-/** Asymmetric ones alone: with a symmetric one, whoever has the client secret, or mistakes a public key for a secret, could sign. */
+/** Asymmetric ones alone: with a symmetric one, a public key that is mistaken for a secret would make anything a valid ID token. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 
 type Presented = Readonly<{

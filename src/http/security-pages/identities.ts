@@ -24,7 +24,7 @@ type Needs = Readonly<{
 const upstreamAt = ({ shownUpstreams }: Needs, call: Call) =>
   shownUpstreams().find(({ upstream }) => upstream.id === call.context.req.param('id'))?.upstream ?? null
 
-/** An identity is a way to sign in: whoever adds one has proved a moment ago that the account is theirs. */
+/** An identity is a way to sign in: the person who adds one has proved a moment ago that the account is theirs. */
 export const showAdding =
   (needs: Needs): Show =>
   async (call, visit) => {
