@@ -71,6 +71,7 @@ describe('configuration', () => {
       DPOP_NONCE: 'off',
       SCOPES_FILE: null,
       ASSERTION_ISSUERS_FILE: null,
+      UPSTREAMS_FILE: null,
       SIGN_UP: 'open',
       RATE_LIMIT_PASSWORD: { count: 5, window_seconds: 60 },
       RATE_LIMIT_SECOND_FACTOR: { count: 10, window_seconds: 900 },
@@ -252,6 +253,7 @@ describe('configuration', () => {
     CLIENTS_FILE: [['/etc/signet/clients.json'], []],
     SCOPES_FILE: [['/etc/signet/scopes.json'], []],
     ASSERTION_ISSUERS_FILE: [['/etc/signet/issuers.json'], []],
+    UPSTREAMS_FILE: [['/etc/signet/upstreams.json'], []],
     ACCESS_TOKEN_TTL_SECONDS: integer(1, 86_400),
     REFRESH_TOKEN_IDLE_SECONDS: [
       ['1', '2592001', '31536000'],

@@ -15,6 +15,7 @@ import type { ComposedOAuth } from './oauth.ts'
 import type { OpenParts } from './open.ts'
 import type { ComposedPages } from './pages.ts'
 import type { ComposedRevocations } from './revocations.ts'
+import type { ComposedUpstream } from './upstream.ts'
 
 type Parts = Readonly<{
   base: Base
@@ -23,6 +24,7 @@ type Parts = Readonly<{
   subjects: ComposedRevocations &
     ComposedOAuth &
     ComposedAccounts &
+    ComposedUpstream &
     ComposedHosted &
     Readonly<{ demo: ComposedDemo }>
   /** Null: no mail is sent. */
@@ -52,6 +54,7 @@ export const composeApps = (
       judgeHealth,
       clients,
       issuer,
+      assertions: base.assertions,
       clock: base.clock,
       scopes: base.scopes,
       keys,

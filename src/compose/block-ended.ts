@@ -5,6 +5,7 @@ import type { AccountLife, Accounts } from '../ports/accounts.ts'
 import type { AuthorizationCodes, BrowserSessions, Consents } from '../ports/authorization.ts'
 import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Factors } from '../ports/factors.ts'
+import type { Identities } from '../ports/identities.ts'
 import type { EmailLinks } from '../ports/mail.ts'
 import type {
   BlocklistEntry,
@@ -128,6 +129,11 @@ const createBlocking = ({ blocklist, metrics, access_token_seconds }: Omit<Needs
 type Blocking = ReturnType<typeof createBlocking>
 
 const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
+  identities: (identities: Identities): Identities => ({
+    ...identities,
+    unlink: change => blocked(identities.unlink(change), ended => signIns(ended, 'factors_changed')),
+  }),
+
   browserSessions: (sessions: BrowserSessions): BrowserSessions => ({
     ...sessions,
     open: session => blocked(sessions.open(session), opened => signIns(opened && opened.ended, 'signed_out')),

@@ -9,17 +9,20 @@ import { createDecideDevice } from '../flows/oauth/decide-device.ts'
 import { createLogout } from '../flows/oauth/logout.ts'
 import { createOfferInvitation } from '../flows/sign-in/invitation.ts'
 import { createInteractions, createPasskeyRequestOf } from '../http/hosted/interactions.ts'
+import { createLinkProven } from '../http/hosted/link-proven.ts'
 import { createProgress } from '../http/hosted/progress.ts'
 import { createSessionForms } from '../http/hosted/session-forms.ts'
 import { createCookie, createCookieSet } from '../http/server/cookies.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedOAuth } from './oauth.ts'
+import type { ComposedUpstream } from './upstream.ts'
 
 type Parts = Base &
   Readonly<{ notices: Notices }> &
   Pick<ComposedAccounts, 'offerFactors' | 'deviceCookie' | 'sendLinks' | 'rp_id' | 'signInLimit'> &
-  Pick<ComposedOAuth, 'issue' | 'readRequestObject'>
+  Pick<ComposedOAuth, 'issue' | 'readRequestObject'> &
+  Pick<ComposedUpstream, 'linkIdentity'>
 
 /** The authorization endpoint, and the pages that a person sees on the way. */
 export const composeHosted = (config: Config, parts: Parts) => {
@@ -47,6 +50,7 @@ export const composeHosted = (config: Config, parts: Parts) => {
     findLogo: showLogos.find,
     authorize,
     interactions,
+    linkProven: createLinkProven(parts),
     sign_up,
     isResetOffered,
     passkeyRequestOf,

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { App } from '../http/server/app.ts'
+import { openUpstreams } from '../platform/upstreams-file.ts'
 import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import type { Database } from '../store/postgres/index.ts'
@@ -15,6 +16,7 @@ import { type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 import { composeTemplates } from './templates.ts'
+import { composeUpstream, offersOf } from './upstream.ts'
 
 /** All that the process around the server may use of it. */
 export type Signet = Readonly<{
@@ -28,7 +30,7 @@ export type Signet = Readonly<{
     /** Where the flow of an application is tried in a browser, and with which account. */
     sign_in: Readonly<{ url: string; email: string; password: string }>
   }> | null
-  /** Reads CLIENTS_FILE, SCOPES_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
+  /** Reads CLIENTS_FILE, SCOPES_FILE, UPSTREAMS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
   /** From now on the server is not ready, and every answer asks its client to close the connection. */
   drain(): void
@@ -82,7 +84,9 @@ const assemble = async (
   { close, onClose }: Closing,
 ): Promise<Signet> => {
   const templates = composeTemplates(config, log)
-  const pages = composePages(config, templates)
+  const upstreams = await openUpstreams(config.UPSTREAMS_FILE)
+  const shownUpstreams = upstreams.current
+  const pages = composePages(config, { ...templates, upstreams: offersOf({ shownUpstreams }) })
   const opened = await openParts(config, { clock, log, database, authorities, onClose, onPhase })
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
@@ -99,14 +103,22 @@ const assemble = async (
   const { ensure: ensureStore } = opened.database
   const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
-  const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, notices, limits: base.limits })
+  const upstream = composeUpstream(config, { ...base, ...accounts, notices, shownUpstreams })
+  const hosted = composeHosted(config, {
+    ...base,
+    ...oauth,
+    ...accounts,
+    ...upstream,
+    notices,
+    limits: base.limits,
+  })
   const demo = await composeDemo(config, { ...base, ...oauth, ...accounts, opened })
   let isDraining = false
   const apps = composeApps(config, {
     base,
     opened,
     pages,
-    subjects: { ...revocations, ...oauth, ...accounts, ...hosted, demo },
+    subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo },
     mailsWaiting: mail.waiting,
     oldestDeliverySeconds: oldestSeconds,
     logLinesDropped,
@@ -117,7 +129,7 @@ const assemble = async (
     demo: demoOf(config, opened),
     reload: async () => {
       // At the same time, since either file system may hang.
-      await Promise.all([opened.keys.reload(), opened.reloadFiles()])
+      await Promise.all([opened.keys.reload(), opened.reloadFiles(), upstreams.reload()])
     },
     drain: () => {
       isDraining = true

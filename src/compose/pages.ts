@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import type { Brand } from '../http/layout/brand.ts'
-import { openPages } from '../http/layout/layout.ts'
+import { openPages, type UpstreamOffer } from '../http/layout/layout.ts'
 import { readLogo } from '../platform/brand-logo.ts'
 import type { ComposedTemplates } from './templates.ts'
 
@@ -26,7 +26,12 @@ export const composeBrand = (config: BrandSettings): Brand => {
 }
 
 /** The pages in the look and the words of the settings. Throws a StartFault where the logo cannot be shown. */
-export const composePages = (config: Config, { words }: Pick<ComposedTemplates, 'words'>) =>
-  openPages(composeBrand(config), words)
+export const composePages = (
+  config: Config,
+  {
+    words,
+    upstreams,
+  }: Pick<ComposedTemplates, 'words'> & Readonly<{ upstreams: () => readonly UpstreamOffer[] }>,
+) => openPages(composeBrand(config), words, upstreams)
 
 export type ComposedPages = ReturnType<typeof composePages>

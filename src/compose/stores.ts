@@ -20,6 +20,7 @@ import { createCeremonies } from '../store/factors/ceremonies.ts'
 import { createFactors } from '../store/factors/factors.ts'
 import { createOpenFamily } from '../store/families/open-family.ts'
 import { createRefreshFamilies } from '../store/families/refresh-families.ts'
+import { createIdentities } from '../store/identities/identities.ts'
 import { createAddressees } from '../store/mail/addressees.ts'
 import { createEmailLinks } from '../store/mail/email-links.ts'
 import { createInvitations } from '../store/mail/invitations.ts'
@@ -69,6 +70,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     deviceAuthorizations: createDeviceAuthorizations(database, lifetimes),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
+    identities: blockEnded.identities(createIdentities(database, lifetimes)),
     invitations: createInvitations(database),
     logos: createClientLogos(database),
     links: blockEnded.links(createEmailLinks(database, lifetimes)),

@@ -22,6 +22,7 @@ import { logoRoute } from './hosted/logo.ts'
 import { logoutRoutes } from './hosted/logout.ts'
 import { signInRoutes } from './hosted/sign-in.ts'
 import { signUpRoutes } from './hosted/sign-up.ts'
+import { upstreamRoutes } from './hosted/upstream.ts'
 import type { Brand } from './layout/brand.ts'
 import { authorizeRoutes } from './oauth/authorize.ts'
 import { deviceAuthorizationRoute } from './oauth/device-authorization.ts'
@@ -68,6 +69,7 @@ type Needs = Readonly<{
   Parameters<typeof authorizeRoutes>[0] &
   Parameters<typeof signInRoutes>[0] &
   Parameters<typeof signUpRoutes>[0] &
+  Parameters<typeof upstreamRoutes>[0] &
   Parameters<typeof consentRoutes>[0] &
   Parameters<typeof deviceRoutes>[0] &
   Parameters<typeof logoutRoutes>[0] &
@@ -99,6 +101,7 @@ export const createRoutes = (needs: Needs): readonly Route[] => [
   ...authorizeRoutes(needs),
   ...signInRoutes(needs),
   ...signUpRoutes(needs),
+  ...upstreamRoutes(needs),
   ...consentRoutes(needs),
   ...deviceRoutes(needs),
   logoRoute(needs.showLogos),

@@ -10,28 +10,33 @@ const MAGIC = [
   ['image/svg+xml', /^(?:\xef\xbb\xbf)?\s*<(?:\?xml|!--|!doctype svg|svg)[\s\S]*<\/svg>\s*$/i],
 ] as const
 
-type LogoFile = Readonly<{
+export type LogoFile = Readonly<{
   bytes: Uint8Array<ArrayBuffer>
   type: (typeof MAGIC)[number][0]
   version: string
 }>
 
-/** Reads BRAND_LOGO_FILE. The type follows from the bytes, not from the file name. A fault is a sentence for the operator. */
+/** Reads BRAND_LOGO_FILE. A fault is a sentence for the operator. */
 export const readLogo = (path: string): LogoFile | Readonly<{ fault: string }> => {
+  const image = readImage(path)
+  return 'fault' in image ? { fault: `BRAND_LOGO_FILE ${image.fault}: ${path}` } : image
+}
+
+/** Reads a small image of the operator. The type follows from the bytes, not from the file name. */
+export const readImage = (path: string): LogoFile | Readonly<{ fault: string }> => {
   const bytes = readSmall(path)
   if ('fault' in bytes) return bytes
   const text = Buffer.from(bytes).toString('latin1')
   const [type] = MAGIC.find(([, magic]) => magic.test(text)) ?? []
-  if (type === undefined) return { fault: `BRAND_LOGO_FILE must be an SVG, PNG, JPEG or WebP image: ${path}` }
+  if (type === undefined) return { fault: 'must be an SVG, PNG, JPEG or WebP image' }
   return { bytes, type, version: hash('sha256', bytes, 'hex').slice(0, 12) }
 }
 
 const readSmall = (path: string): Uint8Array<ArrayBuffer> | Readonly<{ fault: string }> => {
   try {
-    if (statSync(path).size > LOGO_MAX_BYTES)
-      return { fault: `BRAND_LOGO_FILE must be ${LOGO_MAX_BYTES} bytes at most: ${path}` }
+    if (statSync(path).size > LOGO_MAX_BYTES) return { fault: `must be ${LOGO_MAX_BYTES} bytes at most` }
     return new Uint8Array(readFileSync(path))
   } catch {
-    return { fault: `BRAND_LOGO_FILE cannot be read: ${path}` }
+    return { fault: 'cannot be read' }
   }
 }

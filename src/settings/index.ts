@@ -115,6 +115,14 @@ export const SETTINGS = {
     standard: 'unset: a scope is shown as it is',
     help: 'JSON object: each scope with what people are told of it, and whether they may leave it out. Read at start and again on SIGHUP. See docs/sign-in-to-applications.md.',
   },
+  UPSTREAMS_FILE: {
+    schema: z
+      .string()
+      .optional()
+      .transform(path => (path === undefined ? null : resolve(path))),
+    standard: 'unset: people sign in here alone',
+    help: 'JSON array of providers at which people may sign in: OpenID Connect, or GitHub. Read at start and again on SIGHUP. See docs/upstream-sign-in.md.',
+  },
   ACCESS_TOKEN_TTL_SECONDS: {
     ...integer({ standard: 900, least: 1, most: 86_400 }),
     help: 'Seconds that an access token is valid.',

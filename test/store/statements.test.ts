@@ -39,6 +39,7 @@ import { createFactors } from '../../src/store/factors/factors.ts'
 import { FAMILIES_AT_ONCE } from '../../src/store/families/note-unfinished.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
 import { createFinishEndings } from '../../src/store/families/unfinished-endings.ts'
+import { createIdentities } from '../../src/store/identities/identities.ts'
 import { createSweep } from '../../src/store/janitor.ts'
 import { createAddressees } from '../../src/store/mail/addressees.ts'
 import { createEmailLinks } from '../../src/store/mail/email-links.ts'
@@ -98,6 +99,7 @@ const askEverything = async () => {
   await askAuthorization()
   await askClients()
   await askDeliveries()
+  await askIdentities()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
@@ -314,6 +316,17 @@ const askClients = async () => {
   await tokens.spend(digest)
 }
 
+const askIdentities = async () => {
+  const identities = createIdentities(silent, LIFETIMES)
+  const identity = { issuer: 'https://provider.example', subject: 'ada', email: 'a@example.com' }
+  await identities.findOwner(identity)
+  await identities.list(ID)
+  const made = { id: ID, identity_id: ID, isEmailVerified: true, roles: [], language: 'en', profile: {} }
+  await identities.createAccount({ ...identity, ...made })
+  await identities.link({ ...identity, account_id: ID, credential_epoch: 0, id: ID })
+  await identities.unlink({ ...change, id: ID, issuers: [] })
+}
+
 const askDeliveries = async () => {
   const deliveries = createDeliveries(silent)
   const delivery: Delivery = {
@@ -376,7 +389,8 @@ const askAuthorization = async () => {
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
-const OF_THE_SCHEMA = /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-)?tables\.ts$/
+const OF_THE_SCHEMA =
+  /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-|identity-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

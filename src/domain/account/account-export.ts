@@ -38,6 +38,15 @@ export type SessionRecord = Readonly<{
 /** What was granted to an application, as pairs of a scope and a resource; nothing after a withdrawal. */
 type GrantRecord = Readonly<{ client_id: string; granted: readonly string[]; granted_at: Date }>
 
+/** Who the person is at another provider. */
+type LinkedRecord = Readonly<{
+  id: string
+  issuer: string
+  subject: string
+  email: string | null
+  created_at: Date
+}>
+
 /** Everything that is kept about a person, beside the account itself. */
 export type KeptData<F> = Readonly<{
   own: KeptAccount
@@ -45,6 +54,7 @@ export type KeptData<F> = Readonly<{
   sign_ins: readonly SignInRecord[]
   browser_sessions: readonly SessionRecord[]
   consents: readonly GrantRecord[]
+  identities: readonly LinkedRecord[]
 }>
 
 /**
@@ -65,6 +75,13 @@ export const presentExport = <F>(account: Account, kept: KeptData<F>, now: Date)
     client_id,
     granted,
     granted_at: granted_at.toISOString(),
+  })),
+  identities: kept.identities.map(({ id, issuer, subject, email, created_at }) => ({
+    id,
+    issuer,
+    subject,
+    email,
+    created_at: created_at.toISOString(),
   })),
 })
 

@@ -13,6 +13,8 @@ export const MAILS = {
   'totp-closed': ['at'],
   'new-device': ['at', 'device', 'ip'],
   'device-allowed': ['at', 'device', 'ip'],
+  'identity-linked': ['at', 'provider'],
+  'identity-unlinked': ['at', 'provider'],
   'refresh-reused': ['at'],
   invitation: ['link', 'until'],
 } as const satisfies Record<string, readonly string[]>

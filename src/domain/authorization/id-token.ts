@@ -37,10 +37,11 @@ export const idTokenClaims = (token: IdToken): Claims => {
     iat,
     auth_time: Math.floor(family.auth_time.getTime() / 1000),
     at_hash: accessTokenHashOf(access_token),
-    amr: family.amr,
     sid: family.id,
+    acr,
     ...(nonce === null ? null : { nonce }),
-    ...(acr === null ? null : { acr }),
+    // RFC 8176 has no method for a sign-in that another issuer vouches for.
+    ...(family.amr.length === 0 ? null : { amr: family.amr }),
     ...claimsOf(person, scope),
   }
 }

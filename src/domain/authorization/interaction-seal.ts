@@ -33,12 +33,25 @@ const REQUEST = z.object({
   asked_at: z.number(),
 }) satisfies z.ZodType<AuthorizationRequest>
 
-/** A person who is signed in, and proves again who they are before a change of how they sign in. */
+/**
+ * A person who is signed in, and proves again who they are before a change of how they sign in; or a person with an identity at another
+ * provider, who proves that the account of its address is theirs.
+ */
 export type Confirmation = Readonly<{
   account_id: string
   email: string
   hasPassword: boolean
   hasPasskey: boolean
+  /** The providers, by their ids, at which the person may sign in for it. Left out by a version before. */
+  upstreams?: readonly string[] | undefined
+}>
+
+/** An identity at another provider that has no account yet, and the name of the provider. */
+export type PendingIdentity = Readonly<{
+  issuer: string
+  subject: string
+  email: string
+  label: string
 }>
 
 /** What a page takes along to the next one. Nothing is stored for a stranger. */
@@ -59,9 +72,13 @@ export type Interaction = Readonly<{
     isStepUp: boolean
     /** What the browser is asked with, where a passkey would do. */
     passkey?: PasskeyRequest | undefined
+    /** RFC 8176 – The methods of the first half of the sign-in. Left out: a password. */
+    first_amr?: readonly string[] | undefined
   }> | null
   /** Left out but on the way to a change of how the person signs in. */
   confirmation?: Confirmation | undefined
+  /** Left out but on the way to a link: the identity that the account of `confirmation` gets once its owner has proved that it is theirs. */
+  identity?: PendingIdentity | undefined
   /** Without a request: the page that the person has asked for, and goes on to. Left out: their account page. */
   path?: string | undefined
   /** The optional scopes of a consent page: those that its form decides on. Absent from every other page. */
@@ -81,6 +98,7 @@ const SECOND_FACTOR = z.object({
   factors: z.array(z.string()),
   isStepUp: z.boolean(),
   passkey: PASSKEY_REQUEST.optional(),
+  first_amr: z.array(z.string()).optional(),
 })
 
 const CONFIRMATION = z.object({
@@ -88,7 +106,15 @@ const CONFIRMATION = z.object({
   email: z.string(),
   hasPassword: z.boolean(),
   hasPasskey: z.boolean(),
+  upstreams: z.array(z.string()).optional(),
 }) satisfies z.ZodType<Confirmation>
+
+const IDENTITY = z.object({
+  issuer: z.string(),
+  subject: z.string(),
+  email: z.string(),
+  label: z.string(),
+}) satisfies z.ZodType<PendingIdentity>
 
 const INTERACTION = z.object({
   request: REQUEST.nullable(),
@@ -97,6 +123,7 @@ const INTERACTION = z.object({
   invitation: z.string().optional(),
   second_factor: SECOND_FACTOR.nullable(),
   confirmation: CONFIRMATION.optional(),
+  identity: IDENTITY.optional(),
   path: z.string().optional(),
   choices: z.array(z.string()).optional(),
 }) satisfies z.ZodType<Interaction>

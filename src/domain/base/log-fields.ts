@@ -33,6 +33,8 @@ export const LOG_FIELDS = {
   urgent: 'True for a mail that goes out before others.',
   smtp_status: 'The status that the mail server answered.',
 
+  upstream: 'The provider of UPSTREAMS_FILE, by its id.',
+
   delivery: 'What was to be delivered to the server of a client.',
   receiver_status: 'The status that this server answered.',
 

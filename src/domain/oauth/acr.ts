@@ -12,11 +12,11 @@ export type FactorMethod = 'otp' | 'hwk' | 'swk'
 /** RFC 8176 §2 – "mfa": more than one factor. The class is derived from this method, so that a family's row has it. */
 const SEVERAL = 'mfa'
 
-/** RFC 9068 §2.2.1 – The class that these methods reach; null for methods of no class. */
-export const acrOf = (amr: readonly string[]): Acr | null => {
-  if (amr.includes(SEVERAL)) return ACR.mfa
-  return amr.includes('pwd') ? ACR.pwd : null
-}
+/**
+ * RFC 9068 §2.2.1 – The class that these methods reach. Ours: every sign-in has one factor at least, be it that another issuer vouches for
+ * the person, for which RFC 8176 has no method. What that issuer has asked for is no factor of this server.
+ */
+export const acrOf = (amr: readonly string[]): Acr => (amr.includes(SEVERAL) ? ACR.mfa : ACR.pwd)
 
 /** RFC 8176 §2 – The methods of a sign-in after one more factor. */
 export const amrWith = (amr: readonly string[], method: FactorMethod): readonly string[] => [

@@ -1,6 +1,7 @@
 import { presentExport } from '../../domain/account/account-export.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Clock } from '../../ports/effects.ts'
+import type { Identities } from '../../ports/identities.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Actor } from '../access/actor.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
@@ -9,6 +10,7 @@ import type { FactorOverview } from '../factors/factor-overview.ts'
 
 type Needs = Readonly<{
   accountLife: AccountLife
+  identities: Pick<Identities, 'list'>
   factorOverview: FactorOverview
   clock: Clock
   /** Exports of one account. */
@@ -19,7 +21,7 @@ export type ExportAccount = (actor: Actor) => Promise<object>
 
 /** Ours – Exports everything that the server keeps of a person, for that person. */
 export const createExportAccount =
-  ({ accountLife, factorOverview, clock, limit }: Needs): ExportAccount =>
+  ({ accountLife, identities, factorOverview, clock, limit }: Needs): ExportAccount =>
   async actor => {
     const { account } = actor
     await requireAllowance(limit, account.id)
@@ -28,5 +30,7 @@ export const createExportAccount =
     const sign_ins = await accountLife.listSignIns(account.id)
     const browser_sessions = await accountLife.listBrowserSessions(account.id)
     const consents = await accountLife.listConsents(account.id)
-    return presentExport(account, { own, factors, sign_ins, browser_sessions, consents }, clock())
+    const linked = await identities.list(account.id)
+    const kept = { own, factors, sign_ins, browser_sessions, consents, identities: linked }
+    return presentExport(account, kept, clock())
   }

@@ -8,6 +8,7 @@ import type { RequestSource, TracedSource } from '../../domain/sign-in/refresh-f
 import type { Clock } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { About, Addressees, Errand, Mailer } from '../../ports/mail.ts'
+import { aboutOwner, type Owner } from '../access/actor.ts'
 
 type Needs = Readonly<{
   /** Null: this server sends no mail. */
@@ -29,6 +30,9 @@ export type Notices = Readonly<{
   /** Wrong codes were shown by a person who has the password or a sign-in. */
   totpFailed: (about: AboutAccount) => void
   totpClosed: (about: AboutAccount) => void
+  /** An identity at another provider can sign in to the account from now on, or no longer. */
+  identityLinked: (linked: AboutIdentity) => void
+  identityUnlinked: (owner: Owner, label: string) => void
   /** Goes to the old address. */
   emailChanged: (addressee: Addressee, about: AboutRequest) => void
   /** A spent refresh token was presented. Sent once for a family: it has ended. */
@@ -42,6 +46,9 @@ export type Notices = Readonly<{
 
 type AboutAccount = AboutRequest & Readonly<{ sub: string }>
 type AboutFamily = AboutRequest & Readonly<{ sid: string }>
+
+/** `label`: the name of the provider. */
+type AboutIdentity = Readonly<{ account: Account; label: string; language: Language; request_id: string }>
 
 /** A request that signed a person in. */
 type Seen = Readonly<{ source: TracedSource; language: Language; about: AboutRequest }>
@@ -81,6 +88,8 @@ export const createNotices = (needs: Needs): Notices => {
     totpFailed: about => notify('totp-failed', about, () => addressees.findByAccount(about.sub)),
     totpClosed: about => notify('totp-closed', about, () => addressees.findByAccount(about.sub)),
 
+    ...createIdentityNotices(post, now),
+
     newDevice: ({ id, email, email_verified_at }, { source, language, about }) => {
       const device = describeDevice(source.user_agent, language)
       const values = { at: now(), device, ip: source.ip }
@@ -112,6 +121,35 @@ export const createNotices = (needs: Needs): Notices => {
     },
   }
 }
+
+type Post = (find: Errand, about: About) => void
+
+const createIdentityNotices = (
+  post: Post,
+  now: () => string,
+): Pick<Notices, 'identityLinked' | 'identityUnlinked'> => ({
+  identityLinked: ({ account: { id: account_id, email }, label: provider, language, request_id }) => {
+    const mail = { name: 'identity-linked', language, to: email, account_id } as const
+    const values = { at: now(), provider }
+    post(async () => ({ ...mail, values }), {
+      isUrgent: true,
+      email,
+      about: { sub: account_id, request_id },
+    })
+  },
+
+  identityUnlinked: (owner, provider) => {
+    const { id: account_id, email, language } = owner.account
+    const mail = {
+      name: 'identity-unlinked',
+      language: languageOr(language),
+      to: email,
+      account_id,
+    } as const
+    const values = { at: now(), provider }
+    post(async () => ({ ...mail, values }), { isUrgent: true, email, about: aboutOwner(owner) })
+  },
+})
 
 /** Posts the mail that `find` returns, unless its recipient has had enough mails of the kind. */
 const createPost =

@@ -41,6 +41,8 @@ type PasswordChecked = Readonly<{
 type SecondHalf = Readonly<{
   handle: string
   proof: Proof
+  /** RFC 8176 – The methods of the first half; undefined: a password. */
+  first_amr?: readonly string[] | undefined
   device_token: string | null
   session?: PresentedSession | null
   source: TracedSource
@@ -88,7 +90,7 @@ export const createSecondFactorSignIn = <S extends Welcomed>(needs: Needs<S>) =>
 const finishHalf = async <S extends Welcomed>(
   needs: Needs<S>,
   resumed: ResumedCeremony,
-  { proof, admit, ...request }: Omit<SecondHalf, 'handle'>,
+  { proof, first_amr = PASSWORD_AMR, admit, ...request }: Omit<SecondHalf, 'handle'>,
 ) => {
   const { proveFactor, completeSignIn, knownDevices, originsOf } = needs
   const { client, challenge, resources } = await admitClient(needs, resumed, admit)
@@ -96,7 +98,7 @@ const finishHalf = async <S extends Welcomed>(
   const device = knownDevices.recognise(request.device_token, account)
   const { request_id } = request.source
   const asked = { account_id: account.id, challenge, origins: originsOf(client), device, request_id }
-  const amr = amrWith(PASSWORD_AMR, await proveFactor(proof, asked))
+  const amr = amrWith(first_amr, await proveFactor(proof, asked))
   await resumed.finish()
   const signedIn = await completeSignIn({ ...request, account, client, amr, refresh_transport, resources })
   return { signedIn, client, refresh_transport }

@@ -1,4 +1,5 @@
 import type { OwnSecurity } from '../../flows/factors/own-security.ts'
+import type { OwnIdentities } from '../../flows/upstream/own-identities.ts'
 import { confirmationOf } from '../hosted/confirmation.ts'
 import type { Interactions, PasskeyRequestOf } from '../hosted/interactions.ts'
 import { answeringProblems } from '../server/refusal.ts'
@@ -7,6 +8,7 @@ import type { Visit } from './visit.ts'
 
 type Needs = Readonly<{
   ownSecurity: OwnSecurity
+  ownIdentities: OwnIdentities
   interactions: Interactions
   passkeyRequestOf: PasskeyRequestOf
   isResetOffered: boolean
@@ -18,15 +20,17 @@ type Needs = Readonly<{
  */
 export const createConfirming = (needs: Needs) => {
   const lead = async (call: Call, visit: Visit): Promise<Reply> => {
-    const { interactions, ownSecurity } = needs
+    const { interactions, ownSecurity, ownIdentities } = needs
     const { actor, session_id } = visit
     const { id: account_id, email } = actor.account
     const { hasPassword, passkeys } = await ownSecurity.find(actor)
-    const ways = { hasPassword, hasPasskey: passkeys.length > 0 }
+    const upstreams = await ownIdentities.upstreamsOf(actor)
+    const ways = { hasPassword, hasPasskey: passkeys.length > 0, upstreams }
     const confirmation = { account_id, email, ...ways }
+    const shown = { confirmation, identity: undefined, asking: null, notice: null }
     const { path } = call.context.req
     const interaction = { ...interactions.begin(null), session_id, confirmation, path }
-    return interactions.lead(call, interaction, confirmationOf(needs, { confirmation, notice: null }))
+    return interactions.lead(call, interaction, confirmationOf(needs, shown))
   }
   /** Wraps a page, or what answers its form. */
   return <Given extends readonly unknown[]>(

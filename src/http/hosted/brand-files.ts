@@ -7,7 +7,7 @@ const open = { method: 'GET', cors: 'none', errors: 'problem' } as const
 /** The policy of an image that is opened as a page: scripts and links inside an SVG do nothing. Its styles are part of the picture. */
 const IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 const DAY = 'public, max-age=86400'
-const FOR_GOOD = 'public, max-age=31536000, immutable'
+export const FOR_GOOD = 'public, max-age=31536000, immutable'
 
 /** RFC 9309 – The pages are for people who were sent to them. */
 const ROBOTS = 'User-agent: *\nDisallow: /\n'
@@ -43,7 +43,7 @@ const robots: Reply = {
 
 type Kept = Readonly<{ type: string; cache: string }>
 
-const image = (body: Uint8Array<ArrayBuffer>, { type, cache }: Kept): Reply => ({
+export const image = (body: Uint8Array<ArrayBuffer>, { type, cache }: Kept): Reply => ({
   status: 200,
   body,
   headers: { 'Content-Type': type, 'Cache-Control': cache, 'Content-Security-Policy': IMAGE_POLICY },

@@ -12,13 +12,12 @@ import { type Asking, askingOf } from '../pages/asking.ts'
 import { consentPage } from '../pages/consent.ts'
 import { secondFactorPage } from '../pages/second-factor.ts'
 import { selectAccountPage } from '../pages/select-account.ts'
-import { signInPage } from '../pages/sign-in.ts'
-import { signUpPage } from '../pages/sign-up.ts'
 import { answerReply } from '../server/answer-reply.ts'
 import { languageFor } from '../server/language.ts'
 import { catching } from '../server/refusal.ts'
 import type { Call, Handle, Reply } from '../server/route.ts'
 import { confirmationOf } from './confirmation.ts'
+import { entryOf } from './entry.ts'
 import {
   type Interactions,
   type PasskeyRequestOf,
@@ -26,6 +25,7 @@ import {
   seeOther,
   shownFactorsOf,
 } from './interactions.ts'
+import type { LinkProven } from './link-proven.ts'
 import { logoPathOf } from './logo.ts'
 
 type Needs = Readonly<{
@@ -40,6 +40,8 @@ type Needs = Readonly<{
   isResetOffered: boolean
   passkeyRequestOf: PasskeyRequestOf
   min_characters: number
+  /** Before a person who has just signed in goes on. */
+  linkProven: LinkProven
 }>
 
 /** Answers with what came of an authorization request: back to the client, or the page of the next step, in the same interaction. */
@@ -66,7 +68,10 @@ export const createProgress = (needs: Needs) => {
   const replyWith = createReplyWith(needs)
   const welcome: Welcome = async (call, interaction, signedIn) => {
     // A refusal of the next step has the cookies too: the secret of the session before is worthless by now.
-    const reply = await catching('redirect', () => goOn(call, interaction, signedIn))(call)
+    const reply = await catching('redirect', async () => {
+      await needs.linkProven(call, interaction, signedIn)
+      return goOn(call, { ...interaction, identity: undefined, confirmation: undefined }, signedIn)
+    })(call)
     return {
       ...reply,
       cookies: [...(reply.cookies ?? []), ...interactions.cookiesOf(signedIn)],
@@ -114,7 +119,8 @@ const createShowStep =
         secondFactorPage({ sealed: again, asking, ...shownFactorsOf(second_factor), fault: null })
       return interactions.show(call, interaction, { page, path: '/sign-in' })
     }
-    if (request === null) return interactions.show(call, interaction, firstPageOf(needs, call, interaction))
+    if (request === null || interaction.confirmation !== undefined)
+      return interactions.show(call, interaction, await firstPageOf(needs, call, interaction))
     const { session_id } = interaction
     const presented = interactions.presentedSession(call)
     const here = { presented, session_id, limit_key: limitKeyOf(call.ip) }
@@ -125,11 +131,13 @@ const createShowStep =
 const pathAfter = (call: Call, { path }: Interaction): string =>
   path === undefined ? '/account' : inLanguage(path, languageFor(call))
 
-/** The first page for a person whom no application has sent. */
-const firstPageOf = (needs: Needs, call: Call, { confirmation }: Interaction): Shown =>
-  confirmation === undefined
-    ? entryOf(needs, call, { asking: null, email: '', notice: null })
-    : confirmationOf(needs, { confirmation, notice: null })
+/** The first page for a person whom no application has sent, or who proves that an account is theirs. */
+const firstPageOf = async (needs: Needs, call: Call, interaction: Interaction): Promise<Shown> => {
+  const { confirmation, identity } = interaction
+  if (confirmation === undefined) return entryOf(needs, call, { asking: null, email: '', notice: null })
+  const asking = await createFindAsking(needs)(interaction)
+  return confirmationOf(needs, { confirmation, identity, asking, notice: null })
+}
 
 const createTurnTo =
   ({ authorize, interactions }: Needs, replyWith: ReplyWith): TurnTo =>
@@ -173,7 +181,7 @@ const createReplyWith =
         secondFactorPage({ sealed, asking, ...shownFactorsOf(offer), fault: null })
       return interactions.lead(
         call,
-        { ...next, second_factor: { ...offer, isStepUp: true } },
+        { ...next, second_factor: { ...offer, isStepUp: true, first_amr: session?.amr } },
         { page, path: '/sign-in' },
       )
     }
@@ -220,30 +228,4 @@ const shownOf = async (
       return { path: '/consent', page: sealed => consentPage({ sealed, ...shown }) }
     }
   }
-}
-
-type Entry = Pick<Parameters<typeof signInPage>[0], 'asking' | 'email' | 'notice'> &
-  /** For a person who is to open an account, unless they go to the sign-in by its address. */
-  Readonly<{ isNew?: boolean }>
-
-/** The sign-in or the sign-up: a person may go from one to the other by their addresses. */
-const entryOf = (
-  { sign_up, isResetOffered, passkeyRequestOf, min_characters }: Needs,
-  call: Call,
-  { isNew = false, ...entry }: Entry,
-): Shown => {
-  const { method, path } = call.context.req
-  const asked = method === 'GET' && (path === '/sign-in' || path === '/sign-up') ? path : null
-  const isSignUp = sign_up === 'open' && (asked === null ? isNew : asked === '/sign-up')
-  const { asking, email } = entry
-  return isSignUp
-    ? {
-        path: '/sign-up',
-        page: sealed => signUpPage({ sealed, asking, email, min_characters, faults: [], isInvited: false }),
-      }
-    : {
-        path: '/sign-in',
-        page: sealed =>
-          signInPage({ sealed, passkey: passkeyRequestOf(sealed), sign_up, isResetOffered, ...entry }),
-      }
 }

@@ -133,6 +133,7 @@ const checkFactor = async (needs: Needs, { call, form, interaction }: Filled): P
   const { signedIn } = await secondFactorOnPages.finish({
     handle: interaction.second_factor?.handle ?? '',
     proof: proofOf(form),
+    first_amr: interaction.second_factor?.first_amr,
     session: interactions.presentedSession(call),
     ...seenOf(call, deviceCookie),
     admit: () => {},
@@ -225,9 +226,11 @@ const showAgain = async (needs: Needs, filled: Filled, problem: Problem): Promis
   if (notice === null) return null
   const given = { asking, email: form.get('email') ?? '', notice, sign_up, isResetOffered }
   const page = (sealed: string) => signInPage({ sealed, passkey: passkeyRequestOf(sealed), ...given })
-  const { confirmation } = interaction
+  const { confirmation, identity } = interaction
   const shown =
-    confirmation === undefined ? { page, path: '/sign-in' } : confirmationOf(needs, { confirmation, notice })
+    confirmation === undefined
+      ? { page, path: '/sign-in' }
+      : confirmationOf(needs, { confirmation, identity, asking, notice })
   return interactions.show(call, { ...interaction, second_factor: null }, { ...shown, status })
 }
 

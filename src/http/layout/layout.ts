@@ -6,7 +6,22 @@ import { type Html, html, NOTHING } from './html.ts'
 import { openTexts, PAGE_TEMPLATES, type Say, type Words } from './texts.ts'
 
 /** What a page is written with. */
-export type View = Readonly<{ language: Language; say: Say; brand: Brand }>
+export type View = Readonly<{
+  language: Language
+  say: Say
+  brand: Brand
+  upstreams: readonly UpstreamOffer[]
+}>
+
+/** A provider at which people may sign in, as its button shows it. */
+export type UpstreamOffer = Readonly<{
+  id: string
+  label: string
+  /** Changes with the icon; null: it has none. */
+  icon_version: string | null
+  /** Where its button leads. */
+  form_origins: readonly string[]
+}>
 
 /** A page: data to HTML. */
 export type Page = (view: View) => Sheet
@@ -64,7 +79,11 @@ const SCRIPT = asset('script.js').replaceAll(/\n\s*/g, '\n').trim()
  * Ours (docs/decisions/0036) – Every page has its style and its script inside, allowed by their digests: one answer is a whole page, also
  * while two versions serve side by side, and no other file of this origin can be run as a script.
  */
-export const openPages = (brand: Brand, own?: ReadonlyMap<Language, Words>): Pages => {
+export const openPages = (
+  brand: Brand,
+  own?: ReadonlyMap<Language, Words>,
+  upstreams: () => readonly UpstreamOffer[] = () => [],
+): Pages => {
   const style = brandStyle(brand) + STYLE
   const { languages, sayIn } = openTexts(own)
   const names = languages.map(language => ({ language, name: sayIn(language)('layout.language') }))
@@ -73,7 +92,7 @@ export const openPages = (brand: Brand, own?: ReadonlyMap<Language, Words>): Pag
     languages,
     brand,
     render: (page, request) => {
-      const view = { language: request.language, say: sayIn(request.language), brand }
+      const view = { language: request.language, say: sayIn(request.language), brand, upstreams: upstreams() }
       const sheet = page(view)
       const { shell = 'gate', form_targets = [] } = sheet
       const body = wholePage({ sheet, view, request, style, languages: names })

@@ -1,43 +1,67 @@
-import type { Confirmation } from '../../domain/authorization/interaction-seal.ts'
+import type { Confirmation, PendingIdentity } from '../../domain/authorization/interaction-seal.ts'
 import type { PasskeyRequest } from '../../domain/factors/passkey.ts'
 import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
 import { inLanguage, type Page, type View } from '../layout/layout.ts'
 import { button, form, note } from '../layout/parts.ts'
+import { upstreamButtons, upstreamTargets } from '../layout/upstream-buttons.ts'
+import type { Asking } from './asking.ts'
 import { passkeyForm } from './passkey-form.ts'
+import { requestAddress } from './request-link.ts'
 import { isRefusal, noticeOf, type SignInNotice, warning } from './sign-in.ts'
 
 type Confirming = Readonly<{
   sealed: string
   confirmation: Confirmation
+  /** Undefined: the person is signed in, and proves it again. */
+  identity: PendingIdentity | undefined
+  asking: Asking | null
   passkey: PasskeyRequest
   isResetOffered: boolean
   notice: SignInNotice | null
 }>
 
-/** RFC 9470 §5 – A person who is signed in proves again who they are, and goes on where they were. */
+/** RFC 9470 §5 – A person who is signed in proves again who they are, or one who is not that an account is theirs, and goes on. */
 export const confirmationPage =
   (given: Confirming): Page =>
   view => {
-    const { sealed, confirmation, notice } = given
-    const { say, language } = view
-    const back = inLanguage('/account', language)
+    const { sealed, asking, confirmation, notice } = given
+    const { say } = view
     return {
-      title: say('security.confirm_title'),
-      lead: say('security.confirm_help', { email: html`<strong>${confirmation.email}</strong>` }),
+      ...headOf(view, given),
       content: html`${notice === 'credentials_wrong' ? warning(say('security.confirm_wrong')) : noticeOf(view, notice)}
 ${waysOf(view, given)}
-<p class="small center"><a href="${back}">${say('security.confirm_back')}</a></p>`,
+${upstreamButtons(view, { sealed, only: confirmation.upstreams ?? [] })}
+${backOf(view, given)}`,
       isFault: isRefusal(notice),
-      addressIn: to => inLanguage(`/sign-in?request=${sealed}`, to),
+      form_targets: [...(asking?.form_targets ?? []), ...upstreamTargets(view)],
+      ...requestAddress({ path: '/sign-in', sealed }),
     }
   }
+
+const headOf = ({ say }: View, { confirmation, identity }: Confirming) => {
+  const email = html`<strong>${confirmation.email}</strong>`
+  return identity === undefined
+    ? { title: say('security.confirm_title'), lead: say('security.confirm_help', { email }) }
+    : {
+        title: say('upstream.proof_title'),
+        lead: say('upstream.proof_help', { email, provider: identity.label }),
+      }
+}
+
+const backOf = (view: View, { identity }: Confirming): Html | null =>
+  identity === undefined
+    ? html`<p class="small center"><a href="${inLanguage('/account', view.language)}">${view.say('security.confirm_back')}</a></p>`
+    : null
 
 const waysOf = (view: View, given: Confirming): Html => {
   const { say } = view
   const { sealed, passkey, confirmation } = given
   const { hasPassword, hasPasskey } = confirmation
-  if (!hasPassword && !hasPasskey) return note({ kind: 'warn', text: noWayOf(view, given) })
+  if (!hasPassword && !hasPasskey)
+    return (confirmation.upstreams ?? []).length > 0
+      ? html`<p class="muted">${say('upstream.confirm_help')}</p>`
+      : note({ kind: 'warn', text: noWayOf(view, given) })
   const alone = html`<div data-unscripted>${note({ kind: 'warn', text: say('security.needs_script') })}</div>`
   const byPasskey = passkeyForm(view, {
     sealed,

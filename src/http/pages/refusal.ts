@@ -63,6 +63,36 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say, when: string) => Wo
     help: say('refusal.mail_off_help'),
     icon: 'mail',
   }),
+  UPSTREAM_OVER: say => ({
+    title: say('refusal.upstream_over_title'),
+    help: say('refusal.upstream_over_help'),
+    icon: 'clock',
+  }),
+  UPSTREAM_INVALID: say => ({
+    title: say('refusal.upstream_invalid_title'),
+    help: say('refusal.upstream_invalid_help'),
+    icon: 'shield',
+  }),
+  UPSTREAM_AWAY: (say, when) => ({
+    title: say('refusal.upstream_away_title'),
+    help: say('refusal.upstream_away_help', { when }),
+    icon: 'clock',
+  }),
+  UPSTREAM_NOT_ADMITTED: say => ({
+    title: say('refusal.upstream_stranger_title'),
+    help: say('refusal.upstream_stranger_help'),
+    icon: 'user',
+  }),
+  UPSTREAM_TAKEN: say => ({
+    title: say('refusal.upstream_taken_title'),
+    help: say('refusal.upstream_taken_help'),
+    icon: 'user',
+  }),
+  UPSTREAM_LAST_WAY: say => ({
+    title: say('refusal.upstream_last_title'),
+    help: say('refusal.upstream_last_help'),
+    icon: 'key',
+  }),
   INTERNAL: say => ({ title: say('refusal.failed_title'), help: say('refusal.failed_help'), icon: 'alert' }),
 }
 

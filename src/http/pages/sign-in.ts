@@ -4,6 +4,7 @@ import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
 import type { Page, Sheet, View } from '../layout/layout.ts'
 import { button, form, note, whenIn } from '../layout/parts.ts'
+import { upstreamButtons, upstreamTargets } from '../layout/upstream-buttons.ts'
 import type { Asking } from './asking.ts'
 import { passkeyForm } from './passkey-form.ts'
 import { carrier, requestAddress, requestLink } from './request-link.ts'
@@ -53,6 +54,7 @@ export const signInPage =
     const content = html`${noticeOf(view, notice)}
 ${form(view, { action: '/sign-in', hidden: { request: sealed }, content: fieldsOf(view, { email, sealed, isResetOffered }) })}
 ${passkeyForm(view, { sealed, passkey, label: say('passkey.sign_in'), isInAutofill: true })}
+${upstreamButtons(view, { sealed })}
 ${newHere(view, { sealed, sign_up })}
 ${carrier(view, { path: '/sign-in', sealed })}`
     return {
@@ -60,7 +62,7 @@ ${carrier(view, { path: '/sign-in', sealed })}`
       ...leadOf(view, asking),
       content,
       isFault: isRefusal(notice),
-      form_targets: asking?.form_targets ?? [],
+      form_targets: [...(asking?.form_targets ?? []), ...upstreamTargets(view)],
       ...requestAddress({ path: '/sign-in', sealed }),
     }
   }

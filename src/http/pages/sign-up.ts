@@ -3,6 +3,7 @@ import { field } from '../layout/field.ts'
 import { type Html, html } from '../layout/html.ts'
 import type { Page, View } from '../layout/layout.ts'
 import { button, faultSummary, form } from '../layout/parts.ts'
+import { upstreamButtons, upstreamTargets } from '../layout/upstream-buttons.ts'
 import type { Asking } from './asking.ts'
 import { passwordFaultOf } from './password-fault.ts'
 import { carrier, requestAddress, requestLink } from './request-link.ts'
@@ -56,10 +57,11 @@ export const signUpPage =
       ...leadOf(view, asking),
       content: html`${faultSummary(view, shown)}
 ${form(view, { action: '/sign-up', hidden: { request: sealed }, content: fields })}
+${isInvited ? null : upstreamButtons(view, { sealed })}
 <p class="muted small center">${say('sign-up.known_here')} ${requestLink(view, { path: '/sign-in', sealed, label: say('sign-in.title') })}</p>
 ${carrier(view, { path: '/sign-up', sealed })}`,
       isFault: faults.length > 0,
-      form_targets: asking?.form_targets ?? [],
+      form_targets: [...(asking?.form_targets ?? []), ...upstreamTargets(view)],
       ...requestAddress({ path: '/sign-up', sealed }),
     }
   }

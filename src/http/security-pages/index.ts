@@ -6,6 +6,7 @@ import { pageReply } from '../server/page-reply.ts'
 import { onVisit } from '../server/prefetch.ts'
 import type { Call, Route } from '../server/route.ts'
 import { confirmAuthenticator, showAuthenticator } from './authenticator.ts'
+import { addIdentity, removeIdentity, showAdding, showIdentityRemoval } from './identities.ts'
 import { type Done, overviewPage } from './overview-page.ts'
 import { addPasskey, savePasskeyName, showNewPasskey, showPasskeyName } from './passkeys.ts'
 import { savePassword, showPassword } from './password.ts'
@@ -19,7 +20,8 @@ type Needs = Readonly<{ clock: Clock; rp_id: string }> &
   Parameters<typeof showAuthenticator>[0] &
   Parameters<typeof showNewPasskey>[0] &
   Parameters<typeof showRecoveryRenewal>[0] &
-  Parameters<typeof showRemoval>[0]
+  Parameters<typeof showRemoval>[0] &
+  Parameters<typeof showAdding>[0]
 
 const common = { cors: 'none', errors: 'page' } as const
 
@@ -38,6 +40,8 @@ export const securityPageRoutes = (needs: Needs): readonly Route[] => {
     ...pair('/account/security/authenticator', showAuthenticator(needs), confirmAuthenticator(needs)),
     ...pair('/account/security/passkeys', showNewPasskey(needs), addPasskey(needs)),
     ...pair('/account/security/passkeys/:id', showPasskeyName(needs), savePasskeyName(needs)),
+    ...pair('/account/security/upstream/:id', showAdding(needs), addIdentity(needs)),
+    ...pair('/account/security/identities/:id', showIdentityRemoval(needs), removeIdentity(needs)),
     ...pair('/account/security/recovery-codes', showRecoveryRenewal(needs), renewRecoveryCodes(needs)),
     ...['/account/security/authenticator/remove', '/account/security/passkeys/:id/remove'].flatMap(path =>
       pair(path, showRemoval(needs), removeFactor(needs)),
@@ -46,14 +50,19 @@ export const securityPageRoutes = (needs: Needs): readonly Route[] => {
 }
 
 const showOverview =
-  ({ ownProfile, ownSecurity, isResetOffered, rp_id, clock }: Needs): Show =>
+  ({ ownProfile, ownSecurity, ownIdentities, isResetOffered, rp_id, clock }: Needs): Show =>
   async (call, visit) => {
     const { actor } = visit
-    const [person, security] = await Promise.all([ownProfile.read(actor), ownSecurity.find(actor)])
+    const [person, security, identities] = await Promise.all([
+      ownProfile.read(actor),
+      ownSecurity.find(actor),
+      ownIdentities.list(actor),
+    ])
     const { passkeys } = security
     const page = overviewPage({
       frame: frameOf(person, visit),
       security,
+      identities,
       accepted: acceptedPasskeys({ rp_id, account_id: actor.account.id, passkeys }),
       isResetOffered,
       done: doneOf(call),
@@ -64,5 +73,5 @@ const showOverview =
 
 const doneOf = ({ context }: Call): Done | null => {
   const done = context.req.query('done')
-  return done === 'changed' || done === 'renamed' ? done : null
+  return done === 'changed' || done === 'renamed' || done === 'linked' ? done : null
 }

@@ -1,18 +1,21 @@
 import type { AcceptedPasskeys, Passkey } from '../../domain/factors/passkey.ts'
 import type { SecurityOf } from '../../flows/factors/own-security.ts'
+import type { OwnIdentity } from '../../flows/upstream/own-identities.ts'
 import { accountSheet, agoOf, card, dayOf, type Frame } from '../account-pages/frame.ts'
 import { linkButton, status } from '../account-pages/parts.ts'
 import { attributes, type Html, html } from '../layout/html.ts'
 import type { Page, View } from '../layout/layout.ts'
 import { badge, itemList } from '../layout/parts.ts'
+import { identitiesCard } from './identity-pages.ts'
 import { passkeyPath } from './parts.ts'
 
 /** What the page says of a change that has just been made. */
-export type Done = 'changed' | 'renamed'
+export type Done = 'changed' | 'renamed' | 'linked'
 
 type Overview = Readonly<{
   frame: Frame
   security: SecurityOf
+  identities: readonly OwnIdentity[]
   /** What the browser is told of the passkeys that there are. */
   accepted: AcceptedPasskeys
   /** False on a server that sends no mail. */
@@ -28,6 +31,7 @@ export const overviewPage =
     const cards = html`${doneOf(view, given.done)}
 ${passwordCard(view, given)}
 ${passkeysCard(view, given)}
+${identitiesCard(view, given.identities)}
 ${twoStepCard(view, given)}`
     return accountSheet(view, { frame: given.frame, tab: 'security', cards })
   }
@@ -40,6 +44,8 @@ const doneOf = ({ say }: View, done: Done | null): Html | null => {
       return status(say('security.changed'))
     case 'renamed':
       return status(say('security.renamed'))
+    case 'linked':
+      return status(say('upstream.linked'))
   }
 }
 

@@ -56,6 +56,35 @@ export const createCookieSet = (bare_name: string, issuer: string): CookieSet =>
   }
 }
 
+/** Cookies of one kind, each under a key that the way back names. */
+export type KeyedCookies = Readonly<{
+  write: (key: string, value: string, max_age_seconds: number) => string
+  clear: (key: string) => string
+  /** Null when the cookie is absent, and when it occurs twice. */
+  read: (call: Call, key: string) => string | null
+  /** In the order in which the browser got them. */
+  keys: (call: Call) => readonly string[]
+}>
+
+/** Ours – SameSite=Lax: they come with the way back from another site. A key is 8 characters of base64url. */
+export const createKeyedCookies = (bare_name: string, issuer: string): KeyedCookies => {
+  const { name, write } = createWrite({ bare_name, issuer, same_site: 'Lax', path: '/' })
+  const prefix = `${name}-`
+  return {
+    write: (key, value, max_age_seconds) => write(`${prefix}${key}`, value, max_age_seconds),
+    clear: key => write(`${prefix}${key}`, '', 0),
+    read: (call, key) => {
+      const values = pairsOf(call).filter(pair => pair.name === `${prefix}${key}`)
+      const [pair] = values
+      return values.length === 1 && pair?.value ? pair.value : null
+    },
+    keys: call =>
+      pairsOf(call)
+        .filter(pair => pair.name.startsWith(prefix) && /^[\w-]{8}$/.test(pair.name.slice(prefix.length)))
+        .map(pair => pair.name.slice(prefix.length)),
+  }
+}
+
 type Named = Readonly<{ bare_name: string; issuer: string; same_site: 'Strict' | 'Lax'; path: `/${string}` }>
 
 const createWrite = ({ bare_name, issuer, same_site, path }: Named) => {

@@ -6,7 +6,7 @@ import { type JsonLines, readJsonLines } from './json-lines.ts'
 
 /** A file that a setting names. */
 export type ConfiguredFile = Readonly<{
-  setting: 'CLIENTS_FILE' | 'SCOPES_FILE' | 'ASSERTION_ISSUERS_FILE'
+  setting: 'CLIENTS_FILE' | 'SCOPES_FILE' | 'ASSERTION_ISSUERS_FILE' | 'UPSTREAMS_FILE'
   file: string
 }>
 

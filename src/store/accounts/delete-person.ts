@@ -6,6 +6,7 @@ import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
+import { removeIdentities } from './end-person.ts'
 
 type Deletion = Readonly<{
   id: string
@@ -103,6 +104,7 @@ const deleteInBatches = async (
       granted as (
         delete from signet.consents g using account where g.user_id = account.id
       ),
+      ${removeIdentities(sql)},
       ${endFamilies(sql, { reason: 'deleted' })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })}
       select ${endedColumns(sql)}, array(select id::text from ended) as families

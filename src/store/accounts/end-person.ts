@@ -50,6 +50,12 @@ export const endPerson = async (
   return end
 }
 
+/** A CTE that unlinks every identity of the CTE `account (id)`. */
+export const removeIdentities = (sql: ISql): Fragment => sql`
+  identities as (
+    delete from signet.upstream_identities i using account where i.user_id = account.id
+  )`
+
 /** CTEs that delete every second factor and the recovery codes of the CTE `account (id)`. */
 export const removeFactors = (sql: ISql): Fragment => sql`
   totp as (

@@ -37,7 +37,7 @@ type Changed = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
  * `members` are the CTEs of a change, after those of `endOtherFamilies`: `done` has a row when the factor was changed, and `given` has one
  * when recovery codes were stored.
  */
-const createChange =
+export const createChange =
   (database: Database, { access_token_seconds }: Lifetimes) =>
   async (
     { account_id: id, credential_epoch, keep, keep_session = null }: Parameters<Factors['removeTotp']>[0],

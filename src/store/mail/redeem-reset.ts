@@ -2,7 +2,7 @@ import type { Addressee } from '../../domain/account/mail.ts'
 import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/factors/totp.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
-import { removeFactors } from '../accounts/end-person.ts'
+import { removeFactors, removeIdentities } from '../accounts/end-person.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
 import { writeFeedEntries } from '../families/feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from '../families/logout-notices.ts'
@@ -19,9 +19,9 @@ type Reset = Addressee & {
 
 /**
  * Ours – The first person who proves to read the mail of the address owns the account. A stranger may have registered it before: the
- * stranger's passkeys would still sign in, the stranger's second factor would lock the owner out, and an application of the stranger's choice
- * would get the owner's codes unasked, so all factors and consents are removed. If the address was proven before, they stay, because access
- * to the mailbox alone must not remove them. A reset opens a closed TOTP for TOTP_TRIES_OF_A_RESET tries only, because a reader of the
+ * stranger's passkeys and identities at other providers would still sign in, the stranger's second factor would lock the owner out, and an
+ * application of the stranger's choice would get the owner's codes unasked, so all of them are removed. If the address was proven before,
+ * they stay, because access to the mailbox alone must not remove them. A reset opens a closed TOTP for TOTP_TRIES_OF_A_RESET tries only, because a reader of the
  * mailbox could otherwise guess codes with further links.
  */
 export const createRedeemReset =
@@ -62,6 +62,7 @@ export const createRedeemReset =
         await sql`
           with account as (select ${reset.account_id}::uuid as id),
           ${removeFactors(sql)},
+          ${removeIdentities(sql)},
           withdrawn as (
             update signet.consents c
             set version = c.version + 1, granted = '{}', declined = '{}'

@@ -6,6 +6,7 @@ import * as clients from './client-tables.ts'
 import * as deliveries from './delivery-tables.ts'
 import * as devices from './device-tables.ts'
 import * as factors from './factor-tables.ts'
+import * as identities from './identity-tables.ts'
 import * as invitations from './invitation-tables.ts'
 import * as core from './tables.ts'
 
@@ -18,6 +19,7 @@ export const TABLES: readonly string[] = Object.values<unknown>({
   ...clients,
   ...invitations,
   ...deliveries,
+  ...identities,
 }).flatMap(value => (is(value, PgTable) ? [getTableName(value)] : []))
 
 type Lacking = Readonly<{ name: string; may_enter: boolean; lacking: readonly string[] }>

@@ -79,8 +79,10 @@ describe('the authentication class', () => {
     expect(acrOf(['pwd'])).toBe(ACR.pwd)
     expect(acrOf(['pwd', 'otp', 'mfa'])).toBe(ACR.mfa)
     expect(acrOf(['hwk', 'mfa'])).toBe(ACR.mfa)
-    expect(acrOf(['otp'])).toBe(null)
-    expect(acrOf([])).toBe(null)
+    expect(acrOf(['otp'])).toBe(ACR.pwd)
+  })
+  it('is that of one factor where another issuer vouches for the person, for which RFC 8176 has no method', () => {
+    expect(acrOf([])).toBe(ACR.pwd)
   })
   it('collects methods, each once, with "mfa" at the end (RFC 8176 §2)', () => {
     expect(amrWith(['pwd'], 'otp')).toEqual(['pwd', 'otp', 'mfa'])

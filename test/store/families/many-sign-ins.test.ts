@@ -240,6 +240,9 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     await sql`update users set name = 'Ada', external_id = ${person.id} where id = ${person.id}`
     await sql`insert into consents (user_id, client_id, granted) values (${person.id}, 'c', '{openid}')`
     await sql`
+      insert into upstream_identities (user_id, id, issuer, subject)
+      values (${person.id}, ${person.id}, 'https://provider.example', ${person.id})`
+    await sql`
       insert into browser_sessions (user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at)
       values (${person.id}, ${person.id}, ${randomBytes(32)}, 0, now(), '{}', now(), now())`
     await remove(dying(2), person)
@@ -248,7 +251,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     expect(await sql`select email, password_digest, name from users where id = ${person.id}`).toEqual([
       { email: `deleted ${person.id}`, password_digest: null, name: null },
     ])
-    for (const table of ['browser_sessions', 'consents'])
+    for (const table of ['browser_sessions', 'consents', 'upstream_identities'])
       expect(await sql`select from ${sql(table)} where user_id = ${person.id}`).toHaveLength(0)
     expect(await hasEntry('sub', person.id)).toBe(true)
     await sql`update unfinished_endings set due_at = now()`

@@ -46,6 +46,7 @@ const TABLES = [
   'status_entries',
   'totp_factors',
   'unfinished_endings',
+  'upstream_identities',
   'users',
 ]
 

@@ -1,0 +1,95 @@
+import type { OwnProfile } from '../../flows/account/own-profile.ts'
+import type { OwnSecurity } from '../../flows/factors/own-security.ts'
+import type { OwnIdentities, OwnIdentity } from '../../flows/upstream/own-identities.ts'
+import { proofInSession } from '../account-pages/own-proof.ts'
+import { type Act, again, frameOf, type Show, type Visit } from '../account-pages/visit.ts'
+import type { ShownUpstream } from '../hosted/upstream.ts'
+import type { UpstreamAttempts } from '../hosted/upstream-attempts.ts'
+import type { Cookie } from '../server/cookies.ts'
+import { pageReply } from '../server/page-reply.ts'
+import { answeringProblems } from '../server/refusal.ts'
+import type { Call } from '../server/route.ts'
+import { addingPage, identityRemovalPage } from './identity-pages.ts'
+import { SECURITY_PATH } from './parts.ts'
+
+type Needs = Readonly<{
+  ownProfile: OwnProfile
+  ownSecurity: OwnSecurity
+  ownIdentities: OwnIdentities
+  shownUpstreams: () => readonly ShownUpstream[]
+  upstreamAttempts: UpstreamAttempts
+  deviceCookie: Cookie
+}>
+
+const upstreamAt = ({ shownUpstreams }: Needs, call: Call) =>
+  shownUpstreams().find(({ upstream }) => upstream.id === call.context.req.param('id'))?.upstream ?? null
+
+/** An identity is a way to sign in: the person who adds one has proved a moment ago that the account is theirs. */
+export const showAdding =
+  (needs: Needs): Show =>
+  async (call, visit) => {
+    const { ownProfile, ownSecurity } = needs
+    const upstream = upstreamAt(needs, call)
+    if (upstream === null) return again(call, SECURITY_PATH)
+    ownSecurity.requireFresh(visit.actor, await ownSecurity.find(visit.actor))
+    const frame = frameOf(await ownProfile.read(visit.actor), visit)
+    return pageReply(call, 200, view => {
+      const offer = view.upstreams.find(({ id }) => id === upstream.id)
+      if (offer === undefined) throw new Error(`no button for the provider ${upstream.id}`)
+      return addingPage({ frame, upstream: offer })(view)
+    })
+  }
+
+export const addIdentity =
+  (needs: Needs): Act =>
+  async (call, { actor, session_id }) => {
+    const { ownSecurity, upstreamAttempts } = needs
+    const upstream = upstreamAt(needs, call)
+    if (upstream === null) return again(call, SECURITY_PATH)
+    ownSecurity.requireFresh(actor, await ownSecurity.find(actor))
+    const adding = { account_id: actor.account.id, session_id }
+    return upstreamAttempts.begin(call, upstream, { interaction: null, adding, isFresh: false })
+  }
+
+export const showIdentityRemoval =
+  (needs: Needs): Show =>
+  async (call, visit) => {
+    const found = await identityAt(needs, call, visit)
+    if (found === null) return again(call, SECURITY_PATH)
+    const { ownProfile, ownSecurity } = needs
+    ownSecurity.requireFresh(visit.actor, await ownSecurity.find(visit.actor))
+    const frame = frameOf(await ownProfile.read(visit.actor), visit)
+    return pageReply(call, 200, identityRemovalPage({ frame, ...found }))
+  }
+
+export const removeIdentity =
+  (needs: Needs): Act =>
+  async (call, visit) => {
+    const { ownIdentities, deviceCookie } = needs
+    const { actor, next_cookie } = visit
+    const found = await identityAt(needs, call, visit)
+    if (found === null || found.isOnlyWay) return again(call, SECURITY_PATH)
+    const proof = proofInSession(call, deviceCookie)
+    const remove = async () => {
+      await ownIdentities.unlink(actor, { id: found.identity.id, proof })
+      return { ...again(call, `${SECURITY_PATH}?done=changed`), cookies: [next_cookie] }
+    }
+    // Another tab may have removed it meanwhile.
+    return answeringProblems(remove, async ({ code }) =>
+      code === 'NOT_FOUND' ? again(call, SECURITY_PATH) : null,
+    )(call)
+  }
+
+/** The identity that an address names, and whether it is the last way in; null where the person has none of that id. */
+const identityAt = async (
+  { ownIdentities, ownSecurity }: Needs,
+  call: Call,
+  { actor }: Visit,
+): Promise<Readonly<{ identity: OwnIdentity; isOnlyWay: boolean }> | null> => {
+  const identities = await ownIdentities.list(actor)
+  const identity = identities.find(({ id }) => id === call.context.req.param('id'))
+  if (identity === undefined) return null
+  const { hasPassword, passkeys } = await ownSecurity.find(actor)
+  const hasOther = hasPassword || passkeys.length > 0 || ownIdentities.hasOther(identities, identity)
+  return { identity, isOnlyWay: !hasOther }
+}

@@ -1,0 +1,121 @@
+import type { Account } from '../../domain/account/account.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import type { LinkedIdentity } from '../../domain/upstream/upstream.ts'
+import type { Identities } from '../../ports/identities.ts'
+import { createChange } from '../factors/factor-changes.ts'
+import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+import { accountColumns } from '../schema/account-columns.ts'
+
+export const createIdentities = (database: Database, lifetimes: Lifetimes): Identities => ({
+  findOwner: async ({ issuer, subject }) => {
+    const [account] = await database.run(
+      sql => sql<Account[]>`
+        select ${accountColumns(sql)}
+        from signet.upstream_identities i
+        join signet.users u on u.id = i.user_id
+        where i.issuer = ${issuer} and i.subject = ${subject}`,
+    )
+    return account ?? null
+  },
+
+  list: account_id =>
+    database.run(
+      sql => sql<LinkedIdentity[]>`
+        select id, issuer, subject, email, created_at
+        from signet.upstream_identities
+        where user_id = ${account_id}
+        order by created_at, id`,
+    ),
+
+  createAccount: createCreateAccount(database),
+  link: createLink(database),
+  unlink: createUnlink(database, lifetimes),
+})
+
+/** The unique index of the address, and that of the identity, let one of two requests through. */
+const createCreateAccount =
+  (database: Database): Identities['createAccount'] =>
+  async ({ id, identity_id, issuer, subject, email, isEmailVerified, roles, language, profile }) => {
+    const { name, given_name, family_name, preferred_username, picture, locale, zoneinfo } = profile
+    try {
+      const [account] = await database.run(
+        sql => sql<Account[]>`
+          with account as (
+            insert into signet.users as u (
+              id, email, roles, language, email_verified_at,
+              name, given_name, family_name, preferred_username, picture, locale, zoneinfo
+            )
+            values (
+              ${id}, ${email}, ${roles}::text[], ${language},
+              case when ${isEmailVerified}::boolean then statement_timestamp() end,
+              ${name ?? null}, ${given_name ?? null}, ${family_name ?? null}, ${preferred_username ?? null},
+              ${picture ?? null}, ${locale ?? null}, ${zoneinfo ?? null}
+            )
+            on conflict (email) do nothing
+            returning ${accountColumns(sql)}
+          ),
+          linked as (
+            insert into signet.upstream_identities (user_id, id, issuer, subject, email)
+            select id, ${identity_id}::uuid, ${issuer}, ${subject}, ${email} from account
+          )
+          select * from account`,
+      )
+      return account ?? 'taken'
+    } catch (error) {
+      if (errorCodeOf(error) === UNIQUE_VIOLATION) return 'taken'
+      throw error
+    }
+  }
+
+/** The account's row is held, so that a reset of its password at the same moment wins or loses as a whole. */
+const createLink =
+  (database: Database): Identities['link'] =>
+  async ({ account_id, credential_epoch, id, issuer, subject, email }) => {
+    const [row] = await database.run(
+      sql => sql<{ isLinked: boolean }[]>`
+        with account as materialized (
+          select u.id
+          from signet.users u
+          where u.id = ${account_id} and u.credential_epoch = ${credential_epoch} and u.disabled_at is null
+          for share
+        ),
+        linked as (
+          insert into signet.upstream_identities (user_id, id, issuer, subject, email)
+          select account.id, ${id}::uuid, ${issuer}, ${subject}, ${email}::text from account
+          on conflict do nothing
+          returning id
+        )
+        select exists (select from linked) as "isLinked" from account`,
+    )
+    if (row === undefined) return null
+    return row.isLinked ? 'linked' : 'taken'
+  }
+
+const createUnlink = (database: Database, lifetimes: Lifetimes): Identities['unlink'] => {
+  const change = createChange(database, lifetimes)
+  return async ({ id, issuers, ...given }) => {
+    const removed = await change(
+      given,
+      sql => sql`
+        done as (
+          delete from signet.upstream_identities i
+          using account
+          where i.user_id = account.id
+            and i.id = ${id}
+            and (
+              exists (select from signet.users u where u.id = account.id and u.password_digest is not null)
+              or exists (select from signet.passkeys p where p.user_id = account.id)
+              or exists (
+                select
+                from signet.upstream_identities other
+                where other.user_id = account.id and other.id <> ${id} and other.issuer = any(${issuers}::text[])
+              )
+            )
+          returning i.id
+        ),
+        given as (select where false)`,
+    )
+    return removed && removed.ended
+  }
+}

@@ -1,0 +1,266 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { withTotp } from '../../support/accounts/factors.ts'
+import { type Post, startWithMail } from '../../support/accounts/mail.ts'
+import { newEmail, PASSWORD } from '../../support/ask.ts'
+import { type Deployment, openDeployment } from '../../support/deployment.ts'
+import { createClock } from '../../support/effects.ts'
+import { createPerson, fieldOf, headingOf, type Person, type Shown } from '../../support/pages/person.ts'
+import { openProvider, type Provider, sendJson } from '../../support/upstream/provider.ts'
+import { createVisitor, pathOf, pressUpstream, writeUpstreams } from '../../support/upstream/upstreams.ts'
+
+const ADDRESS = /[\w.+-]+@[\w-]+\.(?:com|example)/
+
+describe('an account and its identities at other providers', () => {
+  let provider: Provider
+  let deployment: Deployment
+  let post: Post
+  let upstreams: ReturnType<typeof writeUpstreams>
+  const time = createClock()
+  beforeAll(async () => {
+    provider = await openProvider(time.clock)
+    const common = {
+      client_id: 'signet',
+      client_secret: 'a secret',
+      create_accounts: true,
+      trust_email: true,
+    }
+    upstreams = writeUpstreams([
+      { id: 'harbour', issuer: provider.offer('harbour'), label: 'Harbour', ...common },
+      { id: 'pier', issuer: provider.offer('pier'), label: 'Pier', ...common },
+      {
+        id: 'github',
+        type: 'github',
+        issuer: provider.origin,
+        api_url: `${provider.origin}/api`,
+        label: 'GitHub',
+        ...common,
+      },
+    ])
+    deployment = await openDeployment()
+    post = await startWithMail(deployment, { environment: upstreams.environment, clock: time.clock })
+  })
+  afterAll(async () => {
+    await post.close()
+    await deployment.close()
+    await provider.close()
+    upstreams.remove()
+  })
+
+  beforeEach(() => time.reset())
+
+  const person = (email = newEmail()) => ({ sub: `sub of ${email}`, email, email_verified: true })
+  const callbackOf = (id: string, parameters: Readonly<Record<string, string>>) =>
+    `http://localhost/sign-in/upstream/${id}?${new URLSearchParams(parameters).toString()}`
+  const visit = async (id: string, claims: Readonly<Record<string, unknown>>) => {
+    const visitor = createVisitor(post.signet)
+    const answer = provider.tell(await visitor.leave(id), { claims })
+    const shown = await visitor.comeBack(callbackOf(id, answer))
+    return { browser: visitor.person, shown }
+  }
+  const accountOf = async ({ open }: Person) => ADDRESS.exec((await open('/account')).text)?.[0] ?? null
+  const identityPathOf = ({ text }: Pick<Shown, 'text'>) =>
+    /href="(\/account\/security\/identities\/[\w-]+)/.exec(text)?.[1] ?? ''
+  it('has a profile, and no method of this server', async () => {
+    const claims = { ...person(), name: 'Ada Harbour', picture: 'javascript:alert(1)', locale: 'de-CH' }
+    const { browser } = await visit('harbour', claims)
+    const page = await browser.open('/account')
+    expect(page.text).toContain('Ada Harbour')
+    expect(page.text).not.toContain('javascript:alert')
+    const [session] = await deployment.database.run(
+      sql => sql<{ amr: string[] }[]>`
+        select s.amr from signet.browser_sessions s join signet.users u on u.id = s.user_id where u.email = ${claims.email}`,
+    )
+    expect(session?.amr).toEqual([])
+  })
+
+  it('is asked for its second factor, and has then that method and not a password', async () => {
+    const email = newEmail()
+    const { code } = await withTotp(post.signet, time, email)
+    const { browser, shown } = await visit('harbour', person(email))
+    const second = await browser.follow(await browser.submit(shown, { password: PASSWORD }))
+    expect(second.text).toContain('name="code"')
+    await browser.follow(await browser.submit(second, { code: code() }))
+    expect(await accountOf(browser)).toBe(email)
+    time.advance(30)
+    const again = await visit('harbour', person(email))
+    expect(await accountOf(again.browser)).not.toBe(email)
+    await again.browser.follow(await again.browser.submit(again.shown, { code: code() }))
+    time.advance(30)
+    expect(await accountOf(again.browser)).toBe(email)
+    const sessions = await deployment.database.run(
+      sql => sql<{ amr: string[] }[]>`
+        select s.amr from signet.browser_sessions s join signet.users u on u.id = s.user_id
+        where u.email = ${email} order by s.auth_time desc limit 1`,
+    )
+    expect(sessions).toEqual([{ amr: ['otp', 'mfa'] }])
+  })
+
+  it('that is disabled is refused', async () => {
+    const claims = person()
+    await visit('harbour', claims)
+    await deployment.database.run(
+      sql => sql`update signet.users set disabled_at = now() where email = ${claims.email}`,
+    )
+    const { browser, shown } = await visit('harbour', claims)
+    expect(headingOf(shown)).toBe('There is no account for you here')
+    expect(await accountOf(browser)).toBeNull()
+  })
+
+  /** Sends the form of an account page, which has the one that signs out before it. */
+  const act = (browser: Person, page: Pick<Shown, 'text'>, path: string, fields = {}) => {
+    const [, form = ''] = page.text.split(`action="${path}`)
+    const own = { origin: post.signet.issuer, 'sec-fetch-site': 'same-origin' }
+    return browser.post(path, { request: fieldOf({ text: form }, 'request') ?? '', ...fields }, own)
+  }
+  const CONNECT = '/account/security/upstream/harbour'
+
+  describe('on its security page', () => {
+    /** A person with a password, who has just connected an identity. */
+    const connected = async (claims = person()) => {
+      const browser = createPerson(post.signet)
+      const email = newEmail()
+      await browser.signUp(await browser.open('/sign-in'), email)
+      const away = await act(browser, await browser.open(CONNECT), CONNECT)
+      const answer = provider.tell(away.location ?? '', { claims })
+      const shown = await browser.follow(await browser.open(pathOf(callbackOf('harbour', answer))))
+      return { browser, email, claims, shown }
+    }
+
+    it('is connected by its owner, who gets a mail, and is found from then on', async () => {
+      const { email, claims, shown } = await connected()
+      expect(shown.text).toContain('It is connected')
+      expect((await post.mailbox.mailTo(email, /sign in with Harbour now/)).text).toContain('Harbour')
+      expect(await accountOf((await visit('harbour', claims)).browser)).toBe(email)
+    })
+
+    it('gets no identity of another account, and none in the session of another person', async () => {
+      const { claims } = await connected()
+      expect(headingOf((await connected(claims)).shown)).toBe('This identity belongs to another account')
+
+      const browser = createPerson(post.signet)
+      await browser.signUp(await browser.open('/sign-in'), newEmail())
+      const away = await act(browser, await browser.open(CONNECT), CONNECT)
+      const answer = provider.tell(away.location ?? '', { claims: person() })
+      for (const name of [...browser.jar.keys()].filter(each => each.includes('session')))
+        browser.jar.delete(name)
+      await browser.signUp(await browser.open('/sign-in'), newEmail())
+      const shown = await browser.follow(await browser.open(pathOf(callbackOf('harbour', answer))))
+      expect(headingOf(shown)).toBe('This sign-in is over')
+    })
+
+    it('is disconnected: every other sign-in ends, and a mail tells it', async () => {
+      const { browser, email, claims } = await connected()
+      const elsewhere = (await visit('harbour', claims)).browser
+      const path = identityPathOf(await browser.open('/account/security'))
+      const shown = await browser.follow(await act(browser, await browser.open(path), path))
+      expect(shown.text).toContain('Every other device')
+      expect(await accountOf(browser)).toBe(email)
+      expect(await accountOf(elsewhere)).toBeNull()
+      expect((await post.mailbox.mailTo(email, /no longer sign in with Harbour/)).text).toContain('Harbour')
+      expect(await accountOf((await visit('harbour', claims)).browser)).not.toBe(email)
+    })
+
+    it('keeps its last way in, by the page and by a request that the page does not offer', async () => {
+      const { browser } = await visit('harbour', person())
+      const overview = await browser.open('/account/security')
+      const path = identityPathOf(overview)
+      expect((await browser.open(path)).text).toContain('last way to sign in')
+      const pier = '/account/security/upstream/pier'
+      const form = (await browser.open(pier)).text.replaceAll(pier, path)
+      await act(browser, { text: form }, path)
+      expect(identityPathOf(await browser.open('/account/security'))).toBe(path)
+    })
+
+    it('asks an account without a password to sign in at its provider again, as the same person', async () => {
+      const claims = person()
+      const { browser } = await visit('harbour', claims)
+      time.advance(301)
+      const confirm = await browser.follow(await browser.open('/account/security/upstream/pier'))
+      expect(headingOf(confirm)).toBe('Confirm that it is you')
+      const harbour = { id: 'harbour', issuer: post.signet.issuer }
+      const away = await pressUpstream(browser, confirm, harbour)
+      expect(new URL(away.location ?? '').searchParams.get('max_age')).toBe('0')
+      const another = provider.tell(away.location ?? '', { claims: person() })
+      expect(
+        headingOf(await browser.follow(await browser.open(pathOf(callbackOf('harbour', another))))),
+      ).toBe('There is no account for you here')
+      const again = await pressUpstream(browser, confirm, harbour)
+      time.reset()
+      const answer = provider.tell(again.location ?? '', { claims })
+      const shown = await browser.follow(await browser.open(pathOf(callbackOf('harbour', answer))))
+      expect(shown.text).toContain('>Connect Pier</h2>')
+    })
+  })
+
+  it('is exported with its identities, and deleted with them', async () => {
+    const claims = person()
+    const { browser } = await visit('harbour', claims)
+    const { text } = await act(browser, await browser.open('/account/data'), '/account/data')
+    expect(JSON.parse(text)).toMatchObject({ identities: [{ subject: claims.sub, email: claims.email }] })
+    const deletion = '/account/data/delete'
+    await act(browser, await browser.open(deletion), deletion, { email: claims.email })
+    const left = await deployment.database.run(
+      sql => sql`select from signet.upstream_identities where subject = ${claims.sub}`,
+    )
+    expect(left).toHaveLength(0)
+  })
+
+  describe('at GitHub', () => {
+    const atGithub = async (user: Readonly<Record<string, unknown>>, emails: unknown) => {
+      provider.answer('/login/oauth/access_token', (response, _, body) =>
+        sendJson(
+          response,
+          new URLSearchParams(body).get('code') === 'good'
+            ? { access_token: 'gho_1', token_type: 'bearer', scope: '' }
+            : { error: 'bad_verification_code' },
+        ),
+      )
+      const isSigned = (authorization: string | undefined) => authorization === 'Bearer gho_1'
+      provider.answer('/api/user', (response, { headers }) =>
+        sendJson(response, user, isSigned(headers.authorization) ? 200 : 401),
+      )
+      provider.answer('/api/user/emails', (response, { headers }) =>
+        sendJson(response, emails, isSigned(headers.authorization) ? 200 : 401),
+      )
+      const visitor = createVisitor(post.signet)
+      const address = await visitor.leave('github')
+      const state = new URL(address).searchParams.get('state') ?? ''
+      return {
+        address,
+        visitor,
+        back: (code: string) => visitor.comeBack(callbackOf('github', { code, state })),
+      }
+    }
+
+    it('is the numeric id, whatever becomes of the login and the address', async () => {
+      const email = newEmail()
+      const emails = [
+        { email: newEmail(), primary: false, verified: true },
+        { email, primary: true, verified: true },
+      ]
+      const first = await atGithub({ id: 42, login: 'ada', name: null }, emails)
+      expect(new URL(first.address).pathname).toBe('/login/oauth/authorize')
+      expect(new URL(first.address).searchParams.get('code_challenge_method')).toBe('S256')
+      await first.back('good')
+      expect(await accountOf(first.visitor.person)).toBe(email)
+      const renamed = await atGithub({ id: 42, login: 'eve' }, [])
+      await renamed.back('good')
+      expect(await accountOf(renamed.visitor.person)).toBe(email)
+    })
+
+    it('refuses a code that GitHub refuses with 200, and a person who has no address', async () => {
+      const refused = await atGithub({ id: 43 }, [])
+      expect(headingOf(await refused.back('bad'))).toBe('The sign-in was not confirmed')
+      const nameless = await atGithub({ id: 43 }, [{ email: newEmail(), primary: false, verified: true }])
+      expect(headingOf(await nameless.back('good'))).toBe('There is no account for you here')
+    })
+  })
+
+  it('is asked for at the provider again by a person who changed their mind there', async () => {
+    const visitor = createVisitor(post.signet)
+    const address = await visitor.leave('harbour')
+    const state = new URL(address).searchParams.get('state') ?? ''
+    const shown = await visitor.comeBack(callbackOf('harbour', { error: 'access_denied', state }))
+    expect(headingOf(shown)).toBe('Sign in')
+  })
+})
