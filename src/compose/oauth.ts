@@ -3,7 +3,6 @@ import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { SIGNING_ALGORITHMS } from '../domain/oauth/client.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
-import { createOwnTokens } from '../flows/access/own-tokens.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createAuthorizeDevice } from '../flows/oauth/device-authorization.ts'
 import { createIntrospect } from '../flows/oauth/introspect.ts'
@@ -18,6 +17,7 @@ import { createProveSender } from '../grants/dpop.ts'
 import { createExchange } from '../grants/exchange.ts'
 import { createGrants } from '../grants/index.ts'
 import { createIssue } from '../grants/issue.ts'
+import { createOwnTokens } from '../grants/own-tokens.ts'
 import { createRotate } from '../grants/rotate.ts'
 import { createRaiseAlert } from '../grants/security-alert.ts'
 import type { EnsureStore } from '../ports/effects.ts'
@@ -57,7 +57,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
   })
   const ownTokens = createOwnTokens(parts)
   const proveSender = createProveSender(parts.judgeProof)
-  const grants = createGrants({ ...parts, issue, isBounded, raiseAlert, rotate })
+  const grants = createGrants({ ...parts, ownTokens, issue, isBounded, raiseAlert, rotate })
   return {
     raiseAlert,
     issue,

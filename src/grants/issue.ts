@@ -1,8 +1,9 @@
 import { idTokenClaims } from '../domain/authorization/id-token.ts'
-import type { AccessTokenClaims, TokenStatus } from '../domain/oauth/access-token.ts'
-import type { RequireLength } from '../domain/oauth/access-token-length.ts'
+import type { AccessTokenClaims, ActorClaim, TokenStatus } from '../domain/oauth/access-token.ts'
+import { ACCESS_TOKEN_MAX_CHARACTERS, type RequireLength } from '../domain/oauth/access-token-length.ts'
 import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
+import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
 import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
@@ -30,6 +31,9 @@ type Identity = Omit<Parameters<typeof idTokenClaims>[0], 'issuer' | 'family' | 
 
 /** `jkt`: RFC 9449 §6.1 – Thumbprint of the key that the access token is bound to; null for a bearer token. */
 type Grant = Readonly<{ scope: string; audience: readonly string[]; jkt: string | null }>
+
+/** RFC 8693 §2.1 – The claims of the subject token, and the actors of the new one. */
+type Exchange = Grant & Readonly<{ subject: AccessTokenClaims & Readonly<{ sid: string }>; act: ActorClaim }>
 
 /** The parts of a token that are decided before the statement which the client cannot repeat. */
 export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
@@ -100,6 +104,8 @@ export const createIssue = (needs: Needs) => {
       )
     },
 
+    toActor: createToActor(needs, { prepare, sign }),
+
     /** OpenID Connect Core §2, §3.1.3.3 – Who signed in, for the application; it lives as long as the access token beside it. */
     idToken: ({ family, ...identity }: Identity): Promise<string> =>
       keys.sign('JWT', idTokenClaims({ issuer, family, ...identity, ...lifeOf(family, ttl_seconds) })),
@@ -107,6 +113,46 @@ export const createIssue = (needs: Needs) => {
 }
 
 export type Issue = ReturnType<typeof createIssue>
+
+type Steps = Readonly<{
+  prepare: ReturnType<typeof createPrepare>
+  sign: ReturnType<typeof createSign>
+}>
+
+/**
+ * RFC 8693 §2.2.1, §4.1 – Issues to a client, which acts, a token of the subject token's sign-in: the new one ends with the sign-in, has
+ * no more rights, and never outlives the subject token.
+ */
+const createToActor =
+  ({ clock, ttl_seconds, second_factor_roles }: Needs, { prepare, sign }: Steps) =>
+  async (client: Client, { subject, act, ...grant }: Exchange): Promise<AccessTokenResponse> => {
+    const { sub, sid, auth_time, amr, acr, roles = [], may_act } = subject
+    const { client_id } = client
+    const prepared = await prepare(client, grant, { sub, sid })
+    const iat = secondsOf(clock())
+    const tokens = await sign(
+      {
+        sub,
+        client_id,
+        aud: grant.audience,
+        iat,
+        exp: Math.min(iat + ttl_seconds, subject.exp),
+        scope: grant.scope,
+        sid,
+        ...(auth_time === undefined ? {} : { auth_time }),
+        ...(amr === undefined ? {} : { amr }),
+        roles: rolesAt(acr, roles, second_factor_roles),
+        ...(acr === undefined ? {} : { acr }),
+        act,
+        ...(may_act === undefined ? {} : { may_act }),
+        sign_in_client_id: subject.sign_in_client_id ?? subject.client_id,
+        ...confirming(grant.jkt),
+      },
+      prepared,
+    )
+    if (tokens.access_token.length > ACCESS_TOKEN_MAX_CHARACTERS) throw new OAuthError('token_too_long')
+    return tokens
+  }
 
 /**
  * Refuses a token that would be too long, and reserves its place in a status list where its client wants one. Reserving is the one step

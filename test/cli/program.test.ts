@@ -80,6 +80,12 @@ describe('signetd clients check', () => {
   }
   const SECRET = 'a-secret-of-a-confidential-client-0123456789'
   const GOOD = { client_id: 'app', client_secret: SECRET, grant_types: ['client_credentials'] }
+  const EXCHANGING = {
+    ...GOOD,
+    grant_types: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+    protected_resources: ['https://api.example'],
+    token_exchange: [{ audience: 'https://inventory.example', scope: 'read' }],
+  }
 
   it('takes an internal address for logout tokens that OUTBOUND_ALLOW names, by http too, and no other', async () => {
     const CLIENTS_FILE = join(directory, 'clients.json')
@@ -273,6 +279,33 @@ describe('signetd clients check', () => {
       /audience\.0 must not contain \*, .* register each audience$/,
     ],
     [[{ ...GOOD, protected_resources: ['*'] }], /protected_resources\.0 must not contain \*/],
+    [
+      [{ ...GOOD, token_exchange: [{ audience: 'urn:a', scope: '' }] }],
+      /token_exchange needs the grant type /,
+    ],
+    [[{ ...EXCHANGING, token_exchange: [] }], /token_exchange is required by urn:/],
+    [[{ ...EXCHANGING, protected_resources: [] }], /protected_resources is required by urn:/],
+    [
+      [{ ...EXCHANGING, token_endpoint_auth_method: 'none', client_secret: undefined }],
+      /grant_types token-exchange needs a confidential client$/,
+    ],
+    [
+      [{ ...EXCHANGING, token_exchange: [{ audience: 'urn:a' }, { audience: 'urn:a' }] }],
+      /token_exchange must name each audience once$/,
+    ],
+    [
+      [{ ...EXCHANGING, token_exchange: [{ audience: 'HTTP://LOCALHOST:8080/' }] }],
+      /token_exchange\.0\.audience is the issuer, /,
+    ],
+    [
+      [{ ...EXCHANGING, token_exchange: [{ audience: 'urn:a', scope: '*' }] }],
+      /token_exchange\.0\.scope must not contain \*/,
+    ],
+    [[{ ...EXCHANGING, token_exchange: ['urn:a'] }], /token_exchange\.0 must be an object with /],
+    [
+      [{ ...EXCHANGING, token_exchange: [{ audience: 'urn:a', act: 1 }] }],
+      /token_exchange\.0\.act is not a member/,
+    ],
     [[{ ...GOOD, redirect_uris: ['https://*.example/cb'] }], /redirect_uris\.0 must not contain \*/],
     [[{ ...GOOD, redirect_uris: ['https://app.example/*'] }], /register each address$/],
     [[{ ...GOOD, redirect_uris: 'https://app.example' }], /redirect_uris must be a list$/],

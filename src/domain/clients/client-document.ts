@@ -62,8 +62,15 @@ const document = z.object({
   default_max_age: z.number().optional(),
 })
 
-/** RFC 6749 §4.4 – Never for a client that registers itself: it would get tokens without a person. */
-const GRANTS = GRANT_TYPES.filter(grant => grant !== 'client_credentials')
+/**
+ * RFC 6749 §4.4, RFC 8693 §2.1 – Never for a client that registers itself: it would get tokens without a person, or by a policy that the
+ * operator has to give.
+ */
+const OF_OPERATORS: readonly string[] = [
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
+] satisfies readonly (typeof GRANT_TYPES)[number][]
+const GRANTS = GRANT_TYPES.filter(grant => !OF_OPERATORS.includes(grant))
 
 /** draft-ietf-oauth-client-id-metadata-document §4.1 – Members that no document may have: it is public. */
 const SECRETS = ['client_secret', 'client_secret_expires_at']

@@ -34,6 +34,7 @@ export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistra
     first_party: false,
     grant_types: client.grant_types.filter(grant => GRANTS.has(grant)),
     protected_resources: [],
+    token_exchange: [],
     refresh_grace_seconds: 0,
     scope: scope.join(' '),
     audience: audiences,

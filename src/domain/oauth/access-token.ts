@@ -18,9 +18,18 @@ export type AccessTokenClaims = Readonly<{
   status?: TokenStatus
   /** RFC 9449 §6.1 – Thumbprint of the key whose holder alone may present the token. Absent from a bearer token. */
   cnf?: Readonly<{ jkt: string }>
+  /** RFC 8693 §4.1 – Of a token that was got by exchange: the client that acts for the person. */
+  act?: ActorClaim
+  /** RFC 8693 §4.4 – The client that may exchange the token. Judged where it is there, although this server writes none. */
+  may_act?: unknown
+  /** Ours: of a token that was got by exchange, the client at which the person signed in. */
+  sign_in_client_id?: string
   /** Ours: a hash of the client's credentials at the time of issue; only in tokens for administration. */
   credentials_hash?: string
 }>
+
+/** RFC 8693 §4.1 – A client that acts, and in `act` the one that acted before it. */
+export type ActorClaim = Readonly<{ sub: string; act?: ActorClaim }>
 
 /** draft-ietf-oauth-status-list §6.1 – Where a verifier can check whether the token has been revoked. */
 export type TokenStatus = Readonly<{ status_list: Readonly<{ idx: number; uri: string }> }>

@@ -54,6 +54,13 @@ const audience = z
   .min(1, 'must not be empty')
   .refine(isLiteral, 'must not contain *, since wildcards are not supported: register each audience')
 
+const scopeText = z
+  .string('must be a string of scope tokens separated by single spaces')
+  .default('')
+  .refine(scope => parseScope(scope) !== null, 'must be scope tokens separated by single spaces')
+  .refine(isLiteral, 'must not contain *, since wildcards are not supported: register each scope token')
+
+const EXCHANGE = 'must be an object with the members audience and scope'
 const VISIBLE = 'must be 1 to 255 printable ASCII characters'
 const GRACE = 'must be a whole number from 0 to 60'
 const AGE = 'must be a whole number of seconds'
@@ -107,16 +114,10 @@ export const metadata = z
         .max(2000, 'must be 2000 characters at most')
         .optional(),
       backchannel_logout_session_required: z.boolean('must be true or false').optional(),
-      scope: z
-        .string('must be a string of scope tokens separated by single spaces')
-        .default('')
-        .refine(scope => parseScope(scope) !== null, 'must be scope tokens separated by single spaces')
-        .refine(
-          isLiteral,
-          'must not contain *, since wildcards are not supported: register each scope token',
-        ),
+      scope: scopeText,
       audience: z.preprocess(given => (typeof given === 'string' ? [given] : given), listOf(audience)),
       protected_resources: listOf(audience),
+      token_exchange: listOf(z.strictObject({ audience, scope: scopeText }, EXCHANGE)),
       first_party: flag,
       refresh_grace_seconds: z.number(GRACE).int(GRACE).min(0, GRACE).max(60, GRACE).default(0),
       status_list: flag,

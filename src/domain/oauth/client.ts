@@ -14,7 +14,11 @@ export const GRANT_TYPES = [
   'client_credentials',
   'refresh_token',
   'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
 ] as const
+
+/** Ours – One audience for which a client may exchange tokens that are addressed to it, and the most scope of such a token. */
+export type ExchangePolicy = Readonly<{ audience: string; scope: string }>
 
 /** RFC 7591 §2 – A registered client, in the metadata's own names. */
 export type Client = Readonly<{
@@ -54,6 +58,8 @@ export type Client = Readonly<{
   audience: readonly string[]
   /** Ours: the audiences that this client serves and whose tokens it may introspect. */
   protected_resources: readonly string[]
+  /** Ours: the tokens for which it may exchange those that are addressed to it (RFC 8693), the first one by default. */
+  token_exchange: readonly ExchangePolicy[]
   /** Ours: may use the account API. Public clients only. */
   first_party: boolean
   /** Ours: seconds, 0–60, within which a used refresh token is answered with its successor again. */
@@ -131,6 +137,7 @@ export const FIRST_PARTY: Client = {
   scope: 'account',
   audience: [],
   protected_resources: [],
+  token_exchange: [],
   first_party: true,
   refresh_grace_seconds: 0,
   status_list: false,
@@ -182,6 +189,7 @@ export const demoClient = (
     scope: 'demo',
     audience: [default_audience, DEMO_API],
     protected_resources: [],
+    token_exchange: [],
     first_party: false,
     refresh_grace_seconds: 0,
     status_list: false,

@@ -5,6 +5,7 @@ const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
 const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
 const DEVICE = 'The device code is invalid, was used, or was issued to another client.'
+const SUBJECT = 'The subject token is not acceptable.'
 const TOKEN = 'The access token is invalid, expired or revoked.'
 const PROOF = 'The DPoP proof is not acceptable, or was used before.'
 const NONCE = 'The DPoP proof needs the nonce of the header DPoP-Nonce.'
@@ -81,6 +82,20 @@ const REFUSALS = {
   token_too_long: ['invalid_target', 'The access token would be too long: ask for fewer resources.'],
   token_too_long_by_scope: ['invalid_scope', 'The access token would be too long: ask for less scope.'],
   resource_not_granted: ['invalid_target', 'The resource exceeds what was granted.'],
+
+  exchange_requested_type: ['invalid_request', 'The requested_token_type must be that of an access token.'],
+  exchange_subject_type: ['invalid_request', 'The subject_token_type is not supported.'],
+  exchange_subject_not_living: ['invalid_request', SUBJECT],
+  exchange_subject_not_addressed: ['invalid_request', SUBJECT],
+  exchange_subject_of_no_person: ['invalid_request', SUBJECT],
+  exchange_actor_type: [
+    'invalid_request',
+    'The actor_token and its type, that of an access token, belong together.',
+  ],
+  exchange_actor_refused: ['invalid_request', 'The actor_token must be a token of the client for itself.'],
+  exchange_may_not_act: ['invalid_request', 'The subject token names another client that may exchange it.'],
+  exchange_by_too_many: ['invalid_request', 'The subject token was exchanged too often.'],
+  exchange_of_several_targets: ['invalid_target', 'An exchanged token is for one audience.'],
 
   response_type_unsupported: ['unsupported_response_type', 'The only response type is "code".'],
   response_mode_unsupported: ['invalid_request', 'The response mode must be "query" or "form_post".'],

@@ -4,8 +4,9 @@ import { nearestWord } from '../base/nearest-word.ts'
 import { judgeOutboundUrl, type UrlRefusal } from '../outbound/outbound-target.ts'
 import { judgeRegistration } from './access-token-length.ts'
 import type { AudiencePolicy } from './audience.ts'
-import { type Client, type ClientRecord, METADATA_MOST_BYTES } from './client.ts'
+import { type Client, type ClientRecord, type GRANT_TYPES, METADATA_MOST_BYTES } from './client.ts'
 import { MEMBERS, type Metadata, metadata, metadataBeside, toClient } from './client-metadata.ts'
+import { findSpelling } from './resource.ts'
 
 /** What decides on registrations, from the settings. */
 export type ClientPolicy = AudiencePolicy &
@@ -95,8 +96,33 @@ const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: ClientPolicy): Pa
   if (tooLong !== null) return { faults: [{ path: [], message: tooLong }] }
   const uncallable = judgeLogoutUri(client, policy.outbound_allow)
   if (uncallable !== null) return { faults: [{ path: ['backchannel_logout_uri'], message: uncallable }] }
-  return { client }
+  const faults = faultsOfExchange(client, policy)
+  return faults.length > 0 ? { faults } : { client }
 }
+
+const EXCHANGE_GRANT: (typeof GRANT_TYPES)[number] = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
+/** RFC 8693 §2.1 – Ours: a client exchanges tokens that it is sent as a service, proves who it is, and gets no token for the issuer. */
+const faultsOfExchange = (client: Client, { issuer }: ClientPolicy): readonly ClientFault[] => {
+  const { token_exchange, protected_resources, grant_types } = client
+  const exchanges = grant_types.includes(EXCHANGE_GRANT)
+  const isPublic = client.token_endpoint_auth_method === 'none'
+  const audiences = token_exchange.map(({ audience }) => audience)
+  const own = audiences.findIndex(audience => findSpelling(audience, [issuer]) !== undefined)
+  const rules: readonly (readonly [isBroken: boolean, path: ClientFault['path'], message: string])[] = [
+    [exchanges && isPublic, ['grant_types'], 'token-exchange needs a confidential client'],
+    [exchanges && audiences.length === 0, ['token_exchange'], `is required by ${EXCHANGE_GRANT}`],
+    [exchanges && protected_resources.length === 0, ['protected_resources'], NOT_ADDRESSED],
+    [!exchanges && audiences.length > 0, ['token_exchange'], `needs the grant type ${EXCHANGE_GRANT}`],
+    [new Set(audiences).size < audiences.length, ['token_exchange'], 'must name each audience once'],
+    [own >= 0, ['token_exchange', own, 'audience'], NEVER_US],
+  ]
+  return rules.filter(([isBroken]) => isBroken).map(([, path, message]) => ({ path, message }))
+}
+
+const NOT_ADDRESSED = `is required by ${EXCHANGE_GRANT}: only tokens for these can be exchanged`
+const NEVER_US =
+  'is the issuer, for which no token can be exchanged: the service could use it at the account API'
 
 const LOGOUT_URI_FAULTS: Readonly<Record<UrlRefusal, string>> = {
   url_malformed: 'must be an absolute https URL',

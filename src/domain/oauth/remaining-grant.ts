@@ -16,11 +16,25 @@ export const remainingGrantOf = (
   client: Client,
   policy: AudiencePolicy,
 ): RemainingGrant | null => {
+  if (claims.act !== undefined) return remainingExchangeOf(claims, client, policy)
   if (!mayHave(client, claims, policy)) return null
   const { credentials_hash } = claims
   if (credentials_hash !== undefined && credentials_hash !== credentialsHashOf(client)) return null
   const audience = allowedAmong(client, audiencesOf(claims), policy)
   return audience.length === 0 ? null : { scope: scopeLeft(claims.scope ?? '', client.scope), audience }
+}
+
+/** RFC 8693 §2.2.1 – What the client may still get by exchange: its own scope and audiences play no part in that. */
+const remainingExchangeOf = (
+  claims: AccessTokenClaims,
+  { grant_types, token_exchange }: Client,
+  { issuer }: AudiencePolicy,
+): RemainingGrant | null => {
+  if (!grant_types.includes('urn:ietf:params:oauth:grant-type:token-exchange')) return null
+  const [audience, ...others] = audiencesOf(claims)
+  const exchange = token_exchange.find(each => each.audience === audience && audience !== issuer)
+  if (exchange === undefined || others.length > 0) return null
+  return { scope: scopeLeft(claims.scope ?? '', exchange.scope), audience: [exchange.audience] }
 }
 
 /** A client's own token depends on its grant, and a person's token for the account API on `first_party`. */

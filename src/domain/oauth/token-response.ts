@@ -13,6 +13,8 @@ export type AccessTokenResponse = Readonly<{
 export type TokenResponse = AccessTokenResponse &
   Readonly<{
     refresh_token?: string
+    /** RFC 8693 §2.2.1 – Of an exchange: what `access_token` is. */
+    issued_token_type?: string
     /** Seconds for which the refresh token waits for its use. */
     refresh_token_expires_in?: number
     /** OpenID Connect Core §3.1.3.3 */

@@ -10,8 +10,8 @@ import { scopeLeft } from '../../domain/oauth/scope.ts'
 import type { TokenType } from '../../domain/oauth/token-response.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { AuthenticateClient, ClientRequest } from '../../grants/client-authentication.ts'
+import type { OwnTokens } from '../../grants/own-tokens.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import type { OwnTokens } from '../access/own-tokens.ts'
 
 type Needs = Readonly<{
   authenticateClient: AuthenticateClient

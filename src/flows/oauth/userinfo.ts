@@ -1,8 +1,8 @@
 import { claimsOf } from '../../domain/authorization/id-token.ts'
 import type { PresentedToken } from '../../domain/oauth/access-token.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import type { OwnTokens } from '../../grants/own-tokens.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import type { OwnTokens } from '../access/own-tokens.ts'
 import type { JudgeSender, Presenting } from '../access/require-sender.ts'
 
 type Needs = Readonly<{

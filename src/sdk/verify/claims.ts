@@ -12,6 +12,9 @@ export type Expectation = Readonly<{
   clock_tolerance_seconds: number
 }>
 
+/** Objects one in the other, at most. */
+const DEEPEST = 16
+
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 const isTime = (value: unknown): value is number =>
   typeof value === 'number' && value >= 0 && value <= 8_640_000_000_000
@@ -38,14 +41,33 @@ const hasRequired = ({ iss, sub, aud, client_id, exp, iat, jti }: Unchecked): bo
   isTime(iat) &&
   isText(jti)
 
-const hasOptional = ({ scope, sid, auth_time, nbf, acr, amr, roles }: Unchecked): boolean =>
+const hasOptional = ({
+  scope,
+  sid,
+  auth_time,
+  nbf,
+  acr,
+  amr,
+  roles,
+  act,
+  sign_in_client_id,
+}: Unchecked): boolean =>
   (scope === undefined || typeof scope === 'string') &&
   (sid === undefined || isText(sid)) &&
   (auth_time === undefined || isTime(auth_time)) &&
   (nbf === undefined || isTime(nbf)) &&
   (acr === undefined || isText(acr)) &&
   (amr === undefined || isTextList(amr)) &&
-  (roles === undefined || isTextList(roles))
+  (roles === undefined || isTextList(roles)) &&
+  (act === undefined || isActor(act)) &&
+  (sign_in_client_id === undefined || isText(sign_in_client_id))
+
+/** RFC 8693 §4.1 – A party that acts, and in `act` the one before it. */
+const isActor = (claim: unknown, depth = 0): boolean => {
+  const actor = asObject(claim)
+  if (actor === null || !isText(actor['sub']) || depth > DEEPEST) return false
+  return actor['act'] === undefined || isActor(actor['act'], depth + 1)
+}
 
 const parseJson = (json: string): unknown => {
   try {
@@ -54,8 +76,6 @@ const parseJson = (json: string): unknown => {
     return null
   }
 }
-
-const DEEPEST = 16
 
 /** False when a member is named `__proto__`. Freezes every member: all requests with the token are handed the same object. */
 const isPlain = (value: unknown, depth = 0): boolean => {

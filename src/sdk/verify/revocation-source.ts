@@ -19,11 +19,28 @@ export type RevocationKnowledge = 'checked' | 'stale' | 'off'
 
 type Answer = RevocationKnowledge | 'revoked' | 'partial'
 
-/** Never throws or rejects: a source that fails, or returns an unknown value, counts as stale. A synchronous answer gets no promise. */
+/** Ours: a token that was got by exchange also ends when everything of the client ends at which its person signed in. */
 export const askAbout = (
-  token: RevocationQuery,
+  token: RevocationQuery & Pick<Claims, 'sign_in_client_id'>,
   source: RevocationSource | null,
 ): Answer | Promise<Answer> => {
+  const answer = ask(token, source)
+  const { sign_in_client_id: client_id } = token
+  if (source === null || client_id === undefined || client_id === token.client_id) return answer
+  const ofSignIn = ask({ ...token, client_id }, source)
+  return typeof answer === 'string' && typeof ofSignIn === 'string'
+    ? worseOf(answer, ofSignIn)
+    : Promise.all([answer, ofSignIn]).then(([one, other]) => worseOf(one, other))
+}
+
+/** From the worst. */
+const ANSWERS: readonly Answer[] = ['revoked', 'stale', 'partial', 'checked', 'off']
+
+const worseOf = (one: Answer, other: Answer): Answer =>
+  ANSWERS.find(answer => answer === one || answer === other) ?? 'stale'
+
+/** Never throws or rejects: a source that fails, or returns an unknown value, counts as stale. A synchronous answer gets no promise. */
+const ask = (token: RevocationQuery, source: RevocationSource | null): Answer | Promise<Answer> => {
   if (source === null) return 'off'
   try {
     const standing = source.check(token)

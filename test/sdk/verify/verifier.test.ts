@@ -244,6 +244,26 @@ describe('the revocation source', () => {
     await expect(verifier.verify(two)).resolves.toBeDefined()
   })
 
+  it('is asked about both clients of an exchanged token: the one that acts, and the one of the sign-in', async () => {
+    const standing = new Map<string, Standing>()
+    const verifier = create(source(({ client_id }) => standing.get(client_id) ?? 'live'))
+    const exchanged = await issue({ act: { sub: 'web' }, sign_in_client_id: 'app' })
+    const own = await issue()
+    expect((await verifier.verify(exchanged)).revocation).toBe('checked')
+    standing.set('app', 'revoked')
+    expect(await refusalOf(verifier.verify(exchanged))).toBe('token_revoked')
+    expect((await verifier.verify(own)).revocation).toBe('checked')
+    standing.set('app', 'stale')
+    expect(await refusalOf(verifier.verify(exchanged))).toBe('revocations_stale')
+    for (const wrong of [
+      { sign_in_client_id: 1 },
+      { act: 'web' },
+      { act: { sub: 1 } },
+      { act: { sub: 'a', act: 1 } },
+    ])
+      expect(await refusalOf(verifier.verify(await issue(wrong)))).toBe('claims_invalid')
+  })
+
   const ignorant: [string, RevocationSource['check']][] = [
     ['is stale', () => 'stale'],
     ['is stale asynchronously', async (): Promise<Standing> => 'stale'],

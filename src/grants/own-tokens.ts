@@ -1,10 +1,10 @@
-import { type AccessTokenClaims, judgeAccessToken } from '../../domain/oauth/access-token.ts'
-import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
-import { type RemainingGrant, remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
-import type { Clients } from '../../ports/clients.ts'
-import type { Clock } from '../../ports/effects.ts'
-import type { Keys } from '../../ports/keys.ts'
-import type { Blocklist, Revocations } from '../../ports/revocations.ts'
+import { type AccessTokenClaims, judgeAccessToken } from '../domain/oauth/access-token.ts'
+import type { AudiencePolicy } from '../domain/oauth/audience.ts'
+import { type RemainingGrant, remainingGrantOf } from '../domain/oauth/remaining-grant.ts'
+import type { Clients } from '../ports/clients.ts'
+import type { Clock } from '../ports/effects.ts'
+import type { Keys } from '../ports/keys.ts'
+import type { Blocklist, Revocations } from '../ports/revocations.ts'
 
 type Needs = Readonly<{
   keys: Keys
