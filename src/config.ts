@@ -7,6 +7,7 @@ import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
 import { type Name, SETTINGS, type Settings } from './settings/index.ts'
 import { ENDINGS_FACTOR } from './settings/limits.ts'
+import { judgePasswordHook } from './settings/password-hook.ts'
 import { quote } from './settings/schemas.ts'
 import type { Setting } from './settings/setting.ts'
 
@@ -41,6 +42,7 @@ export const readConfig = (environment: Environment): Reading => {
     ...judgeRegistrationAudiences(settings),
     ...judgePeppers(settings),
     ...judgeMail(settings),
+    ...judgePasswordHook(settings),
   )
   if (faults.length > 0) return { faults }
   return { config: Object.freeze({ ...settings, ...derive(settings) }) }

@@ -45,6 +45,9 @@ describe('configuration', () => {
       DEFAULT_AUDIENCE: 'http://localhost:8080',
       PASSWORD_MIN_CHARACTERS: 8,
       PASSWORD_COST: 10,
+      PASSWORD_HOOK_URL: null,
+      PASSWORD_HOOK_UNTIL: null,
+      PASSWORD_HOOK_FOR: 'imported',
       PASSWORD_WORKERS: Math.min(4, availableParallelism()),
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
@@ -274,6 +277,15 @@ describe('configuration', () => {
     PASSWORD_MIN_CHARACTERS: integer(8, 64),
     PASSWORD_COST: integer(10, 15),
     PASSWORD_WORKERS: integer(1, 64),
+    PASSWORD_HOOK_URL: [
+      ['https://old.example/verify'],
+      ['old.example', 'ftp://old.example/', 'javascript:alert(1)'],
+    ],
+    PASSWORD_HOOK_UNTIL: [
+      ['2027-03-31', '2028-02-29T22:00Z', '2027-03-31T22:00:00Z'],
+      ['never', '2027-02-30', '2027-13-01', '2027-03-31T22:00:00', '2027-03-31T22:00:00+02:00'],
+    ],
+    PASSWORD_HOOK_FOR: [['imported', 'everyone'], ['all']],
     RATE_LIMIT_LOGIN: RATE,
     RATE_LIMIT_ACCOUNTS: RATE,
     RATE_LIMIT_REGISTER: RATE,
@@ -407,6 +419,7 @@ describe('configuration', () => {
       faultsOf({
         [name]: value,
         ...(name === 'DATABASE_URL' ? { REFRESH_TOKEN_PEPPER: PEPPER } : {}),
+        ...(name === 'PASSWORD_HOOK_URL' ? { PASSWORD_HOOK_UNTIL: '2027-03-31' } : {}),
         ...(name === 'SMTP_URL' ? { MAIL_FROM: 'a@b.example' } : {}),
       }),
     ).toEqual([])
@@ -421,6 +434,16 @@ describe('configuration', () => {
         : new RegExp(`^${name} `),
     )
     expect(faults[0]).not.toContain('\n')
+  })
+
+  it('refuses a password hook without an end, and one that no request would reach', () => {
+    const until = { PASSWORD_HOOK_UNTIL: '2027-03-31' }
+    expect(faultsOf({ PASSWORD_HOOK_URL: 'https://old.example/verify' })).toEqual([
+      expect.stringMatching(/^PASSWORD_HOOK_UNTIL is required with PASSWORD_HOOK_URL/),
+    ])
+    const inside = { ...until, PASSWORD_HOOK_URL: 'http://10.0.0.5/verify' }
+    expect(faultsOf(inside)).toEqual([expect.stringMatching(/^PASSWORD_HOOK_URL must be an https URL/)])
+    expect(faultsOf({ ...inside, OUTBOUND_ALLOW: '10.0.0.0/8' })).toEqual([])
   })
 
   it('says all faults at once', () => {

@@ -15,6 +15,7 @@ import { createOpenBrowserSession } from '../flows/sign-in/browser-sign-in.ts'
 import { createCompleteSignIn } from '../flows/sign-in/complete-sign-in.ts'
 import { createCountSignIns } from '../flows/sign-in/count-sign-ins.ts'
 import { createDevices } from '../flows/sign-in/devices.ts'
+import { createMovePassword, type MovePassword, movesNoPassword } from '../flows/sign-in/move-password.ts'
 import { createOpenSignIn } from '../flows/sign-in/open-sign-in.ts'
 import { createRefresh } from '../flows/sign-in/refresh.ts'
 import { createSignIn } from '../flows/sign-in/sign-in.ts'
@@ -24,6 +25,7 @@ import { createSignUp } from '../flows/sign-in/sign-up.ts'
 import { createCookieTransport } from '../http/accounts/cookie-transport.ts'
 import { createCookie } from '../http/server/cookies.ts'
 import { createCsrf } from '../http/server/csrf.ts'
+import { createTimingFloor } from '../platform/timing-floor.ts'
 import type { Base } from './base.ts'
 import { composeFactors, composeProofs } from './factors.ts'
 import type { ComposedMail } from './mail.ts'
@@ -60,6 +62,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     completeSignIn: notifyOwner.signIn(completeSignIn),
     openBrowserSession,
   })
+  const movePassword = composeMovePassword(config, parts)
   return {
     ...links,
     ...factors,
@@ -75,6 +78,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
         ...parts,
         completeSignIn: notifyOwner.signIn(completeSignIn),
         demandSecondFactor: factors.secondFactorSignIn.demand,
+        movePassword,
         password_cost: config.PASSWORD_COST,
       }),
       ({ outcome }) => (outcome === 'signed_in' ? outcome : 'second_factor_required'),
@@ -84,6 +88,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
         ...parts,
         completeSignIn: openBrowserSession,
         demandSecondFactor: factors.secondFactorSignIn.demand,
+        movePassword,
         password_cost: config.PASSWORD_COST,
       }),
       ({ outcome }) => (outcome === 'signed_in' ? outcome : 'second_factor_required'),
@@ -100,6 +105,13 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
 }
 
 export type ComposedAccounts = ReturnType<typeof composeAccounts>
+
+/** One floor for both transports: refusals of either take the same time. */
+const composeMovePassword = (config: Config, base: Base): MovePassword => {
+  const { PASSWORD_HOOK_URL: url, PASSWORD_HOOK_UNTIL: until, PASSWORD_HOOK_FOR: scope } = config
+  if (url === null || until === null) return movesNoPassword
+  return createMovePassword({ ...base, hook: { url, until, scope }, timingFloor: createTimingFloor(base) })
+}
 
 const composeLimits = (config: Config, { limits: limit }: Base, mail: ComposedMail) => ({
   login: limit('login', config.RATE_LIMIT_LOGIN),

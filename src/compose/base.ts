@@ -3,6 +3,7 @@ import type { SessionLifetimes } from '../domain/sign-in/browser-session.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import { createJudgeSender } from '../flows/access/require-sender.ts'
+import { createAskHook } from '../flows/outbound/ask-hook.ts'
 import { createJudgeProof } from '../grants/dpop.ts'
 import { createProofNonces } from '../grants/dpop-nonce.ts'
 import { systemRandom } from '../platform/random.ts'
@@ -31,6 +32,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
   const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
   return {
     ...stores,
+    askHook: createAskHook({ issuer: config.ISSUER, keys, outbound, clock, random: systemRandom }),
     clients: composeClients(config, { opened, limits, clock, log }),
     clock,
     issuer: config.ISSUER,

@@ -4,6 +4,7 @@ import { absentBlocklist, createRedisBlocklist } from '../ephemeral/blocklist.ts
 import type { RedisConnection } from '../ephemeral/redis.ts'
 import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Blocklist } from '../ports/revocations.ts'
+import { createAccountAdministration } from '../store/accounts/account-administration.ts'
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
 import { createClientLogos } from '../store/clients/client-logos.ts'
@@ -46,6 +47,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
   return {
     accountLife: blockEnded.accountLife(createAccountLife(database, lifetimes)),
     accounts: blockEnded.accounts(createAccounts(database, lifetimes)),
+    administration: createAccountAdministration(database, lifetimes),
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),
     blocklist: readable,

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { MAIL_OUTCOMES } from '../domain/account/mail.ts'
+import { PASSWORD_HOOK_OUTCOMES } from '../domain/account/password-hook.ts'
 import { CODE_VERDICTS } from '../domain/authorization/authorization-code.ts'
 import type { KeyState } from '../domain/keys/key-ring.ts'
 import { DELIVERY_KINDS, DELIVERY_OUTCOMES } from '../domain/outbound/delivery.ts'
@@ -62,6 +63,7 @@ export const absentMetrics: Metrics = {
   limited: () => {},
   mailed: () => {},
   attempted: () => {},
+  passwordHookAsked: () => {},
   deleted: () => {},
   signedIn: () => {},
   ended: () => {},
@@ -88,6 +90,9 @@ const createCounters = (registry: Registry): Metrics => {
     'kind',
     'outcome',
   ])
+  const hooks = counter('signet_password_hook_total', 'Passwords that the former provider was asked for.', [
+    'outcome',
+  ])
   const attempts = counter('signet_sign_ins_total', 'Attempts to sign in, by what they came to.', ['outcome'])
   const ended = counter('signet_sign_ins_ended_total', 'Sign-ins ended before they expired.', ['reason'])
   const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
@@ -103,6 +108,7 @@ const createCounters = (registry: Registry): Metrics => {
   for (const reason of Object.keys(END_REASONS)) ended.inc({ reason }, 0)
   for (const verdict of CODE_VERDICTS) codes.inc({ verdict }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
+  for (const outcome of PASSWORD_HOOK_OUTCOMES) hooks.inc({ outcome }, 0)
   for (const kind of DELIVERY_KINDS)
     for (const outcome of DELIVERY_OUTCOMES) deliveries.inc({ kind, outcome }, 0)
   return {
@@ -122,6 +128,7 @@ const createCounters = (registry: Registry): Metrics => {
       mails.inc({ outcome, reason })
     },
     attempted: (kind, outcome) => deliveries.inc({ kind, outcome }),
+    passwordHookAsked: outcome => hooks.inc({ outcome }),
     deleted: (table, rows) => deleted.inc({ table }, rows),
   }
 }

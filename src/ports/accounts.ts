@@ -23,7 +23,12 @@ export type Accounts = {
     language: Language
   }): Promise<Account | null>
   /** By e-mail in its normalized form. Null when no account has it. */
-  findByEmail(email: string): Promise<(Account & { readonly password_digest: PasswordDigest | null }) | null>
+  findByEmail(
+    email: string,
+  ): Promise<
+    | (Account & { readonly password_digest: PasswordDigest | null; readonly external_id: string | null })
+    | null
+  >
   /** The claims of a person for applications. Null unless the account exists and is enabled. */
   findPerson(id: string): Promise<Person | null>
   /**
@@ -31,6 +36,8 @@ export type Accounts = {
    * enabled.
    */
   changeProfile(account: { id: string; change: ProfileChange }): Promise<Person | null>
+  /** Atomic: gives a digest to an account that has none. Without effect when it has one by now, is disabled or gone. */
+  setFirstDigest(account: { id: string; password_digest: PasswordDigest }): Promise<void>
   /** Atomic: replaces the digest by another one of the same password, unless the password was changed meanwhile. Ends no sign-in. */
   renewDigest(account: { id: string; from: PasswordDigest; to: PasswordDigest }): Promise<void>
   /**

@@ -1,6 +1,7 @@
 /** The effects that all parts of the core share. A comment states atomicity and failure. */
 import type { MailOutcome } from '../domain/account/mail.ts'
 import type { PasswordDigest } from '../domain/account/password-digest.ts'
+import type { PasswordHookOutcome } from '../domain/account/password-hook.ts'
 import type { CodeVerdict } from '../domain/authorization/authorization-code.ts'
 import type { LimitName } from '../domain/base/limit-names.ts'
 import type { LogFields } from '../domain/base/log-fields.ts'
@@ -66,6 +67,8 @@ export type Metrics = {
   mailed(outcome: MailOutcome): void
   /** A delivery to a server of others was attempted. */
   attempted(kind: DeliveryKind, outcome: DeliveryOutcome): void
+  /** The password hook was asked. */
+  passwordHookAsked(outcome: PasswordHookOutcome): void
   /** The janitor deleted dead rows. */
   deleted(table: ExpiringTable, rows: number): void
 }

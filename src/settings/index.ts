@@ -8,6 +8,7 @@ import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
+import { PASSWORD_HOOK_SETTINGS } from './password-hook.ts'
 import {
   addressRanges,
   integer,
@@ -171,6 +172,7 @@ export const SETTINGS = {
     standard: `as many as processors, ${WORKERS_BY_DEFAULT} at most`,
     help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md).',
   },
+  ...PASSWORD_HOOK_SETTINGS,
   ...LIMIT_SETTINGS,
   SECOND_FACTOR_ROLES: {
     schema: list,

@@ -15,6 +15,16 @@ export const signJws = async (key: SigningKey, typ: Typ, claims: Claims): Promis
   return jws
 }
 
+type Detached = Readonly<{ typ: string; header: Readonly<Record<string, string | number>>; text: string }>
+
+/** RFC 7515 appendix F – A JWS over a text that is sent beside it: the part of the payload is empty. */
+export const signDetachedJws = async (key: SigningKey, { typ, header, text }: Detached): Promise<string> => {
+  const encode = (part: string) => Buffer.from(part).toString('base64url')
+  const head = encode(JSON.stringify({ alg: 'RS256', typ, kid: key.kid, ...header }))
+  const signature = await key.sign(Buffer.from(`${head}.${encode(text)}`, 'latin1'))
+  return `${head}..${signature.toString('base64url')}`
+}
+
 /** RFC 7515 §5.2, RFC 8725 §3.1 – The claims, or null. The header names a known key and brings no key or algorithm of its own. */
 export const verifyJws = (view: RingView, typ: Typ, jws: string): Claims | null => {
   if (jws.length > ACCESS_TOKEN_MAX_CHARACTERS) return null

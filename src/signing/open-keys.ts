@@ -2,7 +2,7 @@ import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Clock, Log } from '../ports/effects.ts'
 import type { Keys } from '../ports/keys.ts'
 import { catchFaults, type Faults } from './fault.ts'
-import { signJws, verifyJws } from './jws.ts'
+import { signDetachedJws, signJws, verifyJws } from './jws.ts'
 import { fingerprintDirectory, isReadOnly, type LoadedKey, loadKeys } from './key-directory.ts'
 import { type ListedKey, listed } from './list-keys.ts'
 import { createRing } from './ring.ts'
@@ -49,6 +49,11 @@ export const openKeys = async (needs: Needs): Promise<OpenKeys | Faults> => {
       const { signing } = ring.view()
       if (signing === undefined) throw new Unavailable('signing_key', 1)
       return signJws(signing, typ, claims)
+    },
+    signDetached: async (typ, signed) => {
+      const { signing } = ring.view()
+      if (signing === undefined) throw new Unavailable('signing_key', 1)
+      return signDetachedJws(signing, { typ, ...signed })
     },
     verify: (typ, jws) => verifyJws(ring.view(), typ, jws),
     published: () => ring.view().published,

@@ -238,6 +238,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       signedIn: () => {},
       ended: () => {},
       attempted: () => {},
+      passwordHookAsked: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

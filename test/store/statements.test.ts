@@ -158,6 +158,7 @@ const askAccounts = async () => {
   await accounts.findByEmail(line.email)
   await accounts.findPerson(ID)
   await accounts.renewDigest({ id: ID, from: password_digest, to: password_digest })
+  await accounts.setFirstDigest({ id: ID, password_digest })
   await accounts.endEverySignIn(ID, 'signed_out_everywhere')
   await accounts.endOtherSignIns({ ...account, keep: ID, password_digest, reason: 'password_changed' })
   await accounts.changeProfile({

@@ -10,6 +10,7 @@ import type { GuessDelay } from '../access/guess-delay.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import type { Offer } from '../factors/offer-factors.ts'
 import type { CompleteSignIn, SignedIn, Welcomed } from './complete-sign-in.ts'
+import type { MovePassword } from './move-password.ts'
 import type { SecondFactorSignIn } from './second-factor-sign-in.ts'
 import { type Credentials, PASSWORD_AMR } from './sign-up.ts'
 
@@ -23,6 +24,7 @@ type Needs<S extends Welcomed> = Readonly<{
   guessDelay: GuessDelay
   demandSecondFactor: SecondFactorSignIn['demand']
   completeSignIn: CompleteSignIn<S>
+  movePassword: MovePassword
   /** The bcrypt cost of new digests. */
   password_cost: number
 }>
@@ -49,25 +51,55 @@ export const createSignIn =
 
 const signInTo = async <S extends Welcomed>(
   needs: Needs<S>,
-  account: Found,
+  found: Found,
   { email, password, acr_values, ...request }: Credentials,
 ): Promise<SignInOutcome<S>> => {
   const { client, refresh_transport, resources, device_token } = request
-  const device = needs.knownDevices.recognise(device_token, account)
+  const device = needs.knownDevices.recognise(device_token, found)
   const attempt = await needs.guessDelay({ subject: email, device })
-  // A disabled account is matched like an unknown one: otherwise the time would tell that the password is right.
-  const digest = account?.disabled_at === null ? account.password_digest : null
-  const form = await needs.passwords.findForm(password, digest)
-  if (account === null || form === null) {
+  const matched =
+    (await matchHere(needs, found, password)) ??
+    (await matchElsewhere(needs, { account: found, email, password }))
+  if (matched === null) {
     await attempt.failed()
-    throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(account) })
+    throw new Problem('AUTH_CREDENTIALS_INVALID', { reason: reasonOf(found) })
   }
+  const { account, form } = matched
   await attempt.succeeded()
   await renewDigest(needs, account, normalizePassword(form))
   const asked = { account, client, refresh_transport, resources, acr_values, device }
   const offer = await needs.demandSecondFactor(asked)
   if (offer !== null) return { outcome: 'second_factor_needed', account, offer }
   return needs.completeSignIn({ ...request, account, amr: PASSWORD_AMR })
+}
+
+type Match = Readonly<{ account: NonNullable<Found>; form: string }>
+
+/** A disabled account is matched like an unknown one: otherwise the time would tell that the password is right. */
+const matchHere = async (
+  { passwords }: Pick<Needs<Welcomed>, 'passwords'>,
+  account: Found,
+  password: string,
+): Promise<Match | null> => {
+  const digest = account?.disabled_at === null ? account.password_digest : null
+  const form = await passwords.findForm(password, digest)
+  return account === null || form === null ? null : { account, form }
+}
+
+/** A password that was just stored is matched again: of two sign-ins at once, or beside a reset, only one has stored its password. */
+const matchElsewhere = async (
+  needs: Pick<Needs<Welcomed>, 'accounts' | 'passwords' | 'movePassword'>,
+  { account, email, password }: Readonly<{ account: Found; email: string; password: string }>,
+): Promise<Match | null> => {
+  const outcome = await needs.movePassword({ account, email, password })
+  switch (outcome) {
+    case 'not_moved':
+      return null
+    case 'right_unstored':
+      return account && { account, form: password }
+    case 'stored':
+      return matchHere(needs, await needs.accounts.findByEmail(email), password)
+  }
 }
 
 /**

@@ -26,8 +26,8 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
 
   findByEmail: async email => {
     const [account] = await database.run(
-      sql => sql<(Account & { password_digest: PasswordDigest | null })[]>`
-        select ${accountColumns(sql)}, u.password_digest
+      sql => sql<(Account & { password_digest: PasswordDigest | null; external_id: string | null })[]>`
+        select ${accountColumns(sql)}, u.password_digest, u.external_id
         from signet.users u
         where u.email = ${email}`,
     )
@@ -36,6 +36,8 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
 
   findPerson: createFindPerson(database),
   changeProfile: createChangeProfile(database),
+
+  setFirstDigest: createSetFirstDigest(database),
 
   renewDigest: async ({ id, from, to }) => {
     await database.run(
@@ -85,6 +87,17 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     return account?.ended ?? null
   },
 })
+
+const createSetFirstDigest =
+  (database: Database): Accounts['setFirstDigest'] =>
+  async ({ id, password_digest }) => {
+    await database.run(
+      sql => sql`
+        update signet.users
+        set password_digest = ${password_digest}
+        where id = ${id} and password_digest is null and disabled_at is null`,
+    )
+  }
 
 /** The binding of a link. A link stays valid when the digest of the same password is renewed. */
 const linkOfRenewed = (sql: ISql) => ({ purpose: sql`link.purpose`, epoch: sql`renewed.credential_epoch` })

@@ -23,7 +23,7 @@ describe('the current password', () => {
   const prove = (holder: string, current_password: string) => {
     const password_digest = 'digest of the right one' as PasswordDigest
     const accounts: Pick<Accounts, 'findByEmail'> = {
-      findByEmail: async () => ({ ...account, id: holder, password_digest }),
+      findByEmail: async () => ({ ...account, id: holder, password_digest, external_id: null }),
     }
     const needs = { accounts: accounts as Accounts, passwords: passwords as Passwords }
     return isCurrentPassword(needs, account, current_password)
