@@ -29,6 +29,13 @@ for (const folder of ['sdk', 'cjs/sdk'])
 /** What comments say of the library is in the types too, where an editor shows it. */
 const withoutComments = text => transformSync(text, { loader: 'js', target: 'node20' }).code
 
+/** Types that a service meets only inside others. Their comments are for those who build the library, and would be packed twice. */
+const INNER_TYPES = /\/(?:dpop-proof|presented|feed-answer|feed-knowledge|engine|elapsed|remote-json)\.d\.ts$/
+const packedText = (file, text) => {
+  if (file.endsWith('.js')) return withoutComments(text)
+  return INNER_TYPES.test(file) ? text.replace(/^ *\/\*\*[^]*?\*\/\n/gm, '') : text
+}
+
 /** `./verify` is the package itself. */
 const renamed = object =>
   Object.fromEntries(Object.entries(object).map(([name, value]) => [name === './verify' ? '.' : name, value]))
@@ -59,7 +66,7 @@ for (const file of taken) {
   mkdirSync(dirname(copy), { recursive: true })
   // Source maps are not copied, and the comments that name them are removed.
   const text = readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, '')
-  writeFileSync(copy, file.endsWith('.js') ? withoutComments(text) : text)
+  writeFileSync(copy, packedText(file, text))
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))
 cpSync('LICENSE', join(out, 'LICENSE'))
