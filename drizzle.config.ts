@@ -10,6 +10,7 @@ export default defineConfig({
     './src/store/schema/client-tables.ts',
     './src/store/schema/invitation-tables.ts',
     './src/store/schema/delivery-tables.ts',
+    './src/store/schema/session-tables.ts',
   ],
   out: './drizzle',
 })

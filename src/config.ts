@@ -9,6 +9,7 @@ import { type Name, SETTINGS, type Settings } from './settings/index.ts'
 import { ENDINGS_FACTOR } from './settings/limits.ts'
 import { judgePasswordHook } from './settings/password-hook.ts'
 import { quote } from './settings/schemas.ts'
+import { judgeSessionVerifier } from './settings/session-verifier.ts'
 import type { Setting } from './settings/setting.ts'
 
 /** Every setting, parsed and frozen. The peppers are null where they are still to be generated. */
@@ -43,6 +44,7 @@ export const readConfig = (environment: Environment): Reading => {
     ...judgePeppers(settings),
     ...judgeMail(settings),
     ...judgePasswordHook(settings),
+    ...judgeSessionVerifier(settings),
   )
   if (faults.length > 0) return { faults }
   return { config: Object.freeze({ ...settings, ...derive(settings) }) }

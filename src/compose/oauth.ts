@@ -11,6 +11,7 @@ import { createReadRequestObject } from '../flows/oauth/read-request-object.ts'
 import { createRevoke } from '../flows/oauth/revoke.ts'
 import { createUserinfo } from '../flows/oauth/userinfo.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
+import { createExchangeSession } from '../flows/sign-in/exchange-session.ts'
 import { createAuthenticateClient } from '../grants/client-authentication.ts'
 import { createVerifyByClient } from '../grants/client-signature.ts'
 import { createProveSender } from '../grants/dpop.ts'
@@ -57,7 +58,9 @@ export const composeOAuth = (config: Config, parts: Parts) => {
   })
   const ownTokens = createOwnTokens(parts)
   const proveSender = createProveSender(parts.judgeProof)
-  const grants = createGrants({ ...parts, ownTokens, issue, isBounded, raiseAlert, rotate })
+  const { SESSION_VERIFIER_URL: url } = config
+  const exchangeSession = url === null ? null : createExchangeSession({ ...parts, issue, url })
+  const grants = createGrants({ ...parts, ownTokens, issue, isBounded, raiseAlert, rotate, exchangeSession })
   return {
     raiseAlert,
     issue,

@@ -29,6 +29,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   invitations: 'email',
   spent_proofs: 'digest',
   deliveries: 'user_id, id',
+  exchanged_sessions: 'user_id, digest, client_id',
 }
 
 /** Where the walk through the browser sessions begins, and begins again. */

@@ -154,6 +154,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       client_changes: 0,
       client_logos: 0,
       deliveries: 0,
+      exchanged_sessions: 0,
       spent_proofs: 0,
       invitations: 0,
     })

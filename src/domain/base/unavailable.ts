@@ -1,7 +1,14 @@
 /** A resource that the request needs cannot be reached or is full. Every adapter throws this one error for it; HTTP answers 503. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
-  readonly what: 'database' | 'password_workers' | 'signing_key' | 'answers' | 'outbound' | 'password_hook'
+  readonly what:
+    | 'database'
+    | 'password_workers'
+    | 'signing_key'
+    | 'answers'
+    | 'outbound'
+    | 'password_hook'
+    | 'session_verifier'
   /** Whole seconds after which the client should retry. */
   readonly retry_after_seconds: number
 

@@ -35,6 +35,7 @@ export const withinPolicy = (client: Client, { audiences, scopes }: SelfRegistra
     grant_types: client.grant_types.filter(grant => GRANTS.has(grant)),
     protected_resources: [],
     token_exchange: [],
+    session_exchange: false,
     refresh_grace_seconds: 0,
     scope: scope.join(' '),
     audience: audiences,

@@ -118,6 +118,7 @@ export const metadata = z
       audience: z.preprocess(given => (typeof given === 'string' ? [given] : given), listOf(audience)),
       protected_resources: listOf(audience),
       token_exchange: listOf(z.strictObject({ audience, scope: scopeText }, EXCHANGE)),
+      session_exchange: flag,
       first_party: flag,
       refresh_grace_seconds: z.number(GRACE).int(GRACE).min(0, GRACE).max(60, GRACE).default(0),
       status_list: flag,

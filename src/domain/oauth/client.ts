@@ -60,6 +60,8 @@ export type Client = Readonly<{
   protected_resources: readonly string[]
   /** Ours: the tokens for which it may exchange those that are addressed to it (RFC 8693), the first one by default. */
   token_exchange: readonly ExchangePolicy[]
+  /** Ours: may exchange sessions of its people that SESSION_VERIFIER_URL recognises for tokens. */
+  session_exchange: boolean
   /** Ours: may use the account API. Public clients only. */
   first_party: boolean
   /** Ours: seconds, 0–60, within which a used refresh token is answered with its successor again. */
@@ -138,6 +140,7 @@ export const FIRST_PARTY: Client = {
   audience: [],
   protected_resources: [],
   token_exchange: [],
+  session_exchange: false,
   first_party: true,
   refresh_grace_seconds: 0,
   status_list: false,
@@ -190,6 +193,7 @@ export const demoClient = (
     audience: [default_audience, DEMO_API],
     protected_resources: [],
     token_exchange: [],
+    session_exchange: false,
     first_party: false,
     refresh_grace_seconds: 0,
     status_list: false,

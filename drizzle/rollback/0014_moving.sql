@@ -1,0 +1,1 @@
+DROP TABLE "exchanged_sessions";
