@@ -48,30 +48,26 @@ export const createExchangeSession =
     const { client_id } = client
     const asked = readSessionRequest(needs, request)
     const jkt = await request.proveSender()
-    const grant = { client, resources: asked.resources, jkt }
-    needs.issue.requireLength(client, {
-      scope: asked.scope,
-      audience: audienceFor(client, asked.resources, needs.policy),
-      jkt,
-    })
+    const { resources, scope } = asked
+    const granted = { scope, audience: audienceFor(client, resources, needs.policy), jkt }
+    needs.issue.requireLength(client, granted)
     const session = await recognise(needs, { client_id, subject_token: asked.subject_token })
     const { minted, refresh_token } = mintFamily(needs)
     const outcome = await needs.sessionExchanges.exchange({ ...asked.exchange, ...session, family: minted })
+    // A request may ask for less than the one that opened the family.
+    const asking = { client: { ...client, scope }, resources, jkt }
     switch (outcome.verdict) {
-      case 'opened': {
+      case 'opened':
+      case 'joined': {
         const { family } = outcome.bought
         const whose = { sub: family.user_id, sid: family.id }
-        const granted = {
-          scope: family.scope,
-          audience: audienceFor(client, asked.resources, needs.policy),
-          jkt,
-        }
         const prepared = await needs.issue.prepare(client, granted, whose)
-        return ofAccessToken(await answerBought(needs, grant, { ...outcome.bought, refresh_token, prepared }))
+        return ofAccessToken(
+          await answerBought(needs, asking, { ...outcome.bought, refresh_token, prepared }),
+        )
       }
       case 'repeated':
-      case 'joined':
-        return ofAccessToken(await answerRepeated(needs, grant, outcome.bought))
+        return ofAccessToken(await answerRepeated(needs, asking, outcome.bought))
       case 'ended':
       case 'account_unknown':
       case 'account_disabled': {

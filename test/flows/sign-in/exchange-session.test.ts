@@ -166,6 +166,28 @@ describe('SESSION_VERIFIER_URL', () => {
     expect(await familiesOf(id)).toHaveLength(1)
   })
 
+  it('gives a later exchange no more scope than it asks for, nor than the first one had', async () => {
+    await open()
+    await exchanged(as('shop'), { scope: 'read write' })
+    const scopeOf = async (form: Fields) =>
+      decodeJwt((await exchanged(as('shop'), form)).access_token)['scope']
+    expect(await scopeOf({ scope: 'read' })).toBe('read')
+    expect(await scopeOf({})).toBe('read write')
+  })
+
+  it('remembers a session for as long as it lives: each exchange tells its expiry anew', async () => {
+    const { id, session } = await open()
+    await exchanged()
+    const exp = seconds() + 390 * 86_400
+    answer({ sub: id, session, exp })
+    await exchanged()
+    answer({ sub: id, session })
+    await exchanged()
+    const rows = await sql()<{ expires_at: Date }[]>`
+      select expires_at from exchanged_sessions where user_id = ${id}`
+    expect(rows.map(({ expires_at }) => expires_at.getTime() / 1000)).toEqual([exp])
+  })
+
   it('opens one family for exchanges that race at two servers', async () => {
     for (const key of ['move', undefined]) {
       const { id } = await open()
