@@ -25,13 +25,17 @@ const STEPS: readonly Readonly<Record<string, string>>[] = [
 ]
 const LAST = { ...STEPS[4], EXCHANGE_SESSIONS: 'false' }
 
-/** What stands before the application: it sends requests to the versions that run, one after the other. */
+/** What stands before the application: it sends requests to the versions that run, one after the other, and drains one that is to stop. */
 const openFront = async () => {
   const backends: number[] = []
+  const open = new Map<number, number>()
+  const count = (port: number, change: number) => open.set(port, (open.get(port) ?? 0) + change)
   let turn = 0
   const server = createServer((incoming, outgoing) => {
     const { url: path, method, headers } = incoming
-    const port = backends[(turn += 1) % backends.length]
+    const port = backends[(turn += 1) % backends.length] ?? 0
+    count(port, 1)
+    outgoing.on('close', () => count(port, -1))
     const forwarded = send({ host: '127.0.0.1', port, path, method, headers, agent: false }, answer => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
       answer.pipe(outgoing)
@@ -40,7 +44,13 @@ const openFront = async () => {
     incoming.pipe(forwarded)
   })
   const origin = `http://127.0.0.1:${await listenOnLoopback(server)}`
-  return { origin, backends, close: () => closeServer(server) }
+  /** From now on this version alone is asked. Resolves when the others have answered everything. */
+  const turnTo = async (next: number) => {
+    backends.splice(0, backends.length, next)
+    while ([...open].some(([port, requests]) => port !== next && requests > 0))
+      await new Promise(resolve => setImmediate(resolve))
+  }
+  return { origin, backends, turnTo, close: () => closeServer(server) }
 }
 
 /** A browser, which keeps cookies. */
@@ -137,7 +147,7 @@ describe('examples/migration', () => {
     const next = await start(flags)
     front.backends.push(next.port)
     await meanwhile()
-    front.backends.splice(0, front.backends.length, next.port)
+    await front.turnTo(next.port)
     await stop(running)
     running = next
   }
@@ -237,6 +247,7 @@ describe('examples/migration', () => {
   })
 
   it('gives a browser that changes hands to the person who signed in last', async () => {
+    await roll(STEPS[2] ?? {})
     const shopper = await signInBySession({ email: people[0]?.email ?? '' })
     expect(await (await shopper.ask('/me')).json()).toEqual({ id: people[0]?.id, by: 'token' })
     const form = new URLSearchParams({ email: people[1]?.email ?? '', password: PASSWORD })
@@ -246,6 +257,7 @@ describe('examples/migration', () => {
   })
 
   it('answers only questions that Signet has signed for this URL', async () => {
+    await roll(STEPS[2] ?? {})
     const session = (await signInBySession({ email: people[0]?.email ?? '' })).jar.get('session')
     const body = JSON.stringify({ hook: 'session', subject_token: session, client_id: 'shop' })
     for (const signature of ['', 'e30..AA', 'x']) {
