@@ -25,6 +25,7 @@ import {
   refuse,
   text,
 } from './schemas.ts'
+import { SESSION_VERIFIER_SETTINGS } from './session-verifier.ts'
 import type { Setting } from './setting.ts'
 
 const WORKERS_BY_DEFAULT = 4
@@ -182,6 +183,7 @@ export const SETTINGS = {
     help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md).',
   },
   ...PASSWORD_HOOK_SETTINGS,
+  ...SESSION_VERIFIER_SETTINGS,
   ...LIMIT_SETTINGS,
   SECOND_FACTOR_ROLES: {
     schema: list,

@@ -120,6 +120,7 @@ export const metadata = z
       audience: z.preprocess(given => (typeof given === 'string' ? [given] : given), listOf(audience)),
       protected_resources: listOf(audience),
       token_exchange: listOf(z.strictObject({ audience, scope: scopeText }, EXCHANGE)),
+      session_exchange: flag,
       first_party: flag,
       refresh_grace_seconds: z.int(GRACE).min(0, GRACE).max(LONG_GRACE_SECONDS, GRACE).default(0),
       status_list: flag,

@@ -75,6 +75,8 @@ export type Client = Readonly<{
   protected_resources: readonly string[]
   /** Ours: the tokens for which it may exchange those that are addressed to it (RFC 8693), the first one by default. */
   token_exchange: readonly ExchangePolicy[]
+  /** Ours: may exchange sessions of its people that SESSION_VERIFIER_URL recognises for tokens. */
+  session_exchange: boolean
   /** Ours: may use the account API. Public clients only. */
   first_party: boolean
   /** Ours: seconds, 0–3600, within which a superseded refresh token is answered. Above 60: the long window, never of a first_party client. */
@@ -162,6 +164,7 @@ export const FIRST_PARTY: Client = {
   audience: [],
   protected_resources: [],
   token_exchange: [],
+  session_exchange: false,
   first_party: true,
   refresh_grace_seconds: 0,
   status_list: false,
@@ -214,6 +217,7 @@ export const demoClient = (
     audience: [default_audience, DEMO_API],
     protected_resources: [],
     token_exchange: [],
+    session_exchange: false,
     first_party: false,
     refresh_grace_seconds: 0,
     status_list: false,

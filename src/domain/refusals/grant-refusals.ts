@@ -64,6 +64,15 @@ export const GRANT_REFUSALS = {
   exchange_actor_refused: ['invalid_request', 'The actor_token must be a token of the client for itself.'],
   exchange_may_not_act: ['invalid_request', 'The subject token names another client that may exchange it.'],
   exchange_by_too_many: ['invalid_request', 'The subject token was exchanged too often.'],
+  session_not_registered: [
+    'unauthorized_client',
+    'The client is not registered for the exchange of sessions.',
+  ],
+  session_not_living: ['invalid_request', SUBJECT],
+  session_answer_malformed: ['invalid_request', SUBJECT],
+  session_sign_in_ended: ['invalid_request', SUBJECT],
+  session_account_unknown: ['invalid_request', SUBJECT],
+  session_account_disabled: ['invalid_request', SUBJECT],
   exchange_of_several_targets: ['invalid_target', 'An exchanged token is for one audience.'],
 
   id_jag_refused: ['invalid_grant', ID_JAG],
