@@ -1,7 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newEmail } from '../support/ask.ts'
+import { assertionClaims, type ClientKey, createClientKey, signAssertion } from '../support/assertions.ts'
 import {
   AGENT,
+  authorizeStatus,
   CALLBACK,
   manage,
   REGISTERING,
@@ -70,4 +73,46 @@ describe('a client that changes its registration while a person reads the consen
     await change(client, { client_name: 'Famous Bank' })
     expect(answerOf(await person.deny(page))).toMatchObject({ error: 'access_denied' })
   })
+})
+
+describe('a client that registers a key that cannot be used (RFC 7517 §4)', () => {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  it.each([
+    ['without its parameters', 'ES256', { kty: 'EC', crv: 'P-256' }],
+    ['off its curve', 'ES256', { kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) }],
+    ['of too few bytes', 'EdDSA', { kty: 'OKP', crv: 'Ed25519', x: 'AA' }],
+    ['of 1,024 bits', 'RS256', publicKey.export({ format: 'jwk' })],
+  ])('is refused as by a wrong signature, and causes no error of the server: %s', async (_, alg, jwk) => {
+    const key = await createClientKey(alg)
+    const client = await registerAgent(signet, {
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [jwk] },
+    })
+    const sound = await registerAgent(signet, {
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [key.jwk] },
+    })
+    expect(await refreshStatus(client, key)).toEqual([401, 'invalid_client'])
+    expect(await refreshStatus(sound, key)).toEqual([400, 'invalid_grant'])
+    const request = await signAssertion(
+      key,
+      assertionClaims(client.client_id, { client_id: client.client_id }),
+      {
+        typ: 'oauth-authz-req+jwt',
+      },
+    )
+    const query = queryOf({ client_id: client.client_id, request })
+    expect((await other.fetch(`/authorize?${query}`, { redirect: 'manual' })).status).toBe(400)
+    expect(await authorizeStatus(other, sound.client_id)).not.toBe(400)
+  })
+
+  const refreshStatus = async ({ client_id }: Registered, key: ClientKey) => {
+    const { status, body } = await signet.token({
+      grant_type: 'refresh_token',
+      refresh_token: 'x',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await signAssertion(key, assertionClaims(client_id), {}),
+    })
+    return [status, body['error']]
+  }
 })
