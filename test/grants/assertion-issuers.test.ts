@@ -252,7 +252,12 @@ describe('identity providers of ASSERTION_ISSUERS_FILE', () => {
       const of = async (claims: object) => outcome(await mail.assertion({ ...claims }))
       const { body } = await ask(await mail.assertion({ email: 'Grace@MAIL.example' }))
       expect(decodeJwt(body.access_token).sub).toBe(id)
-      expect(await of({ email: 'grace@mail.example', email_verified: false })).toEqual(REFUSED)
+      for (const email_verified of [false, 'false', 0, null, []])
+        expect(await of({ email: 'grace@mail.example', email_verified })).toEqual(REFUSED)
+      for (const email_verified of [true, 'true'])
+        expect(
+          (await ask(await mail.assertion({ email: 'grace@mail.example', email_verified }))).status,
+        ).toBe(200)
       expect(await of({ email: 'unproved@mail.example' })).toEqual(REFUSED)
       expect(await of({ email: 'grace@elsewhere.example' })).toEqual(REFUSED)
       expect(await of({ email: 'grace@mail.example@elsewhere.example' })).toEqual(REFUSED)
