@@ -35,8 +35,11 @@ type Grant = Readonly<{ scope: string; audience: readonly string[]; jkt: string 
 /** RFC 8693 §2.1 – The claims of the subject token, and the actors of the new one. */
 type Exchange = Grant & Readonly<{ subject: AccessTokenClaims & Readonly<{ sid: string }>; act: ActorClaim }>
 
-/** A sign-in as its tokens tell of it. `auth_time` is null where this server does not know when the person proved who they are. */
-type TokenFamily = Omit<Family, 'auth_time'> & Readonly<{ auth_time: Date | null }>
+/**
+ * A sign-in as its tokens tell of it. `auth_time` is null where this server does not know when the person proved who they are; `acr` is null
+ * where the person was not here at all, and left out where `amr` tells it.
+ */
+type TokenFamily = Omit<Family, 'auth_time'> & Readonly<{ auth_time: Date | null; acr?: null }>
 
 /** The parts of a token that are decided before the statement which the client cannot repeat. */
 export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
@@ -88,7 +91,7 @@ export const createIssue = (needs: Needs) => {
      */
     toFamily: (family: TokenFamily, { scope, audience, jkt }: Grant, prepared: Prepared) => {
       const { user_id, client_id, auth_time, amr } = family
-      const acr = acrOf(amr)
+      const acr = family.acr === null ? null : acrOf(amr)
       const { iat, exp } = lifeOf(family, ttl_seconds)
       return sign(
         {
@@ -102,7 +105,7 @@ export const createIssue = (needs: Needs) => {
           ...(auth_time === null ? {} : { auth_time: secondsOf(auth_time) }),
           ...(amr.length === 0 ? {} : { amr }),
           roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
-          acr,
+          ...(acr === null ? {} : { acr }),
           ...confirming(jkt),
         },
         prepared,

@@ -75,7 +75,7 @@ export const createJwtBearerGrant = (needs: Needs): Grant => ({
     if (family === null) throw refuse('id_jag_account_disabled', account.id)
     // The row has the time of the assertion, which is no proof by the person.
     const auth_time = assertedAuthTime(jwt.claims['auth_time'], family.at)
-    const tokens = await needs.issue.toFamily({ ...family, auth_time }, grant, prepared)
+    const tokens = await needs.issue.toFamily({ ...family, auth_time, acr: null }, grant, prepared)
     return { tokens, about: aboutFamily(family) }
   },
 })
