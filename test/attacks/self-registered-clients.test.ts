@@ -12,6 +12,7 @@ import {
   redeemAnswer,
   registerAgent,
 } from '../support/authorization/registrations.ts'
+import { basic } from '../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../support/deployment.ts'
 import { answerOf, CODE_CHALLENGE, createPerson, headingOf, queryOf } from '../support/pages/person.ts'
 
@@ -72,6 +73,21 @@ describe('a client that changes its registration while a person reads the consen
     const { client, person, page } = await reading()
     await change(client, { client_name: 'Famous Bank' })
     expect(answerOf(await person.deny(page))).toMatchObject({ error: 'access_denied' })
+  })
+})
+
+describe('pushed requests of clients that registered themselves with a secret (RFC 9126 §2)', () => {
+  it('count by address over all of them, because each is a row and any program can register more', async () => {
+    const environment = { ...REGISTERING, RATE_LIMIT_PUSHED_REQUESTS: '2/60' }
+    const limited = await deployment.start({ environment })
+    const push = async (from: string) => {
+      const client = await registerAgent(limited, { token_endpoint_auth_method: 'client_secret_basic' })
+      const header = basic(client.client_id, client.client_secret)
+      return (await limited.post('/par', asking(client.client_id), header, from)).status
+    }
+    const [one, two] = ['203.0.113.1', '203.0.113.2']
+    expect([await push(one), await push(one), await push(one), await push(two)]).toEqual([201, 201, 429, 201])
+    await limited.close()
   })
 })
 
