@@ -61,11 +61,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
   })
   const ownTokens = createOwnTokens(parts)
   const proveSender = createProveSender(parts.judgeProof)
-  const verifyByIssuer = createVerifyByIssuer({
-    ...parts,
-    issuers: parts.assertionIssuers,
-    issuerKeys: createIssuerKeys(parts),
-  })
+  const verifyByIssuer = composeIssuers(parts)
   const grants = createGrants({ ...parts, ownTokens, verifyByIssuer, issue, isBounded, raiseAlert, rotate })
   return {
     raiseAlert,
@@ -106,5 +102,12 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     }),
   }
 }
+
+const composeIssuers = (parts: Parts) =>
+  createVerifyByIssuer({
+    ...parts,
+    issuers: parts.assertionIssuers,
+    issuerKeys: createIssuerKeys(parts),
+  })
 
 export type ComposedOAuth = ReturnType<typeof composeOAuth>

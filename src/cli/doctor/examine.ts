@@ -12,6 +12,7 @@ import { readScopesFile } from '../../platform/config-files/scopes-file.ts'
 import { readMailTemplates } from '../../platform/mail-templates.ts'
 import { openSmtp } from '../../platform/smtp.ts'
 import { describeSmtpFault } from '../../platform/smtp-causes.ts'
+import { readUpstreamsFile } from '../../platform/upstreams-file.ts'
 import { examineKeys } from '../../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
@@ -21,10 +22,8 @@ import { examineStoredClients } from '../clients/stored-clients.ts'
 import { type Io, QUIET_LOG } from '../terminal/io.ts'
 import type { Finding, Found } from './finding.ts'
 import { examineFromOutside } from './from-outside.ts'
+import { isServing } from './is-serving.ts'
 import { examinePasswords } from './password-cost.ts'
-
-/** Milliseconds within which a server on the port has to answer with its metadata. */
-const METADATA_MILLISECONDS = 2_000
 
 const OK: Found = { fault: null }
 
@@ -48,6 +47,7 @@ export const examine = async (
       : { 'client documents': () => examineDocuments(config, { documents }) }),
     ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
     ...(config.ASSERTION_ISSUERS_FILE === null ? {} : { issuers: () => examineIssuers(config) }),
+    ...(config.UPSTREAMS_FILE === null ? {} : { upstreams: () => examineUpstreams(config) }),
     database: () => examineDatabase(config),
     redis: () => examineRedis(config),
     proxies: async () => examineProxies(config),
@@ -67,23 +67,6 @@ export const examine = async (
     ...found,
   }))
   return [{ check: 'configuration', fault: null }, ...inside, passwords, ...outside]
-}
-
-/** Whether a server of this issuer answers on the port: the doctor is asked about running servers too. */
-const isServing = async ({ HOST, PORT, ISSUER }: Config): Promise<boolean> => {
-  const host = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[HOST] ?? (HOST.includes(':') ? `[${HOST}]` : HOST)
-  try {
-    const answer = await fetch(`http://${host}:${PORT}/.well-known/oauth-authorization-server`, {
-      signal: AbortSignal.timeout(METADATA_MILLISECONDS),
-      redirect: 'error',
-    })
-    const metadata: unknown = await answer.json()
-    return (
-      typeof metadata === 'object' && metadata !== null && 'issuer' in metadata && metadata.issuer === ISSUER
-    )
-  } catch {
-    return false
-  }
 }
 
 type Around = Readonly<{ isRunning: boolean; isInternalRequired: boolean }>
@@ -151,6 +134,11 @@ const examineIssuers = (config: Config): Promise<Found> =>
     const { ASSERTION_ISSUERS_FILE } = config
     if (ASSERTION_ISSUERS_FILE !== null)
       await readAssertionIssuersFile(ASSERTION_ISSUERS_FILE, clientPolicyOf(config))
+  })
+
+const examineUpstreams = ({ UPSTREAMS_FILE }: Config): Promise<Found> =>
+  findingOf(async () => {
+    if (UPSTREAMS_FILE !== null) await readUpstreamsFile(UPSTREAMS_FILE)
   })
 
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */

@@ -5,6 +5,10 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
+/** True for a method by which a client presents a secret. */
+export const usesSecret = (method: AuthMethod): boolean =>
+  method === 'client_secret_basic' || method === 'client_secret_post'
+
 /** RFC 7518 §3.1 – Of what a client signs. Asymmetric ones only: a public key must never be usable as a shared secret. */
 export const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const
 

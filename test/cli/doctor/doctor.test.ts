@@ -73,7 +73,7 @@ describe('signetd doctor', () => {
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
     const mail = { SMTP_URL: 'smtp://user:hidden@127.0.0.1:1', MAIL_FROM: 'a@b.example' }
     const SCOPES_FILE = join(directory, 'none.json')
-    const files = { CLIENTS_FILE: file, SCOPES_FILE }
+    const files = { CLIENTS_FILE: file, SCOPES_FILE, UPSTREAMS_FILE: join(directory, 'none.json') }
     const environment = { ...places(), ...away, ...mail, ...files, REFRESH_TOKEN_PEPPER: PEPPER }
     expect(await doctor(environment, '--json')).toBe(1)
     const { findings } = JSON.parse(lines.join('\n'))
@@ -84,6 +84,7 @@ describe('signetd doctor', () => {
       'mail',
       'redis',
       'scopes',
+      'upstreams',
     ])
   })
 
