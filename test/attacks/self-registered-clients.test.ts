@@ -76,6 +76,24 @@ describe('a client that changes its registration while a person reads the consen
   })
 })
 
+describe('the name of a client that registers itself', () => {
+  it.each([
+    ['a space of no width', '\u200b'],
+    ['a filler', '\u3164'],
+    ['a pattern of Braille without dots', '\u2800'],
+    ['tags', '\u{e0041}\u{e0042}'],
+    ['a mark without a letter', '\u0301'],
+  ])('is the host of its redirect URI where nothing would be seen of it: %s', async (_, client_name) => {
+    const { answer } = await registerAgent(signet, { client_name })
+    expect(answer).toMatchObject({ client_name: 'agent.example' })
+  })
+
+  it.each(['é', '👩\u200d🚀', 'Ö'])('is kept as it is where something is seen: %s', async client_name => {
+    const { answer } = await registerAgent(signet, { client_name })
+    expect(answer).toMatchObject({ client_name })
+  })
+})
+
 describe('pushed requests of clients that registered themselves with a secret (RFC 9126 §2)', () => {
   it('count by address over all of them, because each is a row and any program can register more', async () => {
     const environment = { ...REGISTERING, RATE_LIMIT_PUSHED_REQUESTS: '2/60' }
