@@ -8,6 +8,7 @@ import {
   jwtVerify,
 } from 'jose'
 import { CLOCK_TOLERANCE_SECONDS } from '../domain/base/clock-tolerance.ts'
+import { isSelfRegistered } from '../domain/clients/self-registration.ts'
 import { type Client, SIGNING_ALGORITHMS } from '../domain/oauth/client.ts'
 
 /** What came of a JWT that a client has signed. `cause` is the library's word for the fault. */
@@ -42,13 +43,21 @@ export const createVerifyByClient = (): VerifyByClient => {
       })
       return { outcome: 'verified', claims: payload, header: protectedHeader }
     } catch (error) {
-      // Another error comes from a registered key that cannot be imported: a fault of the server, not of the client.
-      if (!(error instanceof errors.JOSEError)) throw error
+      if (!(error instanceof errors.JOSEError)) return unusableKey(client, error)
       const isAboutClaims =
         error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired
       return { outcome: isAboutClaims ? 'claims_wrong' : 'signature_wrong', cause: error.code }
     }
   }
+}
+
+/**
+ * Ours – Another error comes from a registered key that cannot be imported. That is the operator's fault where an operator has registered the
+ * client, and throws; a stranger who registers such a key for a client must not cause errors of the server at will.
+ */
+const unusableKey = (client: Client, error: unknown): ClientSignature => {
+  if (!isSelfRegistered(client)) throw error
+  return { outcome: 'signature_wrong', cause: 'key_unusable' }
 }
 
 /** Caches the key set of each registration: a key is imported once, and forgotten with its registration. */

@@ -32,11 +32,15 @@ type Identity = Omit<Parameters<typeof idTokenClaims>[0], 'issuer' | 'family' | 
 /** `jkt`: RFC 9449 §6.1 – Thumbprint of the key that the access token is bound to; null for a bearer token. */
 type Grant = Readonly<{ scope: string; audience: readonly string[]; jkt: string | null }>
 
-/** RFC 8693 §2.1 – The claims of the subject token, and the actors of the new one. */
-type Exchange = Grant & Readonly<{ subject: AccessTokenClaims & Readonly<{ sid: string }>; act: ActorClaim }>
+/** RFC 8693 §2.1 – The claims of the subject token, when it was seen to live, and the actors of the new one. */
+type Exchange = Grant &
+  Readonly<{ subject: AccessTokenClaims & Readonly<{ sid: string }>; at: Date; act: ActorClaim }>
 
-/** A sign-in as its tokens tell of it. `auth_time` is null where this server does not know when the person proved who they are. */
-type TokenFamily = Omit<Family, 'auth_time'> & Readonly<{ auth_time: Date | null }>
+/**
+ * A sign-in as its tokens tell of it. `auth_time` is null where this server does not know when the person proved who they are; `acr` is null
+ * where the person was not here at all, and left out where `amr` tells it.
+ */
+type TokenFamily = Omit<Family, 'auth_time'> & Readonly<{ auth_time: Date | null; acr?: null }>
 
 /** The parts of a token that are decided before the statement which the client cannot repeat. */
 export type Prepared = Readonly<{ jti: string; status: TokenStatus | null }>
@@ -88,7 +92,7 @@ export const createIssue = (needs: Needs) => {
      */
     toFamily: (family: TokenFamily, { scope, audience, jkt }: Grant, prepared: Prepared) => {
       const { user_id, client_id, auth_time, amr } = family
-      const acr = acrOf(amr)
+      const acr = family.acr === null ? null : acrOf(amr)
       const { iat, exp } = lifeOf(family, ttl_seconds)
       return sign(
         {
@@ -102,7 +106,7 @@ export const createIssue = (needs: Needs) => {
           ...(auth_time === null ? {} : { auth_time: secondsOf(auth_time) }),
           ...(amr.length === 0 ? {} : { amr }),
           roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
-          acr,
+          ...(acr === null ? {} : { acr }),
           ...confirming(jkt),
         },
         prepared,
@@ -128,15 +132,16 @@ type Steps = Readonly<{
 
 /**
  * RFC 8693 §2.2.1, §4.1 – Issues to a client, which acts, a token of the subject token's sign-in: the new one ends with the sign-in, has
- * no more rights, and never outlives the subject token.
+ * no more rights, and never outlives the subject token. Ours: `iat` is the database's time at which that was seen to live, so that an ending
+ * of everything until later covers the new one, whatever this instance's clock says.
  */
 const createToActor =
-  ({ clock, ttl_seconds, second_factor_roles }: Needs, { prepare, sign }: Steps) =>
-  async (client: Client, { subject, act, ...grant }: Exchange): Promise<AccessTokenResponse> => {
+  ({ ttl_seconds, second_factor_roles }: Needs, { prepare, sign }: Steps) =>
+  async (client: Client, { subject, at, act, ...grant }: Exchange): Promise<AccessTokenResponse> => {
     const { sub, sid, auth_time, amr, acr, roles = [], may_act } = subject
     const { client_id } = client
     const prepared = await prepare(client, grant, { sub, sid })
-    const iat = secondsOf(clock())
+    const iat = secondsOf(at)
     const tokens = await sign(
       {
         sub,

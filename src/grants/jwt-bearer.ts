@@ -49,7 +49,7 @@ export const createJwtBearerGrant = (needs: Needs): Grant => ({
     const granted = grantOf(needs.policy, { client, form, jwt })
     const key = accountKeyOf(jwt.issuer, {
       sub: jwt.once.sub,
-      email: jwt.claims['email_verified'] === false ? undefined : textOf(jwt.claims['email']),
+      email: isVerified(jwt.claims['email_verified']) ? textOf(jwt.claims['email']) : undefined,
     })
     const account = key === null ? null : await needs.assertedAccounts.find(key)
     if (account === null) throw refuse('id_jag_account_unknown')
@@ -75,7 +75,7 @@ export const createJwtBearerGrant = (needs: Needs): Grant => ({
     if (family === null) throw refuse('id_jag_account_disabled', account.id)
     // The row has the time of the assertion, which is no proof by the person.
     const auth_time = assertedAuthTime(jwt.claims['auth_time'], family.at)
-    const tokens = await needs.issue.toFamily({ ...family, auth_time }, grant, prepared)
+    const tokens = await needs.issue.toFamily({ ...family, auth_time, acr: null }, grant, prepared)
     return { tokens, about: aboutFamily(family) }
   },
 })
@@ -117,5 +117,8 @@ const grantOf = (policy: AudiencePolicy, { client, form, jwt: { issuer, claims }
     throw new OAuthError('resource_not_granted', { client_id })
   return { scope, audience: audienceFor(client, asked.length > 0 ? asked : allowed, policy) }
 }
+
+/** OpenID Connect Core §5.1 – Ours: where the claim is absent the listed domain speaks for it; `"false"` and what is not understood deny it. */
+const isVerified = (claim: unknown): boolean => claim === undefined || claim === true || claim === 'true'
 
 const textOf = (claim: unknown): string | undefined => (typeof claim === 'string' ? claim : undefined)

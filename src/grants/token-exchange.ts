@@ -76,10 +76,11 @@ const createExchangeOwn =
     const jkt = await proveSender()
     if (jkt === null && claims.cnf !== undefined) throw refuse('dpop_proof_missing')
     if (actor?.cnf !== undefined && actor.cnf.jkt !== jkt) throw refuse('exchange_actor_refused')
-    if (!(await ownTokens.isLiving(claims))) throw refuse('exchange_subject_not_living')
-    if (actor !== null && !(await ownTokens.isLiving(actor))) throw refuse('exchange_actor_refused')
+    if (actor !== null && (await ownTokens.livingAt(actor)) === null) throw refuse('exchange_actor_refused')
+    const at = await ownTokens.livingAt(claims)
+    if (at === null) throw refuse('exchange_subject_not_living')
     const grant = { scope, audience: [target.audience], jkt }
-    const tokens = await issue.toActor(client, { ...grant, subject: { ...claims, sid }, act })
+    const tokens = await issue.toActor(client, { ...grant, subject: { ...claims, sid }, act, at })
     return { tokens: { ...tokens, issued_token_type: TOKEN_TYPES.access_token }, about }
   }
 

@@ -21,8 +21,8 @@ export type Revocations = {
     sid?: string | undefined
     expires_at: Date
   }): Promise<Readonly<{ ended: string | null; is_new: boolean }>>
-  /** False when the token, its family or its account has been ended. */
-  isLive(claims: Revocable): Promise<boolean>
+  /** The database's time at which the token lived; null when the token, its family or its account has been ended. */
+  livingAt(claims: Revocable): Promise<Date | null>
   /** The account behind a live access token; null when the token, its family or its account has been ended. */
   findAccount(claims: Revocable): Promise<Account | null>
 }
@@ -94,7 +94,7 @@ export type StatusEntries = {
   bounds(): Promise<Readonly<{ first: number; last: number }> | null>
   /**
    * The places of ended tokens among `size` places from `first` on: each byte that is not 0, lowest bit first. A token is ended by the
-   * rules of `isLive`, or when its client is not registered, or when the client got the token for itself and may no longer act for itself.
+   * rules of `livingAt`, or when its client is not registered, or when the client got the token for itself and may no longer act for itself.
    */
   findEnded(range: {
     first: number

@@ -30,7 +30,7 @@ export const LIMIT_SETTINGS = {
   },
   RATE_LIMIT_PUSHED_REQUESTS: {
     ...rateLimit('60/60'),
-    help: 'Authorization requests that public clients may push to `/par`: count/seconds for one IP (IPv6: its /64); `off` disables. Any program can push in the name of a public client. Confidential clients do not count.',
+    help: 'Authorization requests that public clients may push to `/par`: count/seconds for one IP (IPv6: its /64); `off` disables. Any program can push in the name of a public client, or register one of its own: those that no operator has registered count too. Other confidential clients do not.',
   },
   RATE_LIMIT_CLIENT_DOCUMENTS: {
     ...rateLimit('30/60'),

@@ -239,13 +239,25 @@ describe('RFC 8693 – token exchange', () => {
   })
 
   it('never lets the result outlive the subject token', async () => {
-    const { token } = await signedIn()
-    const late = await deployment.start({ clock: () => new Date(Date.now() + 890_000) })
-    const body = await exchanged(token, {}, as('gateway'), late)
+    const brief = await deployment.start({ environment: { ACCESS_TOKEN_TTL_SECONDS: '60' } })
+    const family = await seedFamily(deployment, { audience: [API] })
+    const token = (await refresh(brief, family.refresh_token)).body.access_token
+    const body = await exchanged(token)
     expect(decodeJwt(body.access_token).exp).toBe(decodeJwt(token).exp)
-    expect(body.expires_in).toBeLessThan(30)
+    expect(body.expires_in).toBeLessThanOrEqual(60)
     const after = await deployment.start({ clock: () => new Date(Date.now() + 901_000) })
     expect((await exchange(token, {}, as('gateway'), after)).body.error).toBe('invalid_request')
+  })
+
+  it('is issued at the database’s time, so that an ending covers it whatever the clock of the instance says', async () => {
+    const { token } = await signedIn()
+    const ahead = await deployment.start({ clock: () => new Date(Date.now() + 45_000) })
+    const { body } = await exchange(token, {}, as('gateway'), ahead)
+    const [now] = await deployment.database.sql<{ at: number }[]>`
+      select extract(epoch from clock_timestamp())::int as at`
+    expect(decodeJwt(body.access_token).iat).toBeLessThanOrEqual(now?.at ?? 0)
+    expect(await activeAt(body.access_token)).toBe(true)
+    await ahead.close()
   })
 
   it('hands on a chain of actors, which is bounded and never widens (§4.1)', async () => {

@@ -274,7 +274,7 @@ const askRevocations = async () => {
   await createEndings(answering([[{ families: 0 }]]), LIFETIMES).endClient('app')
   const revocations = createRevocations(silent, LIFETIMES)
   await revocations.revokeAccessToken({ jti: ID, sid: ID, expires_at: new Date(0) })
-  await revocations.isLive(claims)
+  await revocations.livingAt(claims)
   await revocations.findAccount(claims)
   await createRevocationFeed(silent).readSince({ number: 0, tag: ID })
   const feed = [[], [{ number: 0, tag: ID }]]

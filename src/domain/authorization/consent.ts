@@ -34,6 +34,13 @@ export const consentToUnchanged = (
 }
 
 /**
+ * draft-ietf-oauth-client-id-metadata-document §6 – Which description of a client a consent page shows, as the page keeps it: the client may
+ * change while the person reads. Null for a client that an operator has registered.
+ */
+export const shownDocumentOf = ({ document_digest }: Pick<Client, 'document_digest'>): string | null =>
+  document_digest === undefined ? null : Buffer.from(document_digest).toString('base64url')
+
+/**
  * Ours – What has changed in a client since a person allowed something to it; empty where it is not known what. Undefined where nothing
  * has changed, or where nothing was allowed.
  */

@@ -83,6 +83,8 @@ export type Interaction = Readonly<{
   path?: string | undefined
   /** The optional scopes of a consent page: those that its form decides on. Absent from every other page. */
   choices?: readonly string[] | undefined
+  /** The description of the client that a consent page shows, by `shownDocumentOf`. Left out by a version before. */
+  document?: string | null | undefined
 }>
 
 const PASSKEY_REQUEST = z.object({
@@ -126,6 +128,7 @@ const INTERACTION = z.object({
   identity: IDENTITY.optional(),
   path: z.string().optional(),
   choices: z.array(z.string()).optional(),
+  document: z.string().nullable().optional(),
 }) satisfies z.ZodType<Interaction>
 
 /** What the hidden field of a form holds. */

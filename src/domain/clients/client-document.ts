@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type Client, GRANT_TYPES } from '../oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../oauth/parse-clients.ts'
 import { isRegistrable, isWebUri } from '../oauth/redirect-uri.ts'
-import { documentMarksOf, shownAddress } from './self-registration.ts'
+import { documentMarksOf, shownAddress, shownName } from './self-registration.ts'
 
 /** Bytes of a document, and of the keys that its `jwks_uri` names, at most. */
 export const DOCUMENT_MAX_BYTES = 65_536
@@ -38,7 +38,11 @@ const NAME = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+$/u
  */
 const document = z.object({
   client_id: z.string(),
-  client_name: z.string().regex(NAME, 'must be a text without control characters').optional(),
+  client_name: z
+    .string()
+    .regex(NAME, 'must be a text without control characters')
+    .optional()
+    .transform(shownName),
   client_uri: shownAddress,
   logo_uri: shownAddress,
   policy_uri: shownAddress,

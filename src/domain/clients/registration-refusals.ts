@@ -9,8 +9,11 @@ export const REFUSALS_CHANGED = ''
 /** Clients with a redirect URI at this host, without its port. */
 export const redirectHostRefusal = (host: string): RegistrationRefusal => ({
   kind: 'redirect_host',
-  value: host.toLowerCase(),
+  value: sameHost(host),
 })
+
+/** RFC 1034 §3.1 – A dot at the end names the same host: the client must not get past a refusal by it. */
+const sameHost = (host: string): string => host.toLowerCase().replace(/\.$/, '')
 
 /** Clients that were registered in a span of time; both ends belong to it. */
 export const registeredAtRefusal = ({
@@ -26,7 +29,7 @@ export const refusedHostOf = (
   redirect_uris: readonly string[],
   refusals: readonly RegistrationRefusal[],
 ): string | null => {
-  const hosts = redirect_uris.map(uri => new URL(uri).hostname.toLowerCase())
+  const hosts = redirect_uris.map(uri => sameHost(new URL(uri).hostname))
   const refused = new Set(refusals.filter(({ kind }) => kind === 'redirect_host').map(({ value }) => value))
   return hosts.find(host => refused.has(host)) ?? null
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AUTH_METHODS, type AuthMethod, type Client, GRANT_TYPES } from '../oauth/client.ts'
 import { redirectUri } from '../oauth/client-metadata.ts'
 import { type ClientPolicy, parseClientRecord } from '../oauth/parse-clients.ts'
-import { documentMarksOf, shownAddress } from './self-registration.ts'
+import { documentMarksOf, shownAddress, shownName } from './self-registration.ts'
 
 /** Ours: bytes of the metadata of one client, at most. Rows of strangers are kept in memory by each instance. */
 const REGISTRATION_MOST_BYTES = 4 * 1024
@@ -88,11 +88,11 @@ export const readRegistration = (json: unknown): RegistrationMetadata | Registra
       : json
   const parsed = request.safeParse(given)
   if (!parsed.success) return faultOf(parsed.error, given)
-  const { response_types: _, jwks_uri, client_name = '', redirect_uris, ...members } = parsed.data
+  const { response_types: _, jwks_uri, client_name, redirect_uris, ...members } = parsed.data
   if (members.token_endpoint_auth_method === 'private_key_jwt' && !members.jwks && jwks_uri !== undefined)
     return metadataFault('jwks_uri: is not fetched; register the keys by value, as jwks')
   if (holdsSecretKey(given)) return metadataFault('jwks: must hold public keys only')
-  const name = client_name.trim() === '' ? nameOf(redirect_uris[0] ?? '') : client_name
+  const name = shownName(client_name) ?? nameOf(redirect_uris[0] ?? '')
   const metadata = JSON.stringify({
     client_name: name,
     redirect_uris: [...new Set(redirect_uris)],

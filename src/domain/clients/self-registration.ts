@@ -54,6 +54,13 @@ export const withinPolicy = (
 /** Ours – An address that people are shown. One that cannot be shown is left out, because one description of a client is for all servers. */
 export const shownAddress = z.string().max(2000).refine(isWebUri).optional().catch(undefined)
 
+/** Unicode Standard §5.21, §23.2 – Spaces, joiners, variation selectors and fillers: a text of these alone is shown as nothing. */
+const UNSEEN = /^[\p{C}\p{Z}\p{M}\u115f\u1160\u3164\uffa0\u2800]*$/u
+
+/** Ours – The name that people are shown. Undefined for one that nothing is seen of: the sentence around it would name no application. */
+export const shownName = (client_name: string | undefined): string | undefined =>
+  client_name === undefined || UNSEEN.test(client_name) ? undefined : client_name
+
 /**
  * Ours – What a consent remembers of a client: a digest of all that the person relies on, which decides whether they are asked again, and
  * one for each of DOCUMENT_PARTS, by which the page tells what has changed. That is the name, where answers go, and the keys by which the

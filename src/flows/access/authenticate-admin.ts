@@ -34,7 +34,7 @@ export const createAuthenticateAdmin =
     const claims = await readAccessToken(request, reading)
     const client = await clients.find(claims.client_id)
     if (client === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'client_unknown' })
-    if ((await blocklist.has(claims)) || !(await revocations.isLive(claims)))
+    if ((await blocklist.has(claims)) || (await revocations.livingAt(claims)) === null)
       throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
     const remaining = remainingGrantOf(claims, client, policy)
     if (remaining === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'registration_changed' })

@@ -9,7 +9,7 @@ import {
   judgeAuthorizationRequest,
   restartPathOf,
 } from '../../domain/authorization/authorization-request.ts'
-import { type Consent, grantsOf, scopesAllowed } from '../../domain/authorization/consent.ts'
+import { type Consent, grantsOf, scopesAllowed, shownDocumentOf } from '../../domain/authorization/consent.ts'
 import {
   type AuthorizationStep,
   judgeStep,
@@ -77,6 +77,8 @@ export type Decision = Resumed &
     isAllowed: boolean
     /** The optional scopes that the consent page had a box for; null when the form is not of a consent page. */
     choices: readonly string[] | null
+    /** The description of the client that the page showed; null where it showed one of an operator. */
+    document: string | null
     /** The scopes that the form names. */
     ticked: readonly string[]
   }>
@@ -108,12 +110,16 @@ export const createAuthorize = (needs: Needs) => ({
     return answering(needs, request, () => proceed(needs, { request, client }, here))
   },
 
-  /** RFC 6749 §4.1.2.1 – What the person answered on the consent page. The page's own choices count, whatever the form names. */
+  /**
+   * RFC 6749 §4.1.2.1 – What the person answered on the consent page. The page's own choices count, whatever the form names. A client that has
+   * changed its description meanwhile gets nothing by the answer: the page is shown anew.
+   */
   decide: async ({
     request,
     limit_key,
     isAllowed,
     choices,
+    document,
     ticked,
     ...here
   }: Decision): Promise<AuthorizationProgress> => {
@@ -125,7 +131,8 @@ export const createAuthorize = (needs: Needs) => ({
       const standing = await judge(needs, { request, client }, here)
       const { session, step } = standing
       const isOfPage = choices !== null && session !== null && session.id === here.session_id
-      if (!isOfPage || (step.step !== 'consent' && step.step !== 'issue'))
+      const isAsShown = document === shownDocumentOf(client)
+      if (!isOfPage || !isAsShown || (step.step !== 'consent' && step.step !== 'issue'))
         return advance(needs, standing, here)
       const consent = await needs.consents.grant({
         user_id: session.account.id,

@@ -57,7 +57,7 @@ export const createIntrospect = (needs: Needs) => {
       audience => findSpelling(audience, client.protected_resources) !== undefined,
     )
     if (!isIssuedTo && !isAddressed) return INACTIVE
-    if (!(await ownTokens.isLiving(claims))) return INACTIVE
+    if ((await ownTokens.livingAt(claims)) === null) return INACTIVE
     return {
       active: true,
       token_type: claims.cnf === undefined ? 'Bearer' : 'DPoP',

@@ -11,6 +11,7 @@ import {
 } from '../../domain/authorization/pushed-request.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
+import { isSelfRegistered } from '../../domain/clients/self-registration.ts'
 import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { type Form, parseForm } from '../../domain/oauth/form.ts'
@@ -33,7 +34,7 @@ type Needs = Readonly<{
   policy: AudiencePolicy
   random: Random
   clock: Clock
-  /** Counts the pushes of public clients by address: any program can push in the name of a public client. */
+  /** Counts by address the pushes of public clients, and of clients that no operator has registered. */
   limit: Limit
 }>
 
@@ -54,7 +55,7 @@ export const createPushRequest =
   async ({ parameters, proof, ...request }) => {
     const client = await needs.authenticateClient(request)
     const { client_id } = client
-    if (client.token_endpoint_auth_method === 'none') await requirePushAllowance(needs.limit, request)
+    if (isOfAnyProgram(client)) await requirePushAllowance(needs.limit, request)
     const object = await needs.readRequestObject({ client, beside: request.form })
     if (object === null && client.require_signed_request_object)
       throw new OAuthError('request_not_signed', { client_id })
@@ -67,6 +68,10 @@ export const createPushRequest =
     await needs.pushedRequests.push({ digest: digestOf(request_uri), client_id, parameters: kept })
     return { client_id, request_uri, expires_in: PUSHED_REQUEST_SECONDS }
   }
+
+/** Ours – A push writes a row. Any program can register a client with a secret of its own, so that the secret holds no stranger back. */
+const isOfAnyProgram = (client: Client): boolean =>
+  client.token_endpoint_auth_method === 'none' || isSelfRegistered(client)
 
 const requirePushAllowance = async (limit: Limit, { limit_key }: ClientRequest): Promise<void> => {
   const allowance = await limit.consume(limit_key)

@@ -37,7 +37,7 @@ export const createUserinfo =
         client_id,
         ...('fault' in refused ? { cause: refused.fault } : {}),
       })
-    if (!(await ownTokens.isLiving(own.claims))) throw notLiving(request.presented)
+    if ((await ownTokens.livingAt(own.claims)) === null) throw notLiving(request.presented)
     const { scope } = own.remaining
     if (!scope.split(' ').includes('openid')) throw new OAuthError('token_without_openid', { client_id })
     if (sid === undefined) throw new OAuthError('token_of_a_client', { client_id })

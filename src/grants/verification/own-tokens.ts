@@ -41,12 +41,12 @@ export const createOwnTokens = ({
     const remaining = 'refusal' in issuedTo ? null : remainingGrantOf(claims, issuedTo.client, policy)
     return remaining === null ? null : { claims, remaining }
   },
-  isLiving: async claims => !(await blocklist.has(claims)) && (await revocations.isLive(claims)),
+  livingAt: async claims => ((await blocklist.has(claims)) ? null : revocations.livingAt(claims)),
 })
 
 export type OwnTokens = Readonly<{
   /** Null unless the text is an access token of ours that has not expired and of which the client's registration leaves something. */
   read: (text: string) => Promise<OwnToken | null>
-  /** False when the token, its sign-in or its account has been ended. */
-  isLiving: (claims: AccessTokenClaims) => Promise<boolean>
+  /** The database's time at which the token lived; null when the token, its sign-in or its account has been ended. */
+  livingAt: (claims: AccessTokenClaims) => Promise<Date | null>
 }>

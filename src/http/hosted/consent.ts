@@ -49,6 +49,7 @@ const handleConsent =
       limit_key,
       isAllowed: form.get('decision') === 'allow',
       choices: interaction.choices ?? null,
+      document: interaction.document ?? null,
       ticked,
     })
     return replyWith(call, progress, interaction)

@@ -1,4 +1,5 @@
 import type { SignUpMode } from '../../domain/account/invitation.ts'
+import { shownDocumentOf } from '../../domain/authorization/consent.ts'
 import { afterSignIn } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
@@ -172,8 +173,9 @@ const createReplyWith =
     if (progress.outcome === 'answer') return answerReply(call, progress.answer)
     const { interactions } = needs
     const { request, session } = progress
-    const choices = choicesOf(progress)
-    const next = { ...interaction, request, session_id: session?.id ?? null, second_factor: null, choices }
+    const shownOnPage = { choices: choicesOf(progress), document: shownDocumentOf(progress.client) }
+    const standing = { session_id: session?.id ?? null, second_factor: null }
+    const next = { ...interaction, request, ...standing, ...shownOnPage }
     const asking = askingOf(progress)
     if (progress.outcome === 'second_factor') {
       const { offer } = progress

@@ -61,11 +61,11 @@ export const createRevocations = (
     return revoked ?? { ended: null, is_new: false }
   },
 
-  isLive: async ({ jti, sid, sub, client_id, iat }) => {
+  livingAt: async ({ jti, sid, sub, client_id, iat }) => {
     const [token] = await database.run(
-      sql => sql<{ is_live: boolean }[]>`
-        select
-          not exists (
+      sql => sql<{ at: Date }[]>`
+        select statement_timestamp() as at
+        where not exists (
             select from signet.revocations
             where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
               and (issued_until is null or issued_until >= to_timestamp(${iat}))
@@ -77,9 +77,9 @@ export const createRevocations = (
               join ${accountOfFamily(sql)}
               where f.id = ${sid ?? null} and f.revoked_at is null and u.disabled_at is null
             )
-          ) as is_live`,
+          )`,
     )
-    return token?.is_live === true
+    return token?.at ?? null
   },
 
   findAccount: async ({ jti, sid, sub, client_id, iat }) => {

@@ -33,7 +33,7 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
   },
 
   /**
-   * The rules of `isLive`, as joins, for a whole list. The limit changes no result and is a hint for the planner, as a literal: a generic
+   * The rules of `livingAt`, as joins, for a whole list. The limit changes no result and is a hint for the planner, as a literal: a generic
    * plan expects few rows and looks up each of 131,072 singly, which takes four times as long.
    */
   findEnded: async ({ first, size, registered }) =>

@@ -247,14 +247,22 @@ describe('a client that an operator refuses', () => {
   it('by a host of its redirect URIs: those that are there, and new ones', async () => {
     const redirect_uris = [CALLBACK, 'https://evil.example:8443/cb']
     const [client, bystander] = [await registerAgent(signet, { redirect_uris }), await registerAgent(signet)]
+    const withDot = 'https://evil.example./cb'
+    const dotted = await registerAgent(signet, { redirect_uris: [withDot] })
     const refusals = createRegistrationRefusals(deployment.database)
     await refusals.add(redirectHostRefusal('EVIL.example'))
-    await refusals.add(redirectHostRefusal('evil.example'))
+    await refusals.add(redirectHostRefusal('evil.example.'))
     await becomes(400, client.client_id)
     await becomes(400, client.client_id, signet)
+    await becomes(400, dotted.client_id, other, withDot)
     const refused = await tryRegister(signet, { ...AGENT, redirect_uris })
     expect(errorOf(refused)).toEqual([400, 'invalid_redirect_uri'])
     expect(refused.body['error_description']).toContain('evil.example')
+    for (const uri of [withDot, 'https://evil%2Eexample%2E/cb'])
+      expect((await tryRegister(signet, { ...AGENT, redirect_uris: [uri] })).status).toBe(400)
+    expect(
+      (await tryRegister(signet, { ...AGENT, redirect_uris: ['https://good.example./cb'] })).status,
+    ).toBe(201)
     const late = await start()
     expect(await authorizeStatus(late, client.client_id)).toBe(400)
     await late.close()
