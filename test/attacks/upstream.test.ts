@@ -35,6 +35,7 @@ describe('a sign-in at another provider, attacked', () => {
       entry('wary', provider.offer('wary'), { trust_email: false }),
       entry('staff', provider.offer('staff'), { email_domains: ['allowed.example'] }),
       entry('closed', provider.offer('closed'), { create_accounts: false }),
+      entry('slow', provider.offer('slow').replace('localhost', '127.0.0.1')),
       ...['html', 'huge', 'foreign', 'away', 'slow-keys', 'rotating'].map(name =>
         entry(name, provider.offer(name)),
       ),
@@ -327,6 +328,36 @@ describe('a sign-in at another provider, attacked', () => {
       expect(await accountOf((await visit('rotating', { claims, sign })).person)).toBe(claims.email)
       expect(asked()).toBe(2)
       time.reset()
+    })
+
+    it('that is slow: people of it are told to come back, and the others sign in', async () => {
+      const held: Parameters<Parameters<Provider['answer']>[1]>[0][] = []
+      const own = issuerOf('slow').replace('localhost', '127.0.0.1')
+      provider.answer('/slow/.well-known/openid-configuration', response =>
+        sendJson(response, {
+          issuer: own,
+          authorization_endpoint: `${own}/authorize`,
+          token_endpoint: `${own}/token`,
+          jwks_uri: `${own}/keys`,
+        }),
+      )
+      let isSlow = true
+      provider.answer('/slow/token', response => void (isSlow ? held.push(response) : response.destroy()))
+      const visitors = await Promise.all(
+        Array.from({ length: 40 }, async () => {
+          const visitor = createVisitor(post.signet)
+          const { state } = provider.tell(await visitor.leave('slow'), { claims: person() })
+          return { visitor, callback: callbackOf('slow', { code: 'x', state }) }
+        }),
+      )
+      const all = visitors.map(({ visitor, callback }) => visitor.comeBack(callback))
+      const first = await Promise.any(all)
+      expect([first.status, headingOf(first)]).toEqual([503, 'Please try again in a moment'])
+      const claims = person()
+      expect(await accountOf((await visit('second', { claims })).person)).toBe(claims.email)
+      isSlow = false
+      for (const response of held) response.destroy()
+      expect(new Set((await Promise.all(all)).map(({ status }) => status))).toEqual(new Set([503]))
     })
 
     it('with keys that are none', async () => {
