@@ -36,6 +36,10 @@ describe('a sign-in at another provider, attacked', () => {
       entry('staff', provider.offer('staff'), { email_domains: ['allowed.example'] }),
       entry('closed', provider.offer('closed'), { create_accounts: false }),
       entry('slow', provider.offer('slow').replace('localhost', '127.0.0.1')),
+      entry(
+        'userinfo',
+        provider.offer('userinfo', { userinfo_endpoint: `${provider.origin}/userinfo/userinfo` }),
+      ),
       ...['html', 'huge', 'foreign', 'away', 'slow-keys', 'rotating'].map(name =>
         entry(name, provider.offer(name)),
       ),
@@ -122,6 +126,26 @@ describe('a sign-in at another provider, attacked', () => {
       const shown = await createPerson(post.signet).open('/sign-in/upstream/second?code=x&state=y')
       expect([shown.status, headingOf(shown)]).toEqual([400, OVER])
     })
+  })
+
+  it('leads to the provider and to pages of this server alone, whatever else a request names (RFC 9700 §4.11)', async () => {
+    const evil = 'https://evil.example/'
+    const more = { redirect_uri: evil, return_to: evil, next: '//evil.example', path: evil, iss: '' }
+    const visitor = createVisitor(post.signet)
+    const page = await visitor.person.open('/sign-in')
+    const request = /name="request" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
+    const own = { origin: post.signet.issuer, 'sec-fetch-site': 'same-origin', host: 'evil.example' }
+    const away = await visitor.person.post('/sign-in/upstream/second', { request, ...more }, own)
+    const address = new URL(away.location ?? '')
+    expect(address.href.startsWith(`${issuerOf('second')}/authorize?`)).toBe(true)
+    expect(address.searchParams.get('redirect_uri')).toBe(`${post.signet.issuer}/sign-in/upstream/second`)
+    const { iss: _, ...back } = { ...more, ...provider.tell(address.href, { claims: person() }) }
+    const answered = await visitor.person.open(`/sign-in/upstream/second?${new URLSearchParams(back)}`)
+    expect([answered.status, answered.location]).toEqual([303, '/account'])
+    const forged = await visitor.person.post('/sign-in/upstream/second', { request: evil, ...more }, own)
+    expect([forged.status, forged.location]).toEqual([400, null])
+    const foreign = await visitor.person.post('/sign-in/upstream/second', { request }, { origin: evil })
+    expect([foreign.status, foreign.location]).toEqual([403, null])
   })
 
   describe('RFC 9700 §4.4 – mix-up', () => {
@@ -248,6 +272,19 @@ describe('a sign-in at another provider, attacked', () => {
       ['that is verified by a text', { email: 'ada@allowed.example', email_verified: 'true' }],
     ])('%s does not pass email_domains', async (what, claims) => {
       await expectRefused(await visit('staff', { claims: { sub: what, ...claims } }), STRANGER)
+    })
+
+    it('is not verified by the word of the userinfo endpoint about another address', async () => {
+      const [email, own] = [newEmail(), newEmail()]
+      provider.answer('/userinfo/userinfo', response =>
+        sendJson(response, { sub: 'u', name: 'U', email: own, email_verified: true }),
+      )
+      const { person: browser } = await visit('userinfo', { claims: { sub: 'u', email } })
+      expect(await accountOf(browser)).toBe(email)
+      const verified = await deployment.database.run(
+        sql => sql`select from signet.users where email = ${email} and email_verified_at is not null`,
+      )
+      expect(verified).toHaveLength(0)
     })
 
     it('of the domain passes in any case', async () => {
