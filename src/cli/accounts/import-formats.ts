@@ -1,4 +1,9 @@
-import { type AccountLine, type LineFault, parseAccountLine } from '../../domain/account/account-line.ts'
+import {
+  type AccountLine,
+  type LineFault,
+  parseAccountLine,
+  readAccountMembers,
+} from '../../domain/account/account-line.ts'
 import { convertAuth0 } from '../../domain/moving/auth0.ts'
 import { convertClerk } from '../../domain/moving/clerk.ts'
 import { convertCognito } from '../../domain/moving/cognito.ts'
@@ -165,7 +170,7 @@ export const createProviderFormat = (
       if (record === null) return { faults: [{ code: isCsv ? 'csv_invalid' : 'json_invalid', field: null }] }
       const converted = convert(record)
       if ('faults' in converted) return converted
-      const reading = parseAccountLine(JSON.stringify(converted.line), standard)
+      const reading = readAccountMembers(converted.line, standard)
       const { left_out, totp = null } = converted
       if (!('faults' in reading)) return { ...reading, left_out, totp }
       return { faults: reading.faults.map(fault => ({ ...fault, field: nameOf(provider, fault.field) })) }

@@ -117,6 +117,11 @@ const isInstant = (text: string): boolean => {
 export const parseAccountLine = (text: string, standard: Standard): Reading => {
   const given = parseObject(text)
   if (given === null) return { faults: [{ code: 'json_invalid', field: null }] }
+  return readAccountMembers(given, standard)
+}
+
+/** The same of a line that has been parsed. */
+export const readAccountMembers = (given: object, standard: Standard): Reading => {
   const faults: LineFault[] = []
   const values: Record<string, unknown> = {}
   for (const [field, value] of Object.entries(given)) {
