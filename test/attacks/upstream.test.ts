@@ -140,7 +140,9 @@ describe('a sign-in at another provider, attacked', () => {
     expect(address.href.startsWith(`${issuerOf('second')}/authorize?`)).toBe(true)
     expect(address.searchParams.get('redirect_uri')).toBe(`${post.signet.issuer}/sign-in/upstream/second`)
     const { iss: _, ...back } = { ...more, ...provider.tell(address.href, { claims: person() }) }
-    const answered = await visitor.person.open(`/sign-in/upstream/second?${new URLSearchParams(back)}`)
+    const answered = await visitor.person.open(
+      `/sign-in/upstream/second?${new URLSearchParams(back).toString()}`,
+    )
     expect([answered.status, answered.location]).toEqual([303, '/account'])
     const forged = await visitor.person.post('/sign-in/upstream/second', { request: evil, ...more }, own)
     expect([forged.status, forged.location]).toEqual([400, null])
