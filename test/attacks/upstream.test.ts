@@ -35,6 +35,11 @@ describe('a sign-in at another provider, attacked', () => {
       entry('wary', provider.offer('wary'), { trust_email: false }),
       entry('staff', provider.offer('staff'), { email_domains: ['allowed.example'] }),
       entry('closed', provider.offer('closed'), { create_accounts: false }),
+      entry('slow', provider.offer('slow').replace('localhost', '127.0.0.1')),
+      entry(
+        'userinfo',
+        provider.offer('userinfo', { userinfo_endpoint: `${provider.origin}/userinfo/userinfo` }),
+      ),
       ...['html', 'huge', 'foreign', 'away', 'slow-keys', 'rotating'].map(name =>
         entry(name, provider.offer(name)),
       ),
@@ -121,6 +126,28 @@ describe('a sign-in at another provider, attacked', () => {
       const shown = await createPerson(post.signet).open('/sign-in/upstream/second?code=x&state=y')
       expect([shown.status, headingOf(shown)]).toEqual([400, OVER])
     })
+  })
+
+  it('leads to the provider and to pages of this server alone, whatever else a request names (RFC 9700 §4.11)', async () => {
+    const evil = 'https://evil.example/'
+    const more = { redirect_uri: evil, return_to: evil, next: '//evil.example', path: evil, iss: '' }
+    const visitor = createVisitor(post.signet)
+    const page = await visitor.person.open('/sign-in')
+    const request = /name="request" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
+    const own = { origin: post.signet.issuer, 'sec-fetch-site': 'same-origin', host: 'evil.example' }
+    const away = await visitor.person.post('/sign-in/upstream/second', { request, ...more }, own)
+    const address = new URL(away.location ?? '')
+    expect(address.href.startsWith(`${issuerOf('second')}/authorize?`)).toBe(true)
+    expect(address.searchParams.get('redirect_uri')).toBe(`${post.signet.issuer}/sign-in/upstream/second`)
+    const { iss: _, ...back } = { ...more, ...provider.tell(address.href, { claims: person() }) }
+    const answered = await visitor.person.open(
+      `/sign-in/upstream/second?${new URLSearchParams(back).toString()}`,
+    )
+    expect([answered.status, answered.location]).toEqual([303, '/account'])
+    const forged = await visitor.person.post('/sign-in/upstream/second', { request: evil, ...more }, own)
+    expect([forged.status, forged.location]).toEqual([400, null])
+    const foreign = await visitor.person.post('/sign-in/upstream/second', { request }, { origin: evil })
+    expect([foreign.status, foreign.location]).toEqual([403, null])
   })
 
   describe('RFC 9700 §4.4 – mix-up', () => {
@@ -249,6 +276,19 @@ describe('a sign-in at another provider, attacked', () => {
       await expectRefused(await visit('staff', { claims: { sub: what, ...claims } }), STRANGER)
     })
 
+    it('is not verified by the word of the userinfo endpoint about another address', async () => {
+      const [email, own] = [newEmail(), newEmail()]
+      provider.answer('/userinfo/userinfo', response =>
+        sendJson(response, { sub: 'u', name: 'U', email: own, email_verified: true }),
+      )
+      const { person: browser } = await visit('userinfo', { claims: { sub: 'u', email } })
+      expect(await accountOf(browser)).toBe(email)
+      const verified = await deployment.database.run(
+        sql => sql`select from signet.users where email = ${email} and email_verified_at is not null`,
+      )
+      expect(verified).toHaveLength(0)
+    })
+
     it('of the domain passes in any case', async () => {
       const { person: browser } = await visit('staff', {
         claims: { sub: 'Ada', email: 'Ada@Allowed.EXAMPLE', email_verified: true },
@@ -327,6 +367,36 @@ describe('a sign-in at another provider, attacked', () => {
       expect(await accountOf((await visit('rotating', { claims, sign })).person)).toBe(claims.email)
       expect(asked()).toBe(2)
       time.reset()
+    })
+
+    it('that is slow: people of it are told to come back, and the others sign in', async () => {
+      const held: Parameters<Parameters<Provider['answer']>[1]>[0][] = []
+      const own = issuerOf('slow').replace('localhost', '127.0.0.1')
+      provider.answer('/slow/.well-known/openid-configuration', response =>
+        sendJson(response, {
+          issuer: own,
+          authorization_endpoint: `${own}/authorize`,
+          token_endpoint: `${own}/token`,
+          jwks_uri: `${own}/keys`,
+        }),
+      )
+      let isSlow = true
+      provider.answer('/slow/token', response => void (isSlow ? held.push(response) : response.destroy()))
+      const visitors = await Promise.all(
+        Array.from({ length: 40 }, async () => {
+          const visitor = createVisitor(post.signet)
+          const { state } = provider.tell(await visitor.leave('slow'), { claims: person() })
+          return { visitor, callback: callbackOf('slow', { code: 'x', state }) }
+        }),
+      )
+      const all = visitors.map(({ visitor, callback }) => visitor.comeBack(callback))
+      const first = await Promise.any(all)
+      expect([first.status, headingOf(first)]).toEqual([503, 'Please try again in a moment'])
+      const claims = person()
+      expect(await accountOf((await visit('second', { claims })).person)).toBe(claims.email)
+      isSlow = false
+      for (const response of held) response.destroy()
+      expect(new Set((await Promise.all(all)).map(({ status }) => status))).toEqual(new Set([503]))
     })
 
     it('with keys that are none', async () => {

@@ -209,6 +209,19 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
       expect(await everythingOfAda()).toEqual(before)
     })
 
+    it('no words name no task, and a day that the calendar lacks is refused', async () => {
+      const body = { title: 'One', due: '0000-01-01' }
+      expect((await eve.ask('/api/tasks', { method: 'POST', body })).status).toBe(422)
+      const early = { text: 'add one for friday', today: '0000-01-01' }
+      expect((await eve.ask('/api/chat', { method: 'POST', body: early })).status).toBe(422)
+      for (const named of ['""', '#']) {
+        const messages: readonly { text: string }[] = JSON.parse(
+          (await eve.say(`mark ${named} as done`)).text,
+        )
+        expect(messages.at(-1)?.text, named).toBe('There is no such task.')
+      }
+    })
+
     it('a token for the API does not open the tools, nor the other way round', async () => {
       const statusAt = async (path: string, token: string) => (await api(path, { token })).status
       expect(await statusAt('/mcp', ada.token)).toBe(401)

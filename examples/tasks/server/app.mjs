@@ -8,11 +8,11 @@ import { createProtect } from 'signetd-verify/hono'
 import { z } from 'zod'
 import { answerMessage } from './assistant.mjs'
 import { answerMcp } from './mcp.mjs'
-import { runTool, ToolError, text } from './tools.mjs'
+import { day, runTool, ToolError, text } from './tools.mjs'
 
 const BODY_MOST_BYTES = 32_768
 const STATUS = { not_found: 404, invalid: 422, full: 409 }
-const MESSAGE = z.object({ text: text(500).min(1), today: z.iso.date() })
+const MESSAGE = z.object({ text: text(500).min(1), today: day })
 
 /** The API, the MCP server and the page, at one origin. */
 export const createApp = ({ issuer, origin, store, revocations, page }) => {

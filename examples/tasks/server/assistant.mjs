@@ -115,6 +115,8 @@ const think = async ({ text, today, call, pending }) => {
 /** A task by its number, its id, or words of its title. */
 const findTask = async (call, named) => {
   const words = named.replace(/^(?:the\s+)?(?:task|number)\s+|^#/i, '').replaceAll(/["“”]/g, '')
+  // Every title has the empty text in it.
+  if (words.trim() === '') throw new ToolError('not_found', 'There is no such task.')
   const tasks = await call('list_tasks', { status: 'all' })
   const byNumber = tasks.filter(({ number, id }) => String(number) === words || id === words)
   const byTitle = tasks.filter(({ title }) => title.toLowerCase().includes(words.toLowerCase()))

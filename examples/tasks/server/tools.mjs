@@ -15,10 +15,14 @@ export const text = most =>
     .string()
     .max(most, `At most ${most} characters.`)
     .refine(value => !value.includes('\0'), 'A character that cannot be kept.')
+/** Postgres has no year 0. */
+export const day = z.iso
+  .date('Please choose a day.')
+  .refine(value => value >= '0001-01-01', 'Please choose a day.')
 const id = text(100).describe('The id of the task, from list_tasks')
 const title = text(200).trim().min(1, 'Please say what is to be done.')
 const notes = text(2000)
-const due = z.iso.date('Please choose a day.').nullable().describe('The day that it is due: 2030-12-31')
+const due = day.nullable().describe('The day that it is due: 2030-12-31')
 
 /**
  * What can be done with tasks. The API, the assistant of the chat and the MCP server call these functions and no others, each with the

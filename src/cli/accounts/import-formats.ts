@@ -1,4 +1,9 @@
-import { type AccountLine, type LineFault, parseAccountLine } from '../../domain/account/account-line.ts'
+import {
+  type AccountLine,
+  type LineFault,
+  parseAccountLine,
+  readAccountMembers,
+} from '../../domain/account/account-line.ts'
 import { convertAuth0 } from '../../domain/moving/auth0.ts'
 import { convertClerk } from '../../domain/moving/clerk.ts'
 import { convertCognito } from '../../domain/moving/cognito.ts'
@@ -89,12 +94,17 @@ const PROVIDERS = {
   auth0: {
     convert: () => convertAuth0,
     member: null,
-    fields: { external_id: 'user_id', password_digest: 'passwordHash' },
+    fields: { external_id: 'user_id', password_digest: 'passwordHash', disabled: 'blocked' },
   },
   keycloak: {
     convert: () => convertKeycloak,
     member: 'users',
-    fields: { external_id: 'id', password_digest: 'credentials', email_verified: 'emailVerified' },
+    fields: {
+      external_id: 'id',
+      password_digest: 'credentials',
+      email_verified: 'emailVerified',
+      disabled: 'enabled',
+    },
   },
   firebase: {
     convert: ({ firebase_hash_config }) => createConvertFirebase(firebase_hash_config),
@@ -110,9 +120,13 @@ const PROVIDERS = {
   clerk: {
     convert: () => convertClerk,
     member: null,
-    fields: { external_id: 'id', email: 'primary_email_address' },
+    fields: { external_id: 'id', email: 'primary_email_address', disabled: 'banned' },
   },
-  cognito: { convert: () => convertCognito, member: 'Users', fields: { external_id: 'Username', id: 'sub' } },
+  cognito: {
+    convert: () => convertCognito,
+    member: 'Users',
+    fields: { external_id: 'Username', id: 'sub', disabled: 'Enabled' },
+  },
 } as const satisfies Readonly<Record<string, Provider>>
 
 export type ProviderName = keyof typeof PROVIDERS
@@ -139,6 +153,7 @@ export const createProviderFormat = (
       columns = row
       return 'columns'
     }
+    if (!isOfColumns(row, columns)) return null
     return Object.fromEntries(columns.map((column, index) => [column, row[index] ?? '']))
   }
   return {
@@ -155,13 +170,17 @@ export const createProviderFormat = (
       if (record === null) return { faults: [{ code: isCsv ? 'csv_invalid' : 'json_invalid', field: null }] }
       const converted = convert(record)
       if ('faults' in converted) return converted
-      const reading = parseAccountLine(JSON.stringify(converted.line), standard)
+      const reading = readAccountMembers(converted.line, standard)
       const { left_out, totp = null } = converted
       if (!('faults' in reading)) return { ...reading, left_out, totp }
       return { faults: reading.faults.map(fault => ({ ...fault, field: nameOf(provider, fault.field) })) }
     },
   }
 }
+
+/** RFC 4180 §2 – A row has as many fields as there are names. A field without quotes that has a comma would move the ones behind it. */
+const isOfColumns = (row: readonly string[], { length }: readonly string[]): boolean =>
+  row.length >= length && row.slice(length).every(surplus => surplus === '')
 
 const nameOf = ({ fields }: Provider, field: string | null): string | null =>
   field === null ? null : (fields[field] ?? field)

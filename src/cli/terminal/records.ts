@@ -5,7 +5,11 @@ export type RawRecord = Readonly<{ bytes: Buffer | null; line: number }>
 export type Mark = 'none' | 'begins' | 'ends' | 'ended_before'
 
 /** Judges one byte after the other, and keeps what it has to know in its closure. */
-export type Scanner = (byte: number) => Mark
+export type Scanner = Readonly<{
+  scan: (byte: number) => Mark
+  /** False where the input ends before its form does: it was cut, and records may be missing. */
+  isWhole: () => boolean
+}>
 
 type Splitting = Readonly<{
   createScanner: () => Scanner
@@ -16,12 +20,14 @@ type Splitting = Readonly<{
 
 const LINE_FEED = 10
 
-/** The records of a stream of bytes. Memory holds `max_bytes` of a record and one chunk, also where a record never ends. */
+/**
+ * The records of a stream of bytes. An input that was cut between two records ends with an empty one, which no format reads. Memory holds `max_bytes` of a record and one chunk, also where a record never ends.
+ */
 export async function* splitRecords(
   source: AsyncIterable<Uint8Array>,
   { createScanner, max_bytes, take }: Splitting,
 ): AsyncGenerator<RawRecord> {
-  const scan = createScanner()
+  const { scan, isWhole } = createScanner()
   let line = 1
   let record: { parts: Buffer[]; length: number; line: number } | null = null
   const keep = (part: Buffer) => {
@@ -61,6 +67,7 @@ export async function* splitRecords(
   }
   const last = finish()
   if (last !== null) yield last
+  else if (!isWhole()) yield { bytes: Buffer.alloc(0), line }
 }
 
 const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = Array.from('"\\{}[]', each =>
@@ -88,7 +95,7 @@ export const createJsonScanner = (member: string | null): Scanner => {
     record_depth = depth
     return true
   }
-  return byte => {
+  const scan = (byte: number): Mark => {
     if (isText) {
       if (record_depth === null && text.length <= 40) text += String.fromCharCode(byte)
       if (isEscaped) isEscaped = false
@@ -122,6 +129,7 @@ export const createJsonScanner = (member: string | null): Scanner => {
         return 'none'
     }
   }
+  return { scan, isWhole: () => depth === 0 && !isText }
 }
 
 const CARRIAGE_RETURN = 13
@@ -130,7 +138,7 @@ const CARRIAGE_RETURN = 13
 export const createCsvScanner = (): Scanner => {
   let isQuoted = false
   let isWithin = false
-  return byte => {
+  const scan = (byte: number): Mark => {
     if (!isWithin) {
       if (byte === LINE_FEED || byte === CARRIAGE_RETURN) return 'none'
       isWithin = true
@@ -142,6 +150,8 @@ export const createCsvScanner = (): Scanner => {
     isWithin = false
     return 'ended_before'
   }
+  // The row of a quote that is not closed goes up to the end, and is refused.
+  return { scan, isWhole: () => true }
 }
 
 /** RFC 4180 §2 – The fields of a row. Null where a quote is not closed. */

@@ -61,7 +61,8 @@ const UUID = /^[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/
 const INSTANT = /^(?:19[7-9]|2\d\d)\d-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/
 const DIGEST_MAX_CHARACTERS = 1024
 /** A field name that a report may repeat: printable ASCII, which no terminal interprets. */
-const NAME = /^[\x20-\x7e]{1,64}$/
+export const isReportable = (name: unknown): name is string =>
+  typeof name === 'string' && /^[\x20-\x7e]{1,64}$/.test(name)
 
 /** The parser of a claim of the profile, which an export writes as null when it is not filled in. */
 const claimOf = (name: ProfileField) => (value: unknown) => {
@@ -116,13 +117,18 @@ const isInstant = (text: string): boolean => {
 export const parseAccountLine = (text: string, standard: Standard): Reading => {
   const given = parseObject(text)
   if (given === null) return { faults: [{ code: 'json_invalid', field: null }] }
+  return readAccountMembers(given, standard)
+}
+
+/** The same of a line that has been parsed. */
+export const readAccountMembers = (given: object, standard: Standard): Reading => {
   const faults: LineFault[] = []
   const values: Record<string, unknown> = {}
   for (const [field, value] of Object.entries(given)) {
     const parsed = isField(field) ? FIELDS[field](value) : undefined
     const code = isField(field) ? 'field_invalid' : 'field_unknown'
     if (parsed === undefined)
-      faults.push({ code, field: NAME.test(field) ? field : null, ...detailOf(field, value) })
+      faults.push({ code, field: isReportable(field) ? field : null, ...detailOf(field, value) })
     else values[field] = parsed
   }
   if (!Object.hasOwn(given, 'email')) faults.push({ code: 'field_missing', field: 'email' })

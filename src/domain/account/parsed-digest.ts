@@ -39,7 +39,8 @@ export type BcryptPrehash = 'sha256_hex' | 'wordpress' | 'pepper'
 /** The most that one verification may cost: an imported digest must not be able to block a worker for minutes or fill the memory. */
 export const BCRYPT_MAX_COST = 15
 export const MAX_KIBIBYTES = 256 * 1024
-export const ARGON2_MAX_KIBIBYTE_PASSES = 1024 * 1024
+/** Of argon2 the passes over its memory, of scrypt the lanes. */
+export const MAX_KIBIBYTE_PASSES = 1024 * 1024
 const SCRYPT_MAX_PARALLEL = 16
 const PBKDF2_MAX_ROUNDS = 5_000_000
 const KEY_MIN_BYTES = 16
@@ -50,6 +51,7 @@ type ScryptCost = Readonly<{ log2_n: number; r: number; p: number }>
 /** RFC 7914 §2 – N must be less than 2 ^ (128 * r / 8): OpenSSL refuses any other. */
 export const isScryptBounded = ({ log2_n, r, p }: ScryptCost): boolean =>
   (2 ** log2_n * r) / 8 <= MAX_KIBIBYTES &&
+  (2 ** log2_n * r * p) / 8 <= MAX_KIBIBYTE_PASSES &&
   p <= SCRYPT_MAX_PARALLEL &&
   log2_n >= 1 &&
   log2_n < 16 * r &&
@@ -65,6 +67,16 @@ export const roundsOf = (digits: string | undefined): number | null => {
   const rounds = Number(digits)
   return rounds >= 1 && rounds <= PBKDF2_MAX_ROUNDS ? rounds : null
 }
+
+const HASH_BYTES = { sha1: 20, sha256: 32, sha512: 64 }
+
+/** RFC 8018 §5.2 – Whether all rounds together are within the bound: each block of the key, which is as long as the hash, takes them anew. */
+export const isPbkdf2Bounded = ({
+  hash,
+  rounds,
+  key,
+}: Readonly<{ hash: keyof typeof HASH_BYTES; rounds: number; key: Uint8Array }>): boolean =>
+  rounds * Math.ceil(key.length / HASH_BYTES[hash]) <= PBKDF2_MAX_ROUNDS
 
 /** Without a name, passlib means SHA-1. */
 export const pbkdf2HashOf = (name: string | undefined) =>

@@ -1,5 +1,5 @@
 import { type Account, judgeEmail } from './account.ts'
-import { type AccountLine, parseAccountLine } from './account-line.ts'
+import { type AccountLine, readAccountMembers } from './account-line.ts'
 import { passwordForms } from './password.ts'
 import type { PasswordDigest } from './password-digest.ts'
 
@@ -42,7 +42,7 @@ export const passwordQuestion = ({ account, email, password }: Asked) => ({
 })
 
 type Answer = Readonly<Record<string, unknown>>
-type Standard = Parameters<typeof parseAccountLine>[1]
+type Standard = Parameters<typeof readAccountMembers>[1]
 
 /**
  * Ours – The verdict of the former provider, and the account that it describes in the members of an import's line. Null for an answer
@@ -54,6 +54,6 @@ export const judgePasswordAnswer = (
 ): Readonly<{ isValid: false } | { isValid: true; described: AccountLine }> | null => {
   if (valid === false) return { isValid: false }
   if (valid !== true) return null
-  const reading = parseAccountLine(JSON.stringify({ ...members, email, password_digest: null }), standard)
+  const reading = readAccountMembers({ ...members, email, password_digest: null }, standard)
   return 'faults' in reading ? null : { isValid: true, described: reading.account }
 }

@@ -1,8 +1,8 @@
 import {
-  ARGON2_MAX_KIBIBYTE_PASSES,
   BCRYPT_MAX_COST,
   type BcryptPrehash,
   isScryptBounded,
+  MAX_KIBIBYTE_PASSES,
   MAX_KIBIBYTES,
   type ParsedDigest,
   pbkdf2HashOf,
@@ -24,7 +24,7 @@ export const parseArgon2 = (text: string): ParsedDigest | null => {
     /^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,7}),t=(\d{1,4}),p=(\d{1,2})\$[A-Za-z\d+/]{11,86}\$[A-Za-z\d+/]{22,171}$/
   const [, memory, passes, lanes] = form.exec(text) ?? []
   const [kibibytes, t, p] = [Number(memory), Number(passes), Number(lanes)]
-  const isBounded = kibibytes <= MAX_KIBIBYTES && kibibytes * t <= ARGON2_MAX_KIBIBYTE_PASSES
+  const isBounded = kibibytes <= MAX_KIBIBYTES && kibibytes * t <= MAX_KIBIBYTE_PASSES
   return isBounded && t >= 1 && p >= 1 && kibibytes >= 8 * p ? { scheme: 'argon2', text } : null
 }
 

@@ -1,5 +1,6 @@
 import {
   type ConvertRecord,
+  disabledOf,
   flagOf,
   given,
   instantOf,
@@ -46,7 +47,7 @@ export const convertAuth0: ConvertRecord = record => {
       external_id: idIn(record),
       email: memberTextOf(record['email']),
       email_verified: flagOf(record['email_verified']),
-      disabled: flagOf(record['blocked']),
+      disabled: disabledOf(record['blocked'], true),
       created_at: instantOf(dateIn(record['created_at'])),
       password_digest,
     }),

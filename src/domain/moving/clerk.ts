@@ -1,7 +1,7 @@
 import { bytesOfBase32 } from '../factors/base32.ts'
 import {
   type ConvertRecord,
-  flagOf,
+  disabledOf,
   given,
   instantOf,
   listOf,
@@ -27,7 +27,7 @@ export const convertClerk: ConvertRecord = record => {
       external_id: memberTextOf(record['id']),
       email,
       email_verified: email !== null && addressesOf(record['verified_email_addresses']).includes(email),
-      disabled: flagOf(record['banned']),
+      disabled: disabledOf(record['banned'], true),
       created_at: instantOf(record['created_at']),
       password_digest: memberTextOf(record['password_digest']),
     }),

@@ -1,5 +1,6 @@
 import {
   type ConvertRecord,
+  disabledOf,
   flagOf,
   given,
   idsOf,
@@ -27,7 +28,6 @@ export const convertCognito: ConvertRecord = record => {
     zoneinfo: { field: 'zoneinfo', value: attributes['zoneinfo'] },
   })
   const username = memberTextOf(record['Username']) ?? memberTextOf(record['cognito:username'])
-  const isEnabled = flagOf(record['Enabled'])
   const hasFactors = listOf(record['MFAOptions']).length > 0 || flagOf(record['cognito:mfa_enabled']) === true
   return {
     line: given({
@@ -36,7 +36,7 @@ export const convertCognito: ConvertRecord = record => {
       ...(username === null ? {} : { external_id: username }),
       email: memberTextOf(attributes['email']),
       email_verified: flagOf(attributes['email_verified']),
-      disabled: isEnabled === null ? null : !isEnabled,
+      disabled: disabledOf(record['Enabled'], false),
       created_at: instantOf(dateOf(record['UserCreateDate'])),
     }),
     left_out: [...claims.left_out, ...(hasFactors ? ['MFAOptions'] : [])],

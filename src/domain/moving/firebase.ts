@@ -1,5 +1,6 @@
 import {
   type ConvertRecord,
+  disabledOf,
   flagOf,
   given,
   instantOf,
@@ -55,7 +56,7 @@ export const createConvertFirebase =
         external_id: memberTextOf(record['localId']),
         email: memberTextOf(record['email']),
         email_verified: flagOf(record['emailVerified']),
-        disabled: flagOf(record['disabled']),
+        disabled: disabledOf(record['disabled'], true),
         created_at: instantOf(record['createdAt']),
         password_digest:
           hash === null || config === null ? null : digestWith(config, { hash, salt: salt ?? '' }),

@@ -1,6 +1,8 @@
+import { isReportable } from '../account/account-line.ts'
 import { bytesOfBase32 } from '../factors/base32.ts'
 import {
   type ConvertRecord,
+  disabledOf,
   flagOf,
   given,
   type ImportedTotp,
@@ -48,8 +50,7 @@ export const convertKeycloak: ConvertRecord = record => {
   const totp = otp === undefined ? null : totpIn(otp)
   const others = credentials
     .filter(({ type }) => type !== 'password' && !(type === 'otp' && totp !== null))
-    .map(({ type }) => `credentials.${String(type)}`)
-  const isEnabled = flagOf(record['enabled'])
+    .map(({ type }) => (isReportable(type) ? `credentials.${type}` : 'credentials'))
   return {
     line: given({
       ...idsOf(record['id']),
@@ -57,7 +58,7 @@ export const convertKeycloak: ConvertRecord = record => {
       ...roles.line,
       email: memberTextOf(record['email']),
       email_verified: flagOf(record['emailVerified']),
-      disabled: isEnabled === null ? null : !isEnabled,
+      disabled: disabledOf(record['enabled'], false),
       created_at: instantOf(record['createdTimestamp']),
       password_digest,
     }),

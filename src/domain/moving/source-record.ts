@@ -61,6 +61,16 @@ export const flagOf = (value: unknown): boolean | null => {
   return value === 'false' || value === 'f' || value === 'FALSE' ? false : null
 }
 
+/**
+ * Ours – The member `disabled` of a line; `closing` is the value of the flag for a closed account. A flag that cannot be read refuses the
+ * line: an account that its provider has closed must not be open here.
+ */
+export const disabledOf = (value: unknown, closing: boolean): boolean | string | null => {
+  if (value === undefined || value === null || value === '') return null
+  const flag = flagOf(value)
+  return flag === null ? 'no flag' : flag === closing
+}
+
 /** The instant of a text that Date reads, of Postgres' form, or of milliseconds, in RFC 3339. Null for anything else. */
 export const instantOf = (value: unknown): string | null => {
   const isCount = typeof value === 'number' || (typeof value === 'string' && /^\d{10,14}$/.test(value))

@@ -19,7 +19,7 @@ export const convertSupabase: ConvertRecord = record => {
     picture: { field: 'raw_user_meta_data.avatar_url', value: metadata['avatar_url'] },
   })
   const roles = rolesOf('raw_app_meta_data.roles', parsedRecordOf(record['raw_app_meta_data'])['roles'])
-  if (instantOf(record['deleted_at']) !== null || flagOf(record['is_anonymous']) === true)
+  if (memberTextOf(record['deleted_at']) !== null || flagOf(record['is_anonymous']) === true)
     return {
       faults: [
         {
@@ -29,7 +29,6 @@ export const convertSupabase: ConvertRecord = record => {
         },
       ],
     }
-  const banned_until = instantOf(record['banned_until'])
   return {
     line: given({
       ...idsOf(record['id']),
@@ -37,7 +36,8 @@ export const convertSupabase: ConvertRecord = record => {
       ...roles.line,
       email: memberTextOf(record['email']),
       email_verified: memberTextOf(record['email_confirmed_at']) !== null,
-      disabled: banned_until !== null,
+      // Also where Date does not read it: 'infinity'.
+      disabled: memberTextOf(record['banned_until']) !== null,
       created_at: instantOf(record['created_at']),
       password_digest: memberTextOf(record['encrypted_password']),
     }),

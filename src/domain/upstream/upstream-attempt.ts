@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
+import type { Language } from '../base/language.ts'
 import type { Peppers } from '../base/pepper.ts'
 import { sealText, unsealText } from '../factors/sealed-secret.ts'
 
@@ -22,6 +23,8 @@ export type UpstreamAttempt = Readonly<{
   adding: Readonly<{ account_id: string; session_id: string }> | null
   /** The device token: its cookie does not come with the way back, which begins at another site. */
   device_token: string | null
+  /** The language of the page: the way back does not tell which one the person has chosen. Left out by a version before. */
+  language?: Language | undefined
 }>
 
 const ATTEMPT = z.object({
@@ -34,6 +37,7 @@ const ATTEMPT = z.object({
   interaction: z.string().nullable(),
   adding: z.object({ account_id: z.string(), session_id: z.string() }).nullable(),
   device_token: z.string().nullable(),
+  language: z.string().optional(),
 }) satisfies z.ZodType<UpstreamAttempt>
 
 const OWNER = 'upstream attempt'

@@ -27,6 +27,20 @@ export const identityOf = (
   }
 }
 
+/**
+ * OpenID Connect Core §5.3.2 – The claims of an ID token and of the userinfo endpoint, of which the ID token is signed and goes first. The
+ * word of one that an address is verified says nothing about another address of the other one.
+ */
+export const claimsOfBoth = (
+  { claims: { email, email_verified } }: Pick<Upstream, 'claims'>,
+  { id_token, userinfo }: Readonly<{ id_token: Claims; userinfo: Claims }>,
+): Claims => {
+  const isOtherAddress =
+    email !== null && id_token[email] !== undefined && id_token[email] !== userinfo[email]
+  const isUsable = ([name]: readonly [string, unknown]) => !(isOtherAddress && name === email_verified)
+  return { ...Object.fromEntries(Object.entries(userinfo).filter(isUsable)), ...id_token }
+}
+
 const emailOf = (given: unknown): string | null => {
   // Normalization would make one address of two: the look-alikes of ASCII letters.
   if (typeof given !== 'string' || !/^[\x21-\x7e]+$/.test(given)) return null

@@ -4,7 +4,7 @@ import { challengeOf } from '../../domain/oauth/pkce.ts'
 import { authMethodOf, jsonOf, type ProviderMetadata } from '../../domain/upstream/provider-metadata.ts'
 import { type Upstream, type UpstreamIdentity, upstreamPath } from '../../domain/upstream/upstream.ts'
 import type { UpstreamAttempt } from '../../domain/upstream/upstream-attempt.ts'
-import { githubIdentityOf, identityOf } from '../../domain/upstream/upstream-identity.ts'
+import { claimsOfBoth, githubIdentityOf, identityOf } from '../../domain/upstream/upstream-identity.ts'
 import type { Providers } from './providers.ts'
 import type { VerifyIdToken } from './verify-id-token.ts'
 
@@ -75,10 +75,10 @@ const identifyByIdToken = async (needs: Needs, given: Identify): Promise<Upstrea
   const least_auth_time = attempt.isFresh ? attempt.begun_at : null
   const claims = await verifyIdToken(upstream, { ...tokens.data, nonce, least_auth_time, ends_at })
   const { access_token } = tokens.data
-  const more = lacksClaims(upstream, claims)
+  const userinfo = lacksClaims(upstream, claims)
     ? await userinfoOf(needs, { upstream, metadata, access_token, ends_at, sub: claims.sub })
     : {}
-  return identityOf(upstream, claims.sub, { ...more, ...claims })
+  return identityOf(upstream, claims.sub, claimsOfBoth(upstream, { id_token: claims, userinfo }))
 }
 
 /** RFC 6749 §2.3.1, §4.1.3 – The request for the tokens, with the client's authentication. */

@@ -28,8 +28,8 @@ const METADATA_SECONDS = 3_600
 const KEYS_SECONDS = 600
 /** Seconds after a fetch before an unknown key, or a failure, makes another one. */
 const COOLDOWN_SECONDS = 10
-/** Requests at once, so that slow providers leave the others of the outbound slots free. */
-const REQUESTS_AT_ONCE = 32
+/** Requests at once to one provider: a slow one leaves the others, and the outbound slots, free. */
+const REQUESTS_AT_ONCE = 16
 
 /** The part of a request that is not the same for all of them. */
 type Asked = Pick<OutboundRequest, 'url'> &
@@ -136,10 +136,18 @@ const refused = ({ log }: Pick<Needs, 'log'>, { id }: Upstream, { reason, cause 
 
 /** The body of a JSON answer of status 200. */
 const createAsk = (needs: Needs) => {
-  let running = 0
-  const send = async ({ url, ends_at, headers = {}, form }: Asked): Promise<OutboundOutcome> => {
+  const running = new Map<string, number>()
+  const count = (issuer: string, by: 1 | -1) => {
+    const now = (running.get(issuer) ?? 0) + by
+    if (now === 0) running.delete(issuer)
+    else running.set(issuer, now)
+  }
+  const send = async (
+    { issuer }: Upstream,
+    { url, ends_at, headers = {}, form }: Asked,
+  ): Promise<OutboundOutcome> => {
     const type = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
-    running += 1
+    count(issuer, 1)
     try {
       return await needs.outbound.send({
         url,
@@ -150,12 +158,13 @@ const createAsk = (needs: Needs) => {
         timeout_milliseconds: Math.max(1, ends_at - performance.now()),
       })
     } finally {
-      running -= 1
+      count(issuer, -1)
     }
   }
   return async (upstream: Upstream, asked: Asked): Promise<Uint8Array> => {
-    if (running >= REQUESTS_AT_ONCE) throw new Unavailable('outbound', 1, 'too many sign-ins at providers')
-    const answer = await send(asked)
+    if ((running.get(upstream.issuer) ?? 0) >= REQUESTS_AT_ONCE)
+      throw new Unavailable('outbound', 1, `too many sign-ins at ${upstream.id}`)
+    const answer = await send(upstream, asked)
     if (answer.outcome !== 'answered')
       throw refused(needs, upstream, { reason: 'unreachable', cause: answer.reason })
     const { status, body } = answer

@@ -13,6 +13,7 @@ import type { AskIdentity } from '../../flows/upstream/ask-identity.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import { goOnPage } from '../pages/go-on.ts'
 import type { Cookie, KeyedCookies } from '../server/cookies.ts'
+import { languageFor } from '../server/language.ts'
 import { pageReply } from '../server/page-reply.ts'
 import type { Call, Reply } from '../server/route.ts'
 import { seeOther } from './interactions.ts'
@@ -50,6 +51,7 @@ export const createUpstreamAttempts = (needs: Needs) => {
         code_verifier: secret(),
         begun_at: Math.floor(clock().getTime() / 1000),
         device_token: deviceCookie.read(call),
+        language: languageFor(call),
       }
       const sealed = sealAttempt(attempt, random.bytes(NONCE_BYTES), peppers)
       if (sealed.length > COOKIE_MAX_CHARACTERS)

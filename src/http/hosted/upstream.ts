@@ -11,6 +11,7 @@ import type { LinkIdentity } from '../../flows/upstream/own-identities.ts'
 import { UPSTREAM_AMR, type UpstreamSignIn } from '../../flows/upstream/upstream-sign-in.ts'
 import type { SpentAssertions } from '../../ports/clients.ts'
 import type { Limit } from '../../ports/limits.ts'
+import { inLanguage } from '../layout/layout.ts'
 import { secondFactorPage } from '../pages/second-factor.ts'
 import { readPageForm } from '../server/body.ts'
 import type { Csrf } from '../server/csrf.ts'
@@ -100,8 +101,12 @@ const answerProvider =
   (needs: Needs): Handle =>
   async call => {
     const { upstream } = findUpstream(needs, call)
-    const { form, faults } = parseParameters(new URL(call.context.req.url).search.slice(1))
+    const { pathname, search } = new URL(call.context.req.url)
+    const { form, faults } = parseParameters(search.slice(1))
     const attempt = needs.upstreamAttempts.take(call, upstream.id, form.get('state'))
+    const { language = languageFor(call) } = attempt
+    const isChosen = form.get('ui_locales') !== undefined || language === languageFor(call)
+    if (!isChosen) return seeOther(inLanguage(pathname + search, language))
     const reply = await catching('redirect', async () => {
       if (faults.size > 0) throw new Problem('UPSTREAM_INVALID', { reason: 'answer_malformed' })
       return goOn(needs, call, { upstream, attempt, form })

@@ -360,6 +360,89 @@ describe.each(storages.slice(-1))('signetd accounts import --from ($name)', ({ c
     })
   })
 
+  describe('a hostile export', () => {
+    it.each<readonly [from: string, record: object, field: string]>([
+      ['auth0', { user_id: 'auth0|h', blocked: 'yes' }, 'blocked'],
+      ['keycloak', { id: uuid('41'), enabled: 'no' }, 'enabled'],
+      ['cognito', { Username: 'h', Enabled: 0 }, 'Enabled'],
+      ['clerk', { id: 'user_h', banned: 1 }, 'banned'],
+      ['firebase', { localId: 'h', disabled: { deep: true } }, 'disabled'],
+    ])('opens no account of %s whose state cannot be read', async (from, record, field) => {
+      const said = await importing(from, JSON.stringify([{ ...record, email: `state@${from}.example` }]))
+      expect(parsed(said)[0]).toMatchObject({ code: 'field_invalid', field })
+      expect(await exported(`state@${from}.example`)).toBeUndefined()
+    })
+
+    it('opens no account of supabase that is banned for ever', async () => {
+      const row = { id: uuid('42'), email: 'banned@supabase.example', banned_until: 'infinity' }
+      expect(summaryOf(await importing('supabase', JSON.stringify([row])))).toMatchObject({ created: 1 })
+      expect(await exported('banned@supabase.example')).toMatchObject({ disabled: true })
+      const gone = { id: uuid('43'), email: 'gone@supabase.example', deleted_at: 'infinity' }
+      expect(parsed(await importing('supabase', JSON.stringify([gone])))[0]).toMatchObject({
+        code: 'not_imported',
+      })
+    })
+
+    it('moves no field of a row by a comma that no quotes hold: no role and no state is another’s', async () => {
+      const fields = ['uid-3', 'comma@firebase.example', 'false', '', '']
+      const moved = ['x', ...Array.from({ length: 20 }, () => ''), 'false', '{"roles":["admin"]}']
+      const rest = [...Array.from({ length: 17 }, () => ''), '1709208000000', '', '', 'true', '{}']
+      const said = await importing('firebase', `${[...fields, ...moved, ...rest].join(',')}\n`)
+      expect(parsed(said)[0]).toMatchObject({ code: 'csv_invalid' })
+      const short = await importing('clerk', 'id,primary_email_address,banned\nu,short@clerk.example\n')
+      expect(parsed(short)[0]).toMatchObject({ code: 'csv_invalid' })
+      expect(await exported('short@clerk.example')).toBeUndefined()
+    })
+
+    it('ends at no record, whatever types and depths it has', async () => {
+      const deep = `${'['.repeat(60_000)}${']'.repeat(60_000)}`
+      const typed = (id: string, type: string) =>
+        `{"id":"${uuid(id)}","email":"deep${id}@keycloak.example","credentials":[{"type":${type}}]}`
+      const types = [deep, '{"toString":null,"valueOf":null}', '"\\u009b31m"', '"webauthn"']
+      const said = await importing(
+        'keycloak',
+        `{"users":[${types.map((type, at) => typed(String(50 + at), type)).join(',')}]}`,
+      )
+      expect(parsed(said)).toEqual([
+        ...[1, 2, 3].map(record => ({ line: 1, record, code: 'left_out', field: 'credentials' })),
+        { line: 1, record: 4, code: 'left_out', field: 'credentials.webauthn' },
+        { summary: { lines: 4, created: 4, created_before: 0, refused: 0, left_out: 4 } },
+      ])
+    })
+
+    it('that was cut between two records is not taken for the whole', async () => {
+      const user = { id: uuid('44'), email: 'cut@keycloak.example' }
+      const said = await importing('keycloak', `{"users":[${JSON.stringify(user)},\n`)
+      expect(said.code).toBe(1)
+      expect(parsed(said)[0]).toMatchObject({ line: 2, code: 'json_invalid' })
+      expect(await exported(user.email)).toBeDefined()
+    })
+
+    it('takes over no account: not by its e-mail, its id or its external_id, within one file or beside it', async () => {
+      const owner = { id: uuid('45'), email: 'owner@keycloak.example' }
+      await importing('keycloak', JSON.stringify([owner]))
+      const before = await exported(owner.email)
+      const thief = { passwordHash: OLD_DIGEST, email_verified: true }
+      const said = await importing(
+        'auth0',
+        jsonLines([
+          { ...thief, user_id: 'auth0|t1', email: 'OWNER@keycloak.example' },
+          { ...thief, user_id: owner.id, email: 'thief@keycloak.example' },
+          { ...thief, user_id: 'auth0|t2', email: 'twice@auth0.example' },
+          { ...thief, user_id: 'auth0|t3', email: 'Twice@auth0.example' },
+          { ...thief, user_id: 'auth0|t2', email: 'other@auth0.example' },
+        ]),
+      )
+      expect(parsed(said).flatMap(({ record, code }) => (record ? [[record, code]] : []))).toEqual([
+        [1, 'email_taken'],
+        [2, 'external_id_taken'],
+        [4, 'email_repeated'],
+        [5, 'external_id_repeated'],
+      ])
+      expect(await exported(owner.email)).toEqual(before)
+    })
+  })
+
   it('stores nothing in a trial, and asks no database', async () => {
     const line = jsonLines([{ user_id: 'auth0|9', email: 'trial@auth0.example' }, { user_id: 'auth0|8' }])
     const said = await accounts({}, ['import', '-', '--json', '--from', 'auth0', '--dry-run'], line)

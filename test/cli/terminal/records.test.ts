@@ -54,6 +54,15 @@ describe('records of JSON (RFC 8259)', () => {
     const records = await split(`[${long},{"b":1},{"c":`, () => createJsonScanner(null), 7, 50)
     expect(records.map(([record]) => record)).toEqual([null, '{"b":1}', '{"c":'])
   })
+
+  it.each([
+    ['between two records', '[{"a":1},'],
+    ['by a quote', '[{"a":1}," {"b":2}]'],
+    ['by a bracket', '[{"a":1}]]{"b":2}'],
+  ])('end with an empty one where the input is broken %s', async (_, text) => {
+    const records = await split(text, () => createJsonScanner(null), 7)
+    expect(records.map(([record]) => record)).toEqual(['{"a":1}', ''])
+  })
 })
 
 describe('records of CSV (RFC 4180)', () => {

@@ -27,6 +27,11 @@ describe('a digest', () => {
       'a terabyte',
     ],
     ['$pbkdf2-sha256$9999999$0ZrzXitFSGltTQnBWOsdYw$Y11AchqV4b0sUisdZd0Xr97KWoymNE0LNNrnEgY4H9M', 'minutes'],
+    [
+      '$scrypt$ln=18,r=8,p=16$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E',
+      'sixteen lanes of 256 MiB',
+    ],
+    [`pbkdf2:sha1:714286$salt$${'00'.repeat(128)}`, 'five million rounds in seven blocks'],
     ['$pbkdf2-sha256$1212$0ZrzXitFSGltTQnBWOsdYw$Yw', 'a key of one byte'],
     [
       '$argon2id$v=19$m=64,t=1,p=1$c29tZXNh_HQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
@@ -62,11 +67,19 @@ describe('a digest', () => {
     ['5f4dcc3b5aa765d61d8327deb882cf99', 'is of no kind that Signet verifies'],
     [
       '$scrypt$ln=30,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4',
-      'must be scrypt of 256 MiB at most, and complete',
+      'must be scrypt of 256 MiB and 1 GiB · lanes at most, and complete',
     ],
     ['pepper:$2a$31$x', 'must be bcrypt of a cost from 4 to 15, and complete'],
   ])('%s has the reason: %s', (digest, reason) => {
     expect(faultOfDigest(digest)).toBe(reason)
+  })
+
+  it.each([
+    '$scrypt$ln=18,r=8,p=4$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E',
+    `pbkdf2:sha1:714285$salt$${'00'.repeat(128)}`,
+    `pbkdf2:sha512:5000000$salt$${'00'.repeat(64)}`,
+  ])('%s is within the bounds', digest => {
+    expect(parsePasswordDigest(digest)).not.toBeNull()
   })
 
   it('of the present cost or more stays, one of a lower cost is due for renewal', () => {

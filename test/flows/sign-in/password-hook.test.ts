@@ -145,6 +145,10 @@ describe('PASSWORD_HOOK_URL', () => {
   it.each([
     ['an error', replying('{}', 500)],
     ['no verdict', replying('{"valid":"yes"}')],
+    [
+      'members that are nested too deep',
+      replying(`{"valid":true,"name":${'['.repeat(8_000)}${']'.repeat(8_000)}}`),
+    ],
     ['a connection that breaks', (request: { destroy: () => void }) => request.destroy()],
   ] as const)('answers 503, and calls no password wrong, after %s', async (_name, answer) => {
     const { email } = await imported()

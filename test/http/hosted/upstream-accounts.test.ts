@@ -256,6 +256,26 @@ describe('an account and its identities at other providers', () => {
     })
   })
 
+  it('is asked for, proved and refused in the language that the person has chosen before', async () => {
+    const email = newEmail()
+    const owner = createPerson(post.signet)
+    await owner.signUp(await owner.open('/sign-in'), email)
+    const german = async (claims: Readonly<Record<string, unknown>> | null) => {
+      const visitor = createVisitor(post.signet)
+      const page = await visitor.person.open('/sign-in?ui_locales=de')
+      expect(page.text).toContain('Weiter mit Harbour')
+      const own = { origin: post.signet.issuer, 'sec-fetch-site': 'same-origin' }
+      const request = fieldOf(page, 'request') ?? ''
+      const away = await visitor.person.post('/sign-in/upstream/harbour?ui_locales=de', { request }, own)
+      const answer = provider.tell(away.location ?? '', { claims: claims ?? {} })
+      const given = claims === null ? { ...answer, code: 'wrong' } : answer
+      return headingOf(await visitor.comeBack(callbackOf('harbour', given)))
+    }
+    expect(await german(person(email))).toBe('Ist das Ihr Konto?')
+    expect(await german(null)).toBe('Die Anmeldung wurde nicht bestätigt')
+    expect(await german({ sub: 'without an address' })).toBe('Hier gibt es kein Konto für Sie')
+  })
+
   it('is asked for at the provider again by a person who changed their mind there', async () => {
     const visitor = createVisitor(post.signet)
     const address = await visitor.leave('harbour')

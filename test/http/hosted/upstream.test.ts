@@ -72,6 +72,27 @@ describe('a sign-in at a second Signet (OpenID Connect Core §3.1)', () => {
     expect((await again.comeBack(answer.location ?? '')).text).toContain(email)
   })
 
+  it('reads UPSTREAMS_FILE again on SIGHUP: what went is not offered nor answered, and faults change nothing', async () => {
+    const [known] = upstreams.entries
+    const visitor = createVisitor(first)
+    const offered = async () => {
+      const { text } = await createPerson(first).open('/sign-in')
+      return ['second', 'third'].filter(id => text.includes(`/sign-in/upstream/${id}?`))
+    }
+    await visitor.leave('second')
+    upstreams.write([{ ...known, id: 'third', label: 'Third' }])
+    expect(await offered()).toEqual(['second'])
+    await first.reload()
+    expect(await offered()).toEqual(['third'])
+    expect((await visitor.person.open('/sign-in/upstream/second?code=x&state=y')).status).toBe(404)
+    upstreams.write([{ ...known, label: '' }])
+    await expect(first.reload()).rejects.toThrow(/line 1: provider "second": label/)
+    expect(await offered()).toEqual(['third'])
+    upstreams.write(upstreams.entries)
+    await first.reload()
+    expect(await offered()).toEqual(['second'])
+  })
+
   it('refuses a start and keeps the providers of before at a reload when the file has faults, with the line', async () => {
     const broken = writeUpstreams([{ id: 'second', issuer: 'https://second.example', client_id: 'first' }])
     await expect(deployment.start({ environment: broken.environment })).rejects.toThrow(

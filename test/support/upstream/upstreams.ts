@@ -12,6 +12,7 @@ export const writeUpstreams = (entries: readonly Entry[]) => {
   const write = (written: readonly Entry[]) => writeFileSync(file, JSON.stringify(written))
   write(entries)
   return {
+    entries,
     file,
     directory,
     write,
