@@ -22,7 +22,7 @@ export const openUpstreams = (file: string | null) =>
  * The providers of the file, with the secrets and the icons that it names: paths begin at the folder of the file. Rejects with a StartFault
  * that has a line for each fault: the provider, the line of the file and what to do.
  */
-const readUpstreamsFile = async (file: string): Promise<readonly ListedUpstream[]> => {
+export const readUpstreamsFile = async (file: string): Promise<readonly ListedUpstream[]> => {
   const { json, lineOf } = await readJsonFile({ setting: 'UPSTREAMS_FILE', file })
   const result = parseUpstreams(json)
   if ('faults' in result)

@@ -1,5 +1,12 @@
 import { composeTemplates } from '../../compose/templates.ts'
-import { type Config, clientPolicyOf, describeSignInLimit, findProxyDoubt, readConfig } from '../../config.ts'
+import {
+  type Config,
+  clientPolicyOf,
+  describeSignInLimit,
+  findProxyDoubt,
+  readConfig,
+  registrationAudiencesOf,
+} from '../../config.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { FORWARDED_HEADERS } from '../../domain/base/forwarded-header.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
@@ -12,6 +19,7 @@ import { readScopesFile } from '../../platform/config-files/scopes-file.ts'
 import { readMailTemplates } from '../../platform/mail-templates.ts'
 import { openSmtp } from '../../platform/smtp.ts'
 import { describeSmtpFault } from '../../platform/smtp-causes.ts'
+import { readUpstreamsFile } from '../../platform/upstreams-file.ts'
 import { examineKeys } from '../../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
@@ -48,6 +56,10 @@ export const examine = async (
       : { 'client documents': () => examineDocuments(config, { documents }) }),
     ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
     ...(config.ASSERTION_ISSUERS_FILE === null ? {} : { issuers: () => examineIssuers(config) }),
+    ...(config.UPSTREAMS_FILE === null ? {} : { providers: () => examineUpstreams(config) }),
+    ...(config.REGISTRATION === 'off' && config.CLIENT_ID_DOCUMENTS === 'off'
+      ? {}
+      : { registration: async () => examineRegistration(config) }),
     database: () => examineDatabase(config),
     redis: () => examineRedis(config),
     proxies: async () => examineProxies(config),
@@ -152,6 +164,21 @@ const examineIssuers = (config: Config): Promise<Found> =>
     if (ASSERTION_ISSUERS_FILE !== null)
       await readAssertionIssuersFile(ASSERTION_ISSUERS_FILE, clientPolicyOf(config))
   })
+
+/** No provider is asked: a start asks none either. */
+const examineUpstreams = ({ UPSTREAMS_FILE }: Config): Promise<Found> =>
+  findingOf(async () => {
+    if (UPSTREAMS_FILE !== null) await readUpstreamsFile(UPSTREAMS_FILE)
+  })
+
+/** Without an audience such a client is registered and then refused at each sign-in. */
+const examineRegistration = (config: Config): Found =>
+  registrationAudiencesOf(config).length > 0
+    ? OK
+    : {
+        fault: null,
+        note: 'clients that no operator has registered get no tokens: set REGISTRATION_AUDIENCES to the URIs of the services that they call',
+      }
 
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */
 const examineDatabase = async (config: Config): Promise<Found> => {
