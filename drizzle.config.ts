@@ -11,6 +11,7 @@ export default defineConfig({
     './src/store/schema/invitation-tables.ts',
     './src/store/schema/delivery-tables.ts',
     './src/store/schema/identity-tables.ts',
+    './src/store/schema/session-tables.ts',
   ],
   out: './drizzle',
 })

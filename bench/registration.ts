@@ -45,7 +45,10 @@ export const benchRegistration: Bench = async world => {
   const known = await sendAll({
     port: other.port,
     connections: CONNECTIONS,
-    requests: registered.results.map(client_id => ({ method: 'GET' as const, path: authorizePathOf(client_id) })),
+    requests: registered.results.map(client_id => ({
+      method: 'GET' as const,
+      path: authorizePathOf(client_id),
+    })),
     take: ({ status }) => status,
   })
   await other.stop()

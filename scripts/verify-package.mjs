@@ -30,9 +30,12 @@ for (const folder of ['sdk', 'cjs/sdk'])
 const withoutComments = text =>
   transformSync(text, { loader: 'js', target: 'node20', minifySyntax: true }).code
 
-/** No entry offers these types, so that no editor shows what their comments say. */
-const isInternal = file => /\/(?:dpop-proof|elapsed|engine|feed-answer|feed-knowledge)\.d\.ts$/.test(file)
-const withoutDocs = text => text.replace(/^ *\/\*\*[\s\S]*?\*\/\n/gm, '')
+/** Types that a service meets only inside others. Their comments are for those who build the library, and would be packed twice. */
+const INNER_TYPES = /\/(?:dpop-proof|presented|feed-answer|feed-knowledge|engine|elapsed|remote-json)\.d\.ts$/
+const packedText = (file, text) => {
+  if (file.endsWith('.js')) return withoutComments(text)
+  return INNER_TYPES.test(file) ? text.replace(/^ *\/\*\*[^]*?\*\/\n/gm, '') : text
+}
 
 /** `./verify` is the package itself. */
 const renamed = object =>
@@ -64,8 +67,7 @@ for (const file of taken) {
   mkdirSync(dirname(copy), { recursive: true })
   // Source maps are not copied, and the comments that name them are removed.
   const text = readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, '')
-  if (file.endsWith('.js')) writeFileSync(copy, withoutComments(text))
-  else writeFileSync(copy, isInternal(file) ? withoutDocs(text) : text)
+  writeFileSync(copy, packedText(file, text))
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))
 cpSync('LICENSE', join(out, 'LICENSE'))

@@ -49,6 +49,7 @@ describe('configuration', () => {
       PASSWORD_HOOK_URL: null,
       PASSWORD_HOOK_UNTIL: null,
       PASSWORD_HOOK_FOR: 'imported',
+      SESSION_VERIFIER_URL: null,
       PASSWORD_WORKERS: Math.min(4, availableParallelism()),
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
@@ -297,6 +298,10 @@ describe('configuration', () => {
       ['never', '2027-02-30', '2027-13-01', '2027-03-31T22:00:00', '2027-03-31T22:00:00+02:00'],
     ],
     PASSWORD_HOOK_FOR: [['imported', 'everyone'], ['all']],
+    SESSION_VERIFIER_URL: [
+      ['https://app.example/session'],
+      ['app.example', 'ftp://app.example/', 'http://10.0.0.5/session'],
+    ],
     RATE_LIMIT_LOGIN: RATE,
     RATE_LIMIT_ACCOUNTS: RATE,
     RATE_LIMIT_REGISTER: RATE,

@@ -59,6 +59,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   domain: [
     'base',
+    'refusals',
     'outbound',
     'oauth',
     'account',

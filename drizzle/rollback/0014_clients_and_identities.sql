@@ -4,6 +4,8 @@ DROP TABLE "registration_tokens";
 --> statement-breakpoint
 DROP TABLE "upstream_identities";
 --> statement-breakpoint
+DROP TABLE "exchanged_sessions";
+--> statement-breakpoint
 ALTER TABLE "refresh_families" DROP COLUMN "rotation_times";
 --> statement-breakpoint
 ALTER TABLE "consents" DROP COLUMN "document_parts";

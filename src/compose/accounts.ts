@@ -62,7 +62,12 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     completeSignIn: notifyOwner.signIn(completeSignIn),
     openBrowserSession,
   })
-  const movePassword = composeMovePassword(config, parts)
+  const checks = {
+    ...parts,
+    demandSecondFactor: factors.secondFactorSignIn.demand,
+    movePassword: composeMovePassword(config, parts),
+    password_cost: config.PASSWORD_COST,
+  }
   return {
     ...links,
     ...factors,
@@ -79,24 +84,12 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     requireResources: parts.requireResources,
     signUp: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn })),
     signIn: parts.countSignIns(
-      createSignIn({
-        ...parts,
-        completeSignIn: notifyOwner.signIn(completeSignIn),
-        demandSecondFactor: factors.secondFactorSignIn.demand,
-        movePassword,
-        password_cost: config.PASSWORD_COST,
-      }),
-      ({ outcome }) => (outcome === 'signed_in' ? outcome : 'second_factor_required'),
+      createSignIn({ ...checks, completeSignIn: notifyOwner.signIn(completeSignIn) }),
+      outcomeOf,
     ),
     signInOnPages: parts.countSignIns(
-      createSignIn({
-        ...parts,
-        completeSignIn: openBrowserSession,
-        demandSecondFactor: factors.secondFactorSignIn.demand,
-        movePassword,
-        password_cost: config.PASSWORD_COST,
-      }),
-      ({ outcome }) => (outcome === 'signed_in' ? outcome : 'second_factor_required'),
+      createSignIn({ ...checks, completeSignIn: openBrowserSession }),
+      outcomeOf,
     ),
     signUpOnPages: notifyOwner.signUp(createSignUp({ ...parts, completeSignIn: openBrowserSession })),
     refresh: createRefresh(parts),
@@ -110,6 +103,10 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
 }
 
 export type ComposedAccounts = ReturnType<typeof composeAccounts>
+
+/** A right password alone signs in only where the account has no second factor. */
+const outcomeOf = ({ outcome }: Readonly<{ outcome: string }>) =>
+  outcome === 'signed_in' ? outcome : 'second_factor_required'
 
 /** One floor for both transports: refusals of either take the same time. */
 const composeMovePassword = (config: Config, base: Base): MovePassword => {

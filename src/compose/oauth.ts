@@ -13,12 +13,13 @@ import { createRevoke } from '../flows/oauth/revoke.ts'
 import { createUserinfo } from '../flows/oauth/userinfo.ts'
 import { createEndByIssuer } from '../flows/revocations/end-by-issuer.ts'
 import type { StatusLists } from '../flows/revocations/status-lists.ts'
+import { createExchangeSession } from '../flows/sign-in/exchange-session.ts'
 import { createAuthenticateClient } from '../grants/client-authentication.ts'
 import { createVerifyByClient } from '../grants/client-signature.ts'
 import { createProveSender } from '../grants/dpop.ts'
 import { createExchange } from '../grants/exchange.ts'
 import { createGrants } from '../grants/index.ts'
-import { createIssue } from '../grants/issue.ts'
+import { createIssue, type Issue } from '../grants/issue.ts'
 import { createRotate } from '../grants/rotate.ts'
 import { createRaiseAlert } from '../grants/security-alert.ts'
 import { createIssuerKeys } from '../grants/verification/issuer-keys.ts'
@@ -61,12 +62,17 @@ export const composeOAuth = (config: Config, parts: Parts) => {
   })
   const ownTokens = createOwnTokens(parts)
   const proveSender = createProveSender(parts.judgeProof)
-  const verifyByIssuer = createVerifyByIssuer({
+  const verifyByIssuer = composeIssuers(parts)
+  const grants = createGrants({
     ...parts,
-    issuers: parts.assertionIssuers,
-    issuerKeys: createIssuerKeys(parts),
+    ownTokens,
+    verifyByIssuer,
+    issue,
+    isBounded,
+    raiseAlert,
+    rotate,
+    exchangeSession: composeSessionExchange(config, { ...parts, issue }),
   })
-  const grants = createGrants({ ...parts, ownTokens, verifyByIssuer, issue, isBounded, raiseAlert, rotate })
   return {
     raiseAlert,
     issue,
@@ -106,5 +112,18 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     }),
   }
 }
+
+/** Null where the operator has no verifier of the sessions of applications. */
+const composeSessionExchange = (
+  { SESSION_VERIFIER_URL: url }: Config,
+  parts: Parts & Readonly<{ issue: Issue }>,
+) => (url === null ? null : createExchangeSession({ ...parts, url }))
+
+const composeIssuers = (parts: Parts) =>
+  createVerifyByIssuer({
+    ...parts,
+    issuers: parts.assertionIssuers,
+    issuerKeys: createIssuerKeys(parts),
+  })
 
 export type ComposedOAuth = ReturnType<typeof composeOAuth>

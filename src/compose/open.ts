@@ -68,16 +68,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const demo = isEmbedded && config.CLIENTS_FILE === null ? openDemo(config, policy.default_audience) : null
   if (demo !== null) putListed([demo.client, DEMO_APP, demo.web])
   const database = served ?? (await openOwn())
-  let refusals: readonly RegistrationRefusal[] = []
-  const following = await followClients({
-    changes: createClientChanges(database),
-    policy,
-    log,
-    onChange: known => {
-      putStored(known.stored)
-      refusals = known.refusals
-    },
-  })
+  const following = await followStored(config, { database, log, putStored })
   onClose(following.stop)
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
   const metrics = openedMetrics ?? absentMetrics
@@ -113,11 +104,29 @@ export const openParts = async (config: Config, parts: Parts) => {
     passwords,
     peppers,
     redis,
-    refusedRegistrations: () => refusals,
+    refusedRegistrations: following.refusals,
     reloadFiles: () =>
       allOf([...(listed === null ? [] : [listed.reload()]), scopes.reload(), assertionIssuers.reload()]),
     scopes: scopes.current,
   }
+}
+
+type Following = Readonly<{ database: Database; log: Log }> &
+  Pick<ReturnType<typeof createRegisteredClients>, 'putStored'>
+
+/** Follows the clients of the database, and what is refused of those that have registered themselves. */
+const followStored = async (config: Config, { database, log, putStored }: Following) => {
+  let refusals: readonly RegistrationRefusal[] = []
+  const following = await followClients({
+    changes: createClientChanges(database),
+    policy: clientPolicyOf(config),
+    log,
+    onChange: known => {
+      putStored(known.stored)
+      refusals = known.refusals
+    },
+  })
+  return { ...following, refusals: () => refusals }
 }
 
 /** Waits for all, and rejects with the faults of all that failed. */

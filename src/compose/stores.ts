@@ -30,6 +30,7 @@ import { createRevocationFeed } from '../store/revocations/revocation-feed.ts'
 import { createRevocations } from '../store/revocations/revocations.ts'
 import { createStatusEntries } from '../store/revocations/status-entries.ts'
 import { createBrowserSessions } from '../store/sessions/browser-sessions.ts'
+import { createSessionExchanges } from '../store/sessions/exchange-session.ts'
 import { createBlockEnded } from './block-ended.ts'
 
 type Parts = Readonly<{
@@ -78,6 +79,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     refreshFamilies: blockEnded.refreshFamilies(createRefreshFamilies(database, lifetimes)),
     revocationFeed: createRevocationFeed(database),
     revocations: blockEnded.revocations(createRevocations(database, lifetimes)),
+    sessionExchanges: createSessionExchanges(database, lifetimes),
     spentProofs: createSpentProofs(database),
     statusEntries: createStatusEntries(database),
   }

@@ -1,3 +1,4 @@
+import { SESSION_TOKEN_TYPE } from '../domain/authorization/session-exchange.ts'
 import {
   actorsWith,
   exchangedScope,
@@ -16,7 +17,13 @@ import type { Grant, GrantRequest } from './grant.ts'
 import type { Issue } from './issue.ts'
 import type { OwnTokens } from './verification/own-tokens.ts'
 
-type Needs = Readonly<{ ownTokens: OwnTokens; issue: Issue; issuer: string }>
+type Needs = Readonly<{
+  ownTokens: OwnTokens
+  issue: Issue
+  issuer: string
+  /** Of sessions of applications; null where the operator has no verifier of them. */
+  exchangeSession: Grant['exchange'] | null
+}>
 
 /** RFC 8693 §2 – Exchanges a token of a type that is listed here. Each type is a grant of its own: a line and a function. */
 export const createTokenExchangeGrant = (needs: Needs): Grant => {
@@ -24,6 +31,7 @@ export const createTokenExchangeGrant = (needs: Needs): Grant => {
   const bySubjectType: ReadonlyMap<string, Grant['exchange']> = new Map([
     [TOKEN_TYPES.access_token, exchangeOwn],
     [TOKEN_TYPES.jwt, exchangeOwn],
+    ...(needs.exchangeSession === null ? [] : [[SESSION_TOKEN_TYPE, needs.exchangeSession] as const]),
   ])
   return {
     grant_type: TOKEN_EXCHANGE_GRANT,

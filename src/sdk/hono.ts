@@ -8,4 +8,5 @@ import { verifierOn } from './verify/verifier.ts'
 export const createProtect = honoProtectOn(verifierOn(webEngine, createProofJudge))
 
 export type { AuthEnv, HonoProtect } from './guards/hono-protect.ts'
+export type { Authenticated, OldSessions } from './guards/old-sessions.ts'
 export * from './verify/public.ts'

@@ -1,8 +1,7 @@
-import { resolve } from 'node:path'
 import { z } from 'zod'
 import { isLoopback } from '../domain/base/ip-address.ts'
 import { type Palette, paletteOf, parseColor } from '../domain/base/palette.ts'
-import { parsed, quote, refuse } from './schemas.ts'
+import { optionalPath, parsed, quote, refuse } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
 const NAME_MAX_CHARACTERS = 40
@@ -40,10 +39,7 @@ export const BRAND_SETTINGS = {
     help: 'The name of your product, on every page and in every mail.',
   },
   BRAND_LOGO_FILE: {
-    schema: z
-      .string()
-      .optional()
-      .transform(path => (path === undefined ? null : resolve(path))),
+    schema: optionalPath,
     standard: 'unset: the initial of `BRAND_NAME`',
     help: 'An image of 64 kB at most, SVG, PNG, JPEG or WebP, shown 32 pixels high beside the name and in the tab of the browser. Read at start.',
   },
@@ -66,10 +62,7 @@ export const BRAND_SETTINGS = {
   PRIVACY_URL: page('Your privacy notice'),
   SUPPORT_URL: page('Your help page, or an address of your support'),
   TEMPLATES_DIR: {
-    schema: z
-      .string()
-      .optional()
-      .transform(path => (path === undefined ? null : resolve(path))),
+    schema: optionalPath,
     standard: 'unset: the words of Signet',
     help: 'A directory with your own words and languages for pages and mails: only the texts that you change. Read at start. See docs/sign-in-to-applications.md.',
   },

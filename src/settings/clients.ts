@@ -1,9 +1,8 @@
-import { resolve } from 'node:path'
 import { z } from 'zod'
 import { LONG_GRACE_SECONDS } from '../domain/oauth/client.ts'
 import { isResource } from '../domain/oauth/resource.ts'
 import { parseScope } from '../domain/oauth/scope.ts'
-import { derivedInteger, oneOf, parsePeppers, quote, refuse } from './schemas.ts'
+import { derivedInteger, oneOf, optionalPath, parsePeppers, quote, refuse } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
 /** Commas or spaces between the items: a scope is written with spaces elsewhere, a list with commas. Null when unset. */
@@ -55,10 +54,7 @@ export const CLIENT_SETTINGS = {
     help: 'The scopes that such clients may ask for, separated by commas or spaces.',
   },
   ASSERTION_ISSUERS_FILE: {
-    schema: z
-      .string()
-      .optional()
-      .transform(path => (path === undefined ? null : resolve(path))),
+    schema: optionalPath,
     standard: 'unset: no assertion is taken',
     help: 'JSON array of identity providers whose assertions are taken, and who may end the sign-ins of their people. Read at start and again on SIGHUP. See docs/assertions.md.',
   },

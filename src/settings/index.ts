@@ -15,6 +15,7 @@ import {
   isOrigin,
   list,
   oneOf,
+  optionalPath,
   parsed,
   parsePeppers,
   postgresUrl,
@@ -24,6 +25,7 @@ import {
   refuse,
   text,
 } from './schemas.ts'
+import { SESSION_VERIFIER_SETTINGS } from './session-verifier.ts'
 import type { Setting } from './setting.ts'
 
 const WORKERS_BY_DEFAULT = 4
@@ -100,26 +102,17 @@ export const SETTINGS = {
     help: 'Days that a key signs before one of the replicas announces the next key.',
   },
   CLIENTS_FILE: {
-    schema: z
-      .string()
-      .optional()
-      .transform(path => (path === undefined ? null : resolve(path))),
+    schema: optionalPath,
     standard: 'unset',
     help: 'JSON array of clients in the names of RFC 7591. Read at start and again on SIGHUP. See docs/clients.md.',
   },
   SCOPES_FILE: {
-    schema: z
-      .string()
-      .optional()
-      .transform(path => (path === undefined ? null : resolve(path))),
+    schema: optionalPath,
     standard: 'unset: a scope is shown as it is',
     help: 'JSON object: each scope with what people are told of it, and whether they may leave it out. Read at start and again on SIGHUP. See docs/sign-in-to-applications.md.',
   },
   UPSTREAMS_FILE: {
-    schema: z
-      .string()
-      .optional()
-      .transform(path => (path === undefined ? null : resolve(path))),
+    schema: optionalPath,
     standard: 'unset: people sign in here alone',
     help: 'JSON array of providers at which people may sign in: OpenID Connect, or GitHub. Read at start and again on SIGHUP. See docs/upstream-sign-in.md.',
   },
@@ -190,6 +183,7 @@ export const SETTINGS = {
     help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md).',
   },
   ...PASSWORD_HOOK_SETTINGS,
+  ...SESSION_VERIFIER_SETTINGS,
   ...LIMIT_SETTINGS,
   SECOND_FACTOR_ROLES: {
     schema: list,

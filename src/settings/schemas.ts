@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
 import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.ts'
@@ -30,6 +31,12 @@ export const derivedInteger = ({ least, most }: Readonly<Record<'least' | 'most'
     }),
   range: `${least}–${most}`,
 })
+
+/** The absolute path of a file, null when unset. The file is not opened. */
+export const optionalPath = z
+  .string()
+  .optional()
+  .transform(path => (path === undefined ? null : resolve(path)))
 
 export const text = (standard: string) => parsed(standard, value => value)
 

@@ -30,6 +30,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   registration_tokens: 'digest',
   spent_proofs: 'digest',
   deliveries: 'user_id, id',
+  exchanged_sessions: 'user_id, digest, client_id',
 }
 
 /** Where the walk through the browser sessions begins, and begins again. */

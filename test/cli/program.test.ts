@@ -298,6 +298,11 @@ describe('signetd clients check', () => {
       /token_exchange needs the grant type /,
     ],
     [[{ ...EXCHANGING, token_exchange: [] }], /token_exchange is required by urn:/],
+    [
+      [{ ...GOOD, grant_types: ['refresh_token'], session_exchange: true }],
+      /session_exchange needs the grant type urn:/,
+    ],
+    [[{ ...EXCHANGING, session_exchange: true }], /session_exchange needs the grant type refresh_token$/],
     [[{ ...EXCHANGING, protected_resources: [] }], /protected_resources is required by urn:/],
     [
       [{ ...EXCHANGING, token_endpoint_auth_method: 'none', client_secret: undefined }],

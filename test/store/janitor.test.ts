@@ -101,6 +101,10 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     backend.database.sql`
       insert into deliveries (user_id, kind, receiver, expires_at)
       values (${randomUUID()}, 'backchannel_logout', 'c', now() - make_interval(secs => ${seconds_ago}))`
+  const putExchanged = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into exchanged_sessions (user_id, digest, client_id, family_id, expires_at)
+      values (${user}, ${randomBytes(32)}, 'c', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
@@ -154,6 +158,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       client_changes: 0,
       client_logos: 0,
       deliveries: 0,
+      exchanged_sessions: 0,
       spent_proofs: 0,
       invitations: 0,
       registration_tokens: 0,
@@ -179,6 +184,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     for (const seconds of [-60, 86_390, 86_410]) await putSession(seconds)
     for (const seconds of [-60, 540, 601]) await putLogo(seconds)
     for (const seconds of [-60, 86_390, 86_410]) await putDelivery(seconds)
+    for (const seconds of [-60, 86_390, 86_410]) await putExchanged(seconds)
     expect(await sweeper()()).toMatchObject({
       authorization_codes: 1,
       browser_sessions: 1,
@@ -187,6 +193,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       client_changes: 0,
       client_logos: 1,
       deliveries: 1,
+      exchanged_sessions: 1,
     })
     const tables = [
       'authorization_codes',
@@ -195,6 +202,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       'pushed_requests',
       'client_logos',
       'deliveries',
+      'exchanged_sessions',
     ]
     for (const table of tables) expect(await count(table)).toBe(2)
   })

@@ -52,6 +52,7 @@ import { createStatusEntries } from '../../src/store/revocations/status-entries.
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
 import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
+import { createSessionExchanges } from '../../src/store/sessions/exchange-session.ts'
 import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
 import { LIFETIMES, pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
@@ -360,6 +361,18 @@ const askAuthorization = async () => {
   await devices.deny(device.digest)
   await devices.findAllowed(asked)
   await devices.redeem({ ...redemptionOf(authorizationCode), ...asked, isPrepared: true })
+  const shown = { digest: digestOf('session' as Plain<'outside_session'>), auth_time: 1, exp: 2 }
+  const exchanged = {
+    ...redemptionOf(authorizationCode),
+    client_id: 'app',
+    scope: 'read',
+    audience: [],
+    source,
+    ...shown,
+  }
+  const exchanges = createSessionExchanges(silent, LIFETIMES)
+  await exchanges.exchange({ ...exchanged, user_id: ID, external_id: null })
+  await exchanges.exchange({ ...exchanged, user_id: null, external_id: 'ada' })
   const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }
   await createPushedRequests(silent).push(pushed)
   await createPushedRequests(silent).find(pushed)

@@ -1,6 +1,10 @@
 import { type Digest, digestOf, type Plain } from '../../domain/base/digest.ts'
-import { CLIENTS_MOST, type ClientRecord, METADATA_MOST_BYTES } from '../../domain/oauth/client.ts'
-import { usesSecret } from '../../domain/oauth/client-metadata.ts'
+import {
+  CLIENTS_MOST,
+  type ClientRecord,
+  METADATA_MOST_BYTES,
+  usesSecret,
+} from '../../domain/oauth/client.ts'
 import { type ClientPolicy, parseClientRecord, parseClients } from '../../domain/oauth/parse-clients.ts'
 import { readJsonLines } from '../../platform/config-files/json-lines.ts'
 import { systemRandom } from '../../platform/random.ts'

@@ -8,7 +8,7 @@ import { type Found, findingOf, OK } from './finding.ts'
 export const examineFiles = (config: Config): Readonly<Record<string, () => Promise<Found>>> => ({
   ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
   ...(config.ASSERTION_ISSUERS_FILE === null ? {} : { issuers: () => examineIssuers(config) }),
-  ...(config.UPSTREAMS_FILE === null ? {} : { providers: () => examineUpstreams(config) }),
+  ...(config.UPSTREAMS_FILE === null ? {} : { upstreams: () => examineUpstreams(config) }),
   ...(config.REGISTRATION === 'off' && config.CLIENT_ID_DOCUMENTS === 'off'
     ? {}
     : { registration: async () => examineRegistration(config) }),

@@ -19,10 +19,8 @@ import { type Io, QUIET_LOG } from '../terminal/io.ts'
 import { examineFiles } from './examine-files.ts'
 import { type Finding, type Found, findingOf, OK } from './finding.ts'
 import { examineFromOutside } from './from-outside.ts'
+import { isServing } from './is-serving.ts'
 import { examinePasswords } from './password-cost.ts'
-
-/** Milliseconds within which a server on the port has to answer with its metadata. */
-const METADATA_MILLISECONDS = 2_000
 
 /** Looks at everything that a start needs, and changes nothing. `documents`: addresses of client documents, which are fetched. */
 export const examine = async (
@@ -62,23 +60,6 @@ export const examine = async (
     ...found,
   }))
   return [{ check: 'configuration', fault: null }, ...inside, passwords, ...outside]
-}
-
-/** Whether a server of this issuer answers on the port: the doctor is asked about running servers too. */
-const isServing = async ({ HOST, PORT, ISSUER }: Config): Promise<boolean> => {
-  const host = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[HOST] ?? (HOST.includes(':') ? `[${HOST}]` : HOST)
-  try {
-    const answer = await fetch(`http://${host}:${PORT}/.well-known/oauth-authorization-server`, {
-      signal: AbortSignal.timeout(METADATA_MILLISECONDS),
-      redirect: 'error',
-    })
-    const metadata: unknown = await answer.json()
-    return (
-      typeof metadata === 'object' && metadata !== null && 'issuer' in metadata && metadata.issuer === ISSUER
-    )
-  } catch {
-    return false
-  }
 }
 
 type Around = Readonly<{ isRunning: boolean; isInternalRequired: boolean }>

@@ -1,5 +1,5 @@
-import { ERRORS } from '../base/oauth-errors.ts'
 import type { OAuthError } from '../oauth/oauth-error.ts'
+import { ERRORS } from '../refusals/oauth-errors.ts'
 import type { AnswerTarget } from './authorization-request.ts'
 
 /** RFC 6749 §4.1.2, RFC 9207 §2 – The answer to the client, which travels through the browser. Every answer names its issuer. */

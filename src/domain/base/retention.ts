@@ -38,5 +38,6 @@ export const RETENTIONS = [
   ['registration_tokens', RETENTION_SECONDS],
   ['spent_proofs', SHORT_RETENTION_SECONDS],
   ['deliveries', RETENTION_SECONDS],
+  ['exchanged_sessions', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

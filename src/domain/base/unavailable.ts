@@ -9,6 +9,7 @@ export class Unavailable extends Error {
     | 'outbound'
     | 'password_hook'
     | 'registrations'
+    | 'session_verifier'
   /** Whole seconds after which the client should retry. */
   readonly retry_after_seconds: number
 

@@ -44,6 +44,7 @@ export const withinPolicy = (
     grant_types: client.grant_types.filter(grant => GRANTS.has(grant)),
     protected_resources: [],
     token_exchange: [],
+    session_exchange: false,
     refresh_grace_seconds: client.token_endpoint_auth_method === 'none' ? refresh_grace_seconds : 0,
     scope: scope.join(' '),
     audience: audiences,

@@ -3,12 +3,12 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { nearestWord } from '../base/nearest-word.ts'
 import {
   AUTH_METHODS,
-  type AuthMethod,
   type Client,
   FIRST_PARTY,
   GRANT_TYPES,
   LONG_GRACE_SECONDS,
   SIGNING_ALGORITHMS,
+  usesSecret,
 } from './client.ts'
 import { isRegistrable, isWebUri } from './redirect-uri.ts'
 import { parseScope } from './scope.ts'
@@ -120,6 +120,7 @@ export const metadata = z
       audience: z.preprocess(given => (typeof given === 'string' ? [given] : given), listOf(audience)),
       protected_resources: listOf(audience),
       token_exchange: listOf(z.strictObject({ audience, scope: scopeText }, EXCHANGE)),
+      session_exchange: flag,
       first_party: flag,
       refresh_grace_seconds: z.int(GRACE).min(0, GRACE).max(LONG_GRACE_SECONDS, GRACE).default(0),
       status_list: flag,
@@ -165,10 +166,6 @@ function addContradictions(client: Metadata, secret: Secret, context: z.Refineme
   ]
   for (const [path, message] of found) context.addIssue({ code: 'custom', path: [path], message })
 }
-
-/** True for a method by which a client presents a secret. */
-export const usesSecret = (method: AuthMethod): boolean =>
-  method === 'client_secret_basic' || method === 'client_secret_post'
 
 function contradictions(client: Metadata, { hasSecret }: Secret): readonly Contradiction[] {
   const method = client.token_endpoint_auth_method

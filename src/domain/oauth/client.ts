@@ -5,6 +5,10 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
+/** True for a method by which a client presents a secret. */
+export const usesSecret = (method: AuthMethod): boolean =>
+  method === 'client_secret_basic' || method === 'client_secret_post'
+
 /** RFC 7518 §3.1 – Of what a client signs. Asymmetric ones only: a public key must never be usable as a shared secret. */
 export const SIGNING_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const
 
@@ -71,6 +75,8 @@ export type Client = Readonly<{
   protected_resources: readonly string[]
   /** Ours: the tokens for which it may exchange those that are addressed to it (RFC 8693), the first one by default. */
   token_exchange: readonly ExchangePolicy[]
+  /** Ours: may exchange sessions of its people that SESSION_VERIFIER_URL recognises for tokens. */
+  session_exchange: boolean
   /** Ours: may use the account API. Public clients only. */
   first_party: boolean
   /** Ours: seconds, 0–3600, within which a superseded refresh token is answered. Above 60: the long window, never of a first_party client. */
@@ -158,6 +164,7 @@ export const FIRST_PARTY: Client = {
   audience: [],
   protected_resources: [],
   token_exchange: [],
+  session_exchange: false,
   first_party: true,
   refresh_grace_seconds: 0,
   status_list: false,
@@ -210,6 +217,7 @@ export const demoClient = (
     audience: [default_audience, DEMO_API],
     protected_resources: [],
     token_exchange: [],
+    session_exchange: false,
     first_party: false,
     refresh_grace_seconds: 0,
     status_list: false,

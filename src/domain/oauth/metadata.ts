@@ -6,11 +6,8 @@ import { CLAIMS, IDENTITY_SCOPES } from './identity-claims.ts'
 /** OpenID Connect Core §3.1.2.1, OpenID Connect Prompt Create §4.1 */
 const PROMPTS = ['none', 'login', 'consent', 'select_account', 'create']
 
-/**
- * RFC 8414 §2, OpenID Connect Discovery §3 – The metadata of the server, derived from the registered grants.
- * Members without a value are absent.
- */
-export const authorizationServerMetadata = (server: {
+/** What the metadata depend on. */
+type Described = Readonly<{
   issuer: string
   grant_types: readonly string[]
   /** Whether every client has to push its authorization requests. */
@@ -23,7 +20,13 @@ export const authorizationServerMetadata = (server: {
   grant_profiles: readonly string[]
   /** The algorithms in which clients may sign assertions and request objects. */
   signing_algorithms: readonly string[]
-}) => {
+}>
+
+/**
+ * RFC 8414 §2, OpenID Connect Discovery §3 – The metadata of the server, derived from the registered grants.
+ * Members without a value are absent.
+ */
+export const authorizationServerMetadata = (server: Described) => {
   const {
     issuer,
     grant_types,

@@ -1,16 +1,12 @@
 import type { AboutSignIn } from '../base/log-fields.ts'
-import { describeRefusal, type ErrorCode } from '../base/oauth-errors.ts'
+import { GRANT_REFUSALS } from '../refusals/grant-refusals.ts'
+import { describeRefusal, type ErrorCode } from '../refusals/oauth-errors.ts'
 
 const CLIENT = 'Client authentication failed.'
 const ASSERTION = 'The client assertion is not acceptable.'
-const CODE = 'The authorization code is invalid, expired, was used, or was issued for another request.'
-const DEVICE = 'The device code is invalid, was used, or was issued to another client.'
-const SUBJECT = 'The subject token is not acceptable.'
-const ID_JAG = 'The assertion is not acceptable.'
 const TOKEN = 'The access token is invalid, expired or revoked.'
 const PROOF = 'The DPoP proof is not acceptable, or was used before.'
 const NONCE = 'The DPoP proof needs the nonce of the header DPoP-Nonce.'
-const REFRESH = 'The refresh token is invalid, expired, revoked or was issued to another client.'
 
 /**
  * Every reason for a refusal, with its code and its public text. The reason itself goes to the log and never leaves the process. Reasons
@@ -107,28 +103,6 @@ const REFUSALS = {
   token_too_long_by_scope: ['invalid_scope', 'The access token would be too long: ask for less scope.'],
   resource_not_granted: ['invalid_target', 'The resource exceeds what was granted.'],
 
-  exchange_requested_type: ['invalid_request', 'The requested_token_type must be that of an access token.'],
-  exchange_subject_type: ['invalid_request', 'The subject_token_type is not supported.'],
-  exchange_subject_not_living: ['invalid_request', SUBJECT],
-  exchange_subject_not_addressed: ['invalid_request', SUBJECT],
-  exchange_subject_of_no_person: ['invalid_request', SUBJECT],
-  exchange_actor_type: [
-    'invalid_request',
-    'The actor_token and its type, that of an access token, belong together.',
-  ],
-  exchange_actor_refused: ['invalid_request', 'The actor_token must be a token of the client for itself.'],
-  exchange_may_not_act: ['invalid_request', 'The subject token names another client that may exchange it.'],
-  exchange_by_too_many: ['invalid_request', 'The subject token was exchanged too often.'],
-  exchange_of_several_targets: ['invalid_target', 'An exchanged token is for one audience.'],
-
-  id_jag_refused: ['invalid_grant', ID_JAG],
-  id_jag_of_another_client: ['invalid_grant', ID_JAG],
-  id_jag_issuer_not_for_client: ['invalid_grant', ID_JAG],
-  id_jag_account_unknown: ['invalid_grant', ID_JAG],
-  id_jag_account_disabled: ['invalid_grant', ID_JAG],
-  id_jag_of_another_key: ['invalid_grant', ID_JAG],
-  id_jag_replayed: ['invalid_grant', ID_JAG],
-
   response_type_unsupported: ['unsupported_response_type', 'The only response type is "code".'],
   response_mode_unsupported: ['invalid_request', 'The response mode must be "query" or "form_post".'],
   request_object_unverified: [
@@ -185,49 +159,7 @@ const REFUSALS = {
     'unmet_authentication_requirements',
     'The account cannot sign in as strongly as was asked for.',
   ],
-  code_malformed: ['invalid_grant', CODE],
-  code_unknown: ['invalid_grant', CODE],
-  code_expired: ['invalid_grant', CODE],
-  code_replayed: ['invalid_grant', CODE],
-  code_replayed_after_end: ['invalid_grant', CODE],
-  code_spent_by_failures: ['invalid_grant', CODE],
-  code_wrong_client: ['invalid_grant', CODE],
-  code_wrong_redirect_uri: ['invalid_grant', CODE],
-  code_verifier_malformed: ['invalid_grant', CODE],
-  code_wrong_verifier: ['invalid_grant', CODE],
-  code_wrong_dpop_key: ['invalid_grant', CODE],
-  code_account_disabled: ['invalid_grant', CODE],
-  code_epoch_passed: ['invalid_grant', CODE],
-  code_session_ended: ['invalid_grant', CODE],
-  code_consent_withdrawn: ['invalid_grant', CODE],
-
-  device_pending: ['authorization_pending', 'The person has not decided yet.'],
-  device_too_early: ['slow_down', 'Poll less often: the interval is five seconds longer from now on.'],
-  device_denied: ['device_denied', 'The person did not allow it.'],
-  device_expired: ['expired_token', 'The device code has expired. Ask for another one.'],
-  device_malformed: ['invalid_grant', DEVICE],
-  device_unknown: ['invalid_grant', DEVICE],
-  device_spent: ['invalid_grant', DEVICE],
-  device_wrong_client: ['invalid_grant', DEVICE],
-  device_account_disabled: ['invalid_grant', DEVICE],
-  device_epoch_passed: ['invalid_grant', DEVICE],
-  device_consent_withdrawn: ['invalid_grant', DEVICE],
-
-  refresh_malformed: ['invalid_grant', REFRESH],
-  refresh_unknown_family: ['invalid_grant', REFRESH],
-  refresh_wrong_salt: ['invalid_grant', REFRESH],
-  refresh_revoked: ['invalid_grant', REFRESH],
-  refresh_idle: ['invalid_grant', REFRESH],
-  refresh_expired: ['invalid_grant', REFRESH],
-  refresh_epoch_passed: ['invalid_grant', REFRESH],
-  refresh_account_disabled: ['invalid_grant', REFRESH],
-  refresh_wrong_client: ['invalid_grant', REFRESH],
-  refresh_wrong_sender_key: ['invalid_grant', REFRESH],
-  refresh_wrong_transport: ['invalid_grant', REFRESH],
-  refresh_too_old_to_tell: ['invalid_grant', REFRESH],
-  refresh_reused: ['invalid_grant', REFRESH],
-  refresh_forged: ['invalid_grant', REFRESH],
-  refresh_pepper_gone: ['invalid_grant', REFRESH],
+  ...GRANT_REFUSALS,
 } as const satisfies Record<string, readonly [ErrorCode, string]>
 
 export type Reason = keyof typeof REFUSALS

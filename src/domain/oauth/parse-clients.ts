@@ -116,15 +116,23 @@ const JWT_BEARER: (typeof GRANT_TYPES)[number] = 'urn:ietf:params:oauth:grant-ty
 const faultsOfExchange = (client: Client, { issuer }: ClientPolicy): readonly ClientFault[] => {
   const { token_exchange, protected_resources, grant_types } = client
   const exchanges = grant_types.includes(EXCHANGE_GRANT)
+  const { session_exchange } = client
+  const needsTokens = exchanges && (!session_exchange || token_exchange.length > 0)
   const isPublic = client.token_endpoint_auth_method === 'none'
   const audiences = token_exchange.map(({ audience }) => audience)
   const own = audiences.findIndex(audience => findSpelling(audience, [issuer]) !== undefined)
   const rules: readonly (readonly [isBroken: boolean, path: ClientFault['path'], message: string])[] = [
     [exchanges && isPublic, ['grant_types'], 'token-exchange needs a confidential client'],
     [grant_types.includes(JWT_BEARER) && isPublic, ['grant_types'], 'jwt-bearer needs a confidential client'],
-    [exchanges && audiences.length === 0, ['token_exchange'], `is required by ${EXCHANGE_GRANT}`],
-    [exchanges && protected_resources.length === 0, ['protected_resources'], NOT_ADDRESSED],
+    [needsTokens && audiences.length === 0, ['token_exchange'], `is required by ${EXCHANGE_GRANT}`],
+    [needsTokens && protected_resources.length === 0, ['protected_resources'], NOT_ADDRESSED],
     [!exchanges && audiences.length > 0, ['token_exchange'], `needs the grant type ${EXCHANGE_GRANT}`],
+    [session_exchange && !exchanges, ['session_exchange'], `needs the grant type ${EXCHANGE_GRANT}`],
+    [
+      session_exchange && !grant_types.includes('refresh_token'),
+      ['session_exchange'],
+      'needs the grant type refresh_token',
+    ],
     [new Set(audiences).size < audiences.length, ['token_exchange'], 'must name each audience once'],
     [own >= 0, ['token_exchange', own, 'audience'], NEVER_US],
   ]

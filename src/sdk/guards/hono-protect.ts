@@ -1,33 +1,36 @@
-import type { HonoRequest, MiddlewareHandler } from 'hono'
+import type { Context, HonoRequest, MiddlewareHandler } from 'hono'
 import type { VerifierOptions } from '../verify/options.ts'
 import type { PresentedRequest } from '../verify/presented.ts'
 import type { Requirement } from '../verify/requirements.ts'
 import { answerMetadata, type MetadataAnswer, metadataOf } from '../verify/resource-metadata.ts'
 import { type Answer, answerFor, TokenError } from '../verify/token-error.ts'
-import type { Verified, Verifier } from '../verify/verifier.ts'
+import type { Verifier } from '../verify/verifier.ts'
+import { createAuthenticate } from './authenticate.ts'
+import type { Authenticated, OldSessions } from './old-sessions.ts'
 
 /** The variables of a protected handler: `c.var.auth.claims`. */
-export type AuthEnv = { Variables: { auth: Verified } }
+export type AuthEnv = { Variables: { auth: Authenticated } }
 
 export type HonoProtect = {
-  /** Middleware: a request without a genuine token that meets every requirement is refused. */
+  /** Middleware: a request without a genuine token that meets every requirement is refused, unless it has a session that is still taken. */
   (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv>
   readonly verifier: Verifier
   /** RFC 9728 – Middleware that serves the metadata of this resource, at its own path and at the root, to any origin. Throws without the option `resource`. */
   metadata(): MiddlewareHandler
 }
 
-/** RFC 6750 §3 – Middleware for Hono, from a verifier or from the options for one. */
+/** RFC 6750 §3 – Middleware for Hono, from a verifier or from the options for one. `sessions`: for an application that moves to tokens. */
 export const honoProtectOn =
   (createVerifier: (options: VerifierOptions) => Verifier) =>
-  (given: VerifierOptions | Verifier): HonoProtect => {
+  (given: VerifierOptions | Verifier, sessions?: OldSessions<Context>): HonoProtect => {
     const verifier = 'verify' in given ? given : createVerifier(given)
+    const authenticate = createAuthenticate(verifier, sessions)
 
     const protect =
       (...requirements: readonly Requirement[]): MiddlewareHandler<AuthEnv> =>
       async (c, next) => {
         try {
-          c.set('auth', await verifier.authenticate(presentedBy(c.req), ...requirements))
+          c.set('auth', await authenticate({ presented: presentedBy(c.req), request: c, requirements }))
         } catch (error) {
           if (!(error instanceof TokenError)) throw error
           return respond(answerFor(error))

@@ -5,6 +5,11 @@ import type { TokenErrorCode } from './token-error.ts'
 /** RFC 9068 §2.2 – The claims of a verified token, deeply frozen. Claims that the RFC does not name are kept, as `unknown`. */
 export type Claims = AccessTokenClaims & Readonly<{ nbf?: number }> & Readonly<Record<string, unknown>>
 
+/** What is known of a person who comes by a token, or by the session of an application that moves to tokens: `sub` alone is always there. */
+export type CommonClaims = Pick<Claims, 'sub'> &
+  Partial<AccessTokenClaims> &
+  Readonly<Record<string, unknown>>
+
 /** The values with which the claims of a token are compared. */
 export type Expectation = Readonly<{
   issuer: string
@@ -41,7 +46,8 @@ const hasRequired = ({ iss, sub, aud, client_id, exp, iat, jti }: Unchecked): bo
   isTime(iat) &&
   isText(jti)
 
-const hasOptional = ({
+/** True when every optional claim that is there has its type. */
+export const hasOptional = ({
   scope,
   sid,
   auth_time,
@@ -104,7 +110,7 @@ export const keyBindingOf = (claims: Claims): Readonly<{ jkt: string }> | 'unkno
   return typeof jkt === 'string' ? { jkt } : 'unknown'
 }
 
-export const isFor = ({ aud }: Claims, audience: string): boolean =>
+export const isFor = ({ aud = [] }: CommonClaims, audience: string): boolean =>
   typeof aud === 'string' ? aud === audience : aud.includes(audience)
 
 /** RFC 7519 §4.1.4–4.1.6 – Judged at each request, also for a token from the cache. `now` in seconds. */

@@ -16,6 +16,13 @@ export type PresentedRequest = Readonly<{
 const SCHEME = /^(bearer|dpop)(?: |$)/i
 const CREDENTIALS = /^\w+ +([\w.~+/-]+=*) *$/
 
+/**
+ * True also for a token that is malformed, and for one behind credentials of another scheme: a request with it is judged by it, and by nothing
+ * else.
+ */
+export const presentsToken = (authorization: string | null | undefined): boolean =>
+  /(?:^|,)\s*(?:bearer|dpop)(?:\s|,|$)/i.test(authorization ?? '')
+
 type Credentials =
   | Readonly<{ scheme: 'bearer' | 'dpop'; token: string }>
   | Readonly<{ refusal: TokenErrorCode }>

@@ -1,5 +1,5 @@
 /** What every entry of the library offers beside its own `create…`. */
-export type { Claims } from './claims.ts'
+export type { Claims, CommonClaims } from './claims.ts'
 export type { DpopOptions, VerifierOptions } from './options.ts'
 export type { PresentedRequest } from './presented.ts'
 export type { Fetch } from './remote-json.ts'

@@ -1,12 +1,15 @@
-import { type Claims, isFor } from './claims.ts'
+import { type CommonClaims, isFor } from './claims.ts'
 import { requireKnownOptions } from './known-options.ts'
 import type { ChallengeParameters, TokenErrorCode } from './token-error.ts'
 
 /** Why a genuine token does not suffice, with the parameters of the challenge. */
 export type Shortfall = Readonly<{ code: TokenErrorCode; parameters?: ChallengeParameters }>
 
-/** A demand of a route beyond a genuine token. Null when the claims meet it. Pure; `now` in seconds since 1970. */
-export type Requirement = ((claims: Claims, now: number) => Shortfall | null) &
+/**
+ * A demand of a route beyond a genuine token, or beyond a session while an application moves to tokens. Null when the claims meet it. Pure;
+ * `now` in seconds since 1970.
+ */
+export type Requirement = ((claims: CommonClaims, now: number) => Shortfall | null) &
   Readonly<{
     /** Named in the challenge to a request without a good token, so that a client asks for them at once. */
     scopes?: readonly string[]
@@ -15,7 +18,7 @@ export type Requirement = ((claims: Claims, now: number) => Shortfall | null) &
 /** RFC 6750 §3.1 – Every one of these scopes. */
 export const scope = (...scopes: readonly string[]): Requirement => {
   const wanted = listOf('scope', scopes, SCOPE_TOKEN)
-  const judge = (claims: Claims): Shortfall | null => {
+  const judge = (claims: CommonClaims): Shortfall | null => {
     const granted = (claims.scope ?? '').split(' ')
     return wanted.every(one => granted.includes(one)) ? null : { code: 'scope_insufficient' }
   }

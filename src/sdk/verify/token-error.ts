@@ -1,10 +1,15 @@
 import { DPOP_ALGORITHMS } from '../../domain/oauth/dpop-proof.ts'
 
+type RefusalRow = readonly [status: 400 | 401 | 403 | 503, error: string | null, description: string]
+
+/** Keeps the codes as a union, and the texts out of the types of the package, which are packed twice. */
+const refusalTable = <Code extends string>(rows: Readonly<Record<Code, RefusalRow>>) => rows
+
 /**
  * RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3 – Every way in which a token is refused: the HTTP status, the `error` of the challenge
  * (null where the RFC wants none), and the public text. The code is for the service's own log and tests.
  */
-export const REFUSALS = {
+export const REFUSALS = refusalTable({
   token_missing: [401, null, 'An access token is required.'],
   request_malformed: [400, 'invalid_request', 'The request must carry exactly one well-formed bearer token.'],
   token_malformed: [401, 'invalid_token', 'The access token is malformed.'],
@@ -31,7 +36,7 @@ export const REFUSALS = {
   ],
   keys_unavailable: [503, null, 'The keys of the issuer cannot be had at the moment.'],
   revocations_stale: [503, null, 'Whether the access token was revoked cannot be told at the moment.'],
-} as const satisfies Record<string, readonly [400 | 401 | 403 | 503, string | null, string]>
+})
 
 export type TokenErrorCode = keyof typeof REFUSALS
 

@@ -73,7 +73,7 @@ describe('signetd doctor', () => {
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', REDIS_URL: 'redis://127.0.0.1:1' }
     const mail = { SMTP_URL: 'smtp://user:hidden@127.0.0.1:1', MAIL_FROM: 'a@b.example' }
     const SCOPES_FILE = join(directory, 'none.json')
-    const files = { CLIENTS_FILE: file, SCOPES_FILE }
+    const files = { CLIENTS_FILE: file, SCOPES_FILE, UPSTREAMS_FILE: join(directory, 'none.json') }
     const environment = { ...places(), ...away, ...mail, ...files, REFRESH_TOKEN_PEPPER: PEPPER }
     expect(await doctor(environment, '--json')).toBe(1)
     const { findings } = JSON.parse(lines.join('\n'))
@@ -84,6 +84,7 @@ describe('signetd doctor', () => {
       'mail',
       'redis',
       'scopes',
+      'upstreams',
     ])
   })
 
@@ -91,11 +92,11 @@ describe('signetd doctor', () => {
     const UPSTREAMS_FILE = join(directory, 'upstreams.json')
     const entry = { id: 'home', issuer: 'https://home.example', client_id: 'partner', label: 'Home' }
     writeFileSync(UPSTREAMS_FILE, JSON.stringify([entry]))
-    expect(await check('providers', { UPSTREAMS_FILE })).toEqual([0, 'ok     providers'])
+    expect(await check('upstreams', { UPSTREAMS_FILE })).toEqual([0, 'ok     upstreams'])
     writeFileSync(UPSTREAMS_FILE, JSON.stringify([{ ...entry, client_secret_file: 'none' }]))
-    expect(await check('providers', { UPSTREAMS_FILE })).toEqual([
+    expect(await check('upstreams', { UPSTREAMS_FILE })).toEqual([
       1,
-      expect.stringMatching(/^fault {2}providers: UPSTREAMS_FILE .*provider "home": client_secret_file /),
+      expect.stringMatching(/^fault {2}upstreams: UPSTREAMS_FILE .*provider "home": client_secret_file /),
     ])
   })
 

@@ -29,6 +29,7 @@ const TABLES = [
   'deliveries',
   'device_authorizations',
   'email_links',
+  'exchanged_sessions',
   'feed_head',
   'feed_positions',
   'import_batches',

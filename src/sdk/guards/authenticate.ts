@@ -1,0 +1,86 @@
+import { type CommonClaims, hasOptional } from '../verify/claims.ts'
+import { type OptionNames, requireKnownOptions } from '../verify/known-options.ts'
+import { type PresentedRequest, presentsToken } from '../verify/presented.ts'
+import type { Requirement } from '../verify/requirements.ts'
+import { TokenError } from '../verify/token-error.ts'
+import type { Verifier } from '../verify/verifier.ts'
+import type { Authenticated, OldSessions } from './old-sessions.ts'
+
+const OPTIONS: OptionNames<OldSessions<never>> = {
+  recognise: true,
+  enabled: true,
+  until: true,
+  onUse: true,
+  now: true,
+}
+
+type Attempt<Request> = Readonly<{
+  presented: PresentedRequest
+  request: Request
+  requirements: readonly Requirement[]
+}>
+
+/**
+ * Ours – By the token of a request that has one, whatever becomes of it: a token that is refused never falls back to a session, because the
+ * request would succeed as the session's person. Otherwise by the session, while sessions are taken. A request with neither rejects as one
+ * without a token. Throws a TypeError for an invalid option.
+ */
+export const createAuthenticate = <Request>(
+  verifier: Verifier,
+  sessions: OldSessions<Request> | undefined,
+): ((attempt: Attempt<Request>) => Promise<Authenticated>) => {
+  if (sessions === undefined) return attempt => byToken(verifier, attempt)
+  const { recognise, until, now } = parseSessions(sessions)
+  return async attempt => {
+    const { presented, request, requirements } = attempt
+    const isSession = !presentsToken(presented.authorization) && now() < until
+    const session = isSession ? await recognise(request) : null
+    const auth =
+      session === null || session === undefined
+        ? await byToken(verifier, attempt)
+        : bySession(session, requirements, now() / 1000, verifier)
+    quietly(sessions.onUse, auth)
+    return auth
+  }
+}
+
+const parseSessions = <Request>(sessions: OldSessions<Request>) => {
+  requireKnownOptions('sessions', sessions, OPTIONS)
+  const { recognise, enabled = true, until, now = Date.now } = sessions
+  if (typeof recognise !== 'function') throw new TypeError('sessions: recognise must be a function')
+  if (typeof enabled !== 'boolean') throw new TypeError('sessions: enabled must be true or false')
+  const end = until === undefined ? Number.POSITIVE_INFINITY : new Date(until).getTime()
+  if (Number.isNaN(end)) throw new TypeError('sessions: until must be a date')
+  return { recognise, until: enabled ? end : Number.NEGATIVE_INFINITY, now }
+}
+
+const byToken = async (
+  verifier: Verifier,
+  { presented, requirements }: Omit<Attempt<never>, 'request'>,
+): Promise<Authenticated> => ({ by: 'token', ...(await verifier.authenticate(presented, ...requirements)) })
+
+const bySession = (
+  session: CommonClaims,
+  requirements: readonly Requirement[],
+  now: number,
+  { metadata }: Verifier,
+): Authenticated => {
+  const claims = Object.freeze({ ...session })
+  if (typeof claims.sub !== 'string' || claims.sub === '' || !hasOptional(claims))
+    throw new TypeError('sessions: recognise must give sub, and other claims in the type that a token has')
+  for (const requirement of requirements) {
+    const shortfall = requirement(claims, now)
+    if (shortfall === null) continue
+    const place: Readonly<Record<string, string>> =
+      metadata === null ? {} : { resource_metadata: metadata.url }
+    throw new TokenError(shortfall.code, { ...shortfall.parameters, ...place })
+  }
+  return { by: 'session', claims, revocation: 'off' }
+}
+
+/** A counter that throws must not make a request fail. */
+const quietly = (onUse: ((auth: Authenticated) => void) | undefined, auth: Authenticated) => {
+  try {
+    onUse?.(auth)
+  } catch {}
+}

@@ -1,0 +1,145 @@
+import type { Fragment, ISql } from 'postgres'
+import type { Bought } from '../../domain/authorization/authorization-code.ts'
+import {
+  parseSessionVerdict,
+  type SessionExchange,
+  type SessionOutcome,
+} from '../../domain/authorization/session-exchange.ts'
+import type { Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
+import type { SessionExchanges } from '../../ports/session-exchanges.ts'
+import type { BoughtRow } from '../codes/judge-codes.ts'
+import { boughtOf } from '../codes/redeem-code.ts'
+import { issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
+import type { Database } from '../postgres/index.ts'
+import { personColumns } from '../schema/account-columns.ts'
+
+/** The session was exchanged by a statement that this one waited for: the family is of after its snapshot. */
+const RACED = 'raced'
+const BODY: RefreshTransport = 'body'
+
+type Row = Omit<BoughtRow, 'bought_id' | 'nonce' | 'isRefreshable'>
+
+/** Ours (docs/decisions/0051) – A second look is taken at a session that was exchanged while the first one waited for its row. */
+export const createSessionExchanges = (database: Database, lifetimes: Lifetimes): SessionExchanges => {
+  const judge = createJudgeSession(database, lifetimes)
+  return {
+    exchange: async session => {
+      const first = await judge(session, { sees_all: false })
+      const row = first?.verdict === RACED ? await judge(session, { sees_all: true }) : first
+      return row === undefined ? { verdict: 'account_unknown', user_id: null } : outcomeOf(row)
+    },
+  }
+}
+
+const outcomeOf = (row: Row): SessionOutcome => {
+  const verdict = parseSessionVerdict(row.verdict)
+  switch (verdict) {
+    case 'opened':
+    case 'repeated':
+    case 'joined':
+      return { verdict, bought: boughtBy(row, verdict !== 'joined') }
+    case 'ended':
+    case 'account_unknown':
+    case 'account_disabled':
+      return { verdict, user_id: row.user_id }
+  }
+}
+
+const boughtBy = (row: Row, isRefreshable: boolean): Bought =>
+  boughtOf({ ...row, nonce: null, isRefreshable })
+
+/**
+ * Judges a session and opens its family the first time: one statement. The account is locked before the rows of the session and the family,
+ * in the order in which an ending takes them. The primary key of the row makes two exchanges at once one: the second waits for the first, and
+ * gets its family. The row keeps the longer of the two expiries, and every later exchange prolongs it.
+ */
+const createJudgeSession =
+  (database: Database, { idle_seconds, max_seconds }: Lifetimes) =>
+  async (
+    { digest, client_id, family, ...session }: SessionExchange,
+    { sees_all }: Readonly<{ sees_all: boolean }>,
+  ): Promise<Row | undefined> => {
+    const [row] = await database.run(
+      sql => sql<Row[]>`
+        with account as materialized (
+          select u.id as user_id, u.roles, u.credential_epoch, u.disabled_at, ${personColumns(sql)}
+          from signet.users u
+          where ${isNamed(sql, session)}
+          for share
+        ),
+        noted as (
+          insert into signet.exchanged_sessions (user_id, digest, client_id, family_id, retry_proof, expires_at)
+          select
+            user_id, ${digest}, ${client_id}, ${family.id}, ${session.retry_proof}::bytea,
+            greatest(
+              to_timestamp(${session.exp}::double precision), statement_timestamp() + make_interval(secs => ${max_seconds})
+            )
+          from account
+          where disabled_at is null
+          on conflict (user_id, digest, client_id) do update
+          set expires_at = greatest(exchanged_sessions.expires_at, to_timestamp(${session.exp}::double precision))
+          returning family_id, retry_proof
+        ),
+        bought as materialized (
+          select f.*
+          from signet.refresh_families f
+          where f.id = (select family_id from noted)
+          for no key update
+        ),
+        judged as materialized (
+          select account.*, case
+            when disabled_at is not null then 'account_disabled'
+            when noted.family_id = ${family.id} then 'opened'
+            when bought.id is null and not ${sees_all}::boolean then ${RACED}
+            when bought.id is null
+              or bought.revoked_at is not null
+              or least(bought.idle_expires_at, bought.expires_at) <= statement_timestamp()
+              or bought.credential_epoch < account.credential_epoch then 'ended'
+            when noted.retry_proof = ${session.retry_proof}::bytea and bought.generation = 0 then 'repeated'
+            else 'joined'
+          end as verdict
+          from account
+          left join noted on true
+          left join bought on true
+        ),
+        origin as materialized (
+          select
+            user_id, credential_epoch, ${client_id}::text as client_id, ${session.scope}::text as scope,
+            ${session.audience}::text[] as audience, null::uuid as session_id, ${BODY}::text as refresh_transport,
+            least(to_timestamp(${session.auth_time}::double precision), statement_timestamp()) as proved_at,
+            '{}'::text[] as proved_by, ${idle_seconds}::int as idle_seconds,
+            statement_timestamp() + make_interval(secs => ${max_seconds}) as expires_at,
+            case when 'openid' = any(string_to_array(${session.scope}::text, ' '))
+              then ${session.logout_notice}::text end as logout_notice
+          from judged
+          where verdict = 'opened'
+        ),
+        written as (
+          ${openFamily(sql, {
+            ...family,
+            source: session.source,
+            logout_notice: sql`logout_notice`,
+            sender_key: sql`null::text`,
+          })}
+          returning *
+        ),
+        opened as (
+          select * from written
+          union all
+          select * from bought where (select verdict from judged) in ('repeated', 'joined')
+        )
+        select
+          origin.verdict, origin.email, origin.email_verified_at, origin.name, origin.given_name, origin.family_name,
+          origin.preferred_username, origin.picture, origin.locale, origin.zoneinfo, origin.updated_at,
+          ${openedColumns(sql)}, origin.user_id, ${issuedAt(sql, client_id)} as at
+        from judged origin
+        left join opened on true`,
+    )
+    return row
+  }
+
+/** The account that the verifier has named. */
+const isNamed = (
+  sql: ISql,
+  { user_id, external_id }: Pick<SessionExchange, 'user_id' | 'external_id'>,
+): Fragment => (user_id === null ? sql`u.external_id = ${external_id}` : sql`u.id = ${user_id}`)
