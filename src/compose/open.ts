@@ -207,7 +207,7 @@ const ownPeppers = (config: Config): Peppers => [
   createPepper(Buffer.from(secretOf(config, 'refresh-token-pepper'), 'base64url')),
 ]
 
-/** Likewise the key of the ids of clients that have registered themselves. */
+/** The key of the ids of clients that have registered themselves, made by the embedded default in the same way. */
 const ownClientIdKeys = (config: Config): Peppers => [
   createPepper(Buffer.from(secretOf(config, 'client-id-key'), 'base64url')),
 ]

@@ -77,7 +77,7 @@ const isOf = async (password, parsed, { cost, import_pepper }) => {
 const BCRYPT_BYTES = 72
 
 /**
- * What bcrypt was given for this password; null for a password that it cannot have been given. bcrypt repeats its key around a NUL: "pass"
+ * The text that bcrypt has hashed for this password; null for a password that bcrypt cannot have hashed. bcrypt repeats its key around a NUL: "pass"
  * and "pass\0pass" would be one password.
  * @param {string} password
  * @param {Extract<ParsedDigest, { scheme: 'bcrypt' }>} digest

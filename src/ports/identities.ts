@@ -1,4 +1,4 @@
-/** Who people are at other providers. A comment states atomicity and failure. All verbs reject with Unavailable when the database is away. */
+/** The identities of people at other providers. A comment states atomicity and failure. All verbs reject with Unavailable when the database is away. */
 import type { Account } from '../domain/account/account.ts'
 import type { ProfileChange } from '../domain/account/profile.ts'
 import type { Language } from '../domain/base/language.ts'

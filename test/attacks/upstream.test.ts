@@ -230,7 +230,7 @@ describe('a sign-in at another provider, attacked', () => {
       expect(await accountOf((await visit('second', { claims: person(email) })).person)).toBe(email)
     })
 
-    it('is its owner’s by mail: of a stranger who registered it before, nothing stays', async () => {
+    it('goes to its owner by a mailed link, which removes what a stranger left who had registered it before', async () => {
       const email = newEmail()
       const stranger = await signUpHere(email)
       const { shown, person: owner } = await visit('second', { claims: person(email) })
@@ -243,7 +243,7 @@ describe('a sign-in at another provider, attacked', () => {
       expect(await accountOf(again)).toBeNull()
     })
 
-    it('is its owner’s by mail, also where a stranger had it from a provider that does not verify', async () => {
+    it('goes to its owner by a mailed link, also where a stranger had it from a provider that verifies no addresses', async () => {
       const email = newEmail()
       const claims = { ...person(email, `stranger ${email}`), email_verified: false }
       const stranger = await visit('wary', { claims })
@@ -289,7 +289,7 @@ describe('a sign-in at another provider, attacked', () => {
       expect(verified).toHaveLength(0)
     })
 
-    it('of the domain passes in any case', async () => {
+    it('of the domain is accepted, in capital letters too', async () => {
       const { person: browser } = await visit('staff', {
         claims: { sub: 'Ada', email: 'Ada@Allowed.EXAMPLE', email_verified: true },
       })
@@ -399,7 +399,7 @@ describe('a sign-in at another provider, attacked', () => {
       expect(new Set((await Promise.all(all)).map(({ status }) => status))).toEqual(new Set([503]))
     })
 
-    it('with keys that are none', async () => {
+    it('of a provider whose published keys are malformed is refused', async () => {
       provider.answer('/slow-keys/keys', response => sendJson(response, { keys: 'none' }))
       await expectRefused(await visit('slow-keys', { claims: person() }), AWAY)
     })

@@ -158,7 +158,7 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
       expect(await everythingOfAda()).toEqual(before)
     })
 
-    it('every tool of the MCP server does the same', async () => {
+    it('every tool of the MCP server reaches their own tasks alone', async () => {
       const { tools } = await eve.agent.listTools()
       expect(tools.length).toBeGreaterThan(4)
       for (const { name, inputSchema } of tools) {
@@ -177,7 +177,7 @@ describe('examples/tasks', { timeout: 60_000 }, () => {
       expect(await everythingOfAda()).toEqual(before)
     })
 
-    it('every tool that the assistant calls does the same', async () => {
+    it('every tool that the assistant calls reaches their own tasks alone', async () => {
       /** What makes the assistant call each tool with a task of another person. */
       const sentences: Readonly<Record<string, (id: string) => readonly string[]>> = {
         list_tasks: asked => ['what is open?', `find ${TITLE}`, `find ${asked}`],

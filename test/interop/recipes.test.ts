@@ -27,7 +27,6 @@ describe('docs/recipes.md', { timeout: 60_000 }, () => {
       client_secret: SECRET,
       grant_types: ['authorization_code'],
       scope: 'openid email profile',
-      audience: [API],
     }
     deployment = await openDeployment([
       ...CLIENTS,

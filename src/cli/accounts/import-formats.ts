@@ -41,9 +41,9 @@ export type ImportFormat = Readonly<{
   read: (text: string, standard: Standard) => RecordReading
 }>
 
-/** Bytes of a line of ours; an account takes less than a kilobyte. */
+/** Bytes of a line of `accounts export`, at most; an account takes less than a kilobyte. */
 const LINE_MAX_BYTES = 16 * 1024
-/** Bytes of a record of a provider, which may have metadata of the application. */
+/** Bytes of a record of a provider, at most: it may have metadata of the application. */
 const RECORD_MAX_BYTES = 256 * 1024
 
 /** The JSON lines that `accounts export` writes. */

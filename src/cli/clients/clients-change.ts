@@ -55,7 +55,7 @@ const show = (io: Io, client_id: string, options: Options): Promise<void> =>
 const NOT_OPENED =
   'this is no id that CLIENT_ID_KEYS opens: set it, and ISSUER, to what the server has; a row that disables the client would be shown all the same'
 
-/** What an id tells. A row of the client stands before it. */
+/** The metadata that an id carries. A row of the client takes precedence over them. */
 const presentSealed = ({ issued_at, metadata }: SealedRegistration) => ({
   registered_at: new Date(issued_at * 1000).toISOString(),
   sealed_in_id: metadata === null ? 'nothing: a row of the database has the metadata' : parseSealed(metadata),

@@ -2,17 +2,13 @@ import { composeTemplates } from '../../compose/templates.ts'
 import { type Config, clientPolicyOf, describeSignInLimit, findProxyDoubt, readConfig } from '../../config.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { FORWARDED_HEADERS } from '../../domain/base/forwarded-header.ts'
-import { StartFault } from '../../domain/base/start-fault.ts'
 import { openRedis } from '../../ephemeral/redis.ts'
 import { findListenFault } from '../../http/server/listen-address.ts'
 import { readLogo } from '../../platform/brand-logo.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
-import { readAssertionIssuersFile } from '../../platform/config-files/assertion-issuers-file.ts'
-import { readScopesFile } from '../../platform/config-files/scopes-file.ts'
 import { readMailTemplates } from '../../platform/mail-templates.ts'
 import { openSmtp } from '../../platform/smtp.ts'
 import { describeSmtpFault } from '../../platform/smtp-causes.ts'
-import { readUpstreamsFile } from '../../platform/upstreams-file.ts'
 import { examineKeys } from '../../signing/rotation.ts'
 import { findDataFaults, isInUse } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
@@ -20,12 +16,11 @@ import { type DatabaseCapacity, readCapacity } from '../../store/postgres/index.
 import { examineDocuments } from '../clients/client-documents.ts'
 import { examineStoredClients } from '../clients/stored-clients.ts'
 import { type Io, QUIET_LOG } from '../terminal/io.ts'
-import type { Finding, Found } from './finding.ts'
+import { examineFiles } from './examine-files.ts'
+import { type Finding, type Found, findingOf, OK } from './finding.ts'
 import { examineFromOutside } from './from-outside.ts'
 import { isServing } from './is-serving.ts'
 import { examinePasswords } from './password-cost.ts'
-
-const OK: Found = { fault: null }
 
 /** Looks at everything that a start needs, and changes nothing. `documents`: addresses of client documents, which are fetched. */
 export const examine = async (
@@ -45,9 +40,7 @@ export const examine = async (
     ...(config.CLIENT_ID_DOCUMENTS === 'off' && documents.length === 0
       ? {}
       : { 'client documents': () => examineDocuments(config, { documents }) }),
-    ...(config.SCOPES_FILE === null ? {} : { scopes: () => examineScopes(config) }),
-    ...(config.ASSERTION_ISSUERS_FILE === null ? {} : { issuers: () => examineIssuers(config) }),
-    ...(config.UPSTREAMS_FILE === null ? {} : { upstreams: () => examineUpstreams(config) }),
+    ...examineFiles(config),
     database: () => examineDatabase(config),
     redis: () => examineRedis(config),
     proxies: async () => examineProxies(config),
@@ -124,23 +117,6 @@ const examineClients = async ({ CLIENTS_FILE, ...config }: Config): Promise<Foun
 /** The check of the database says what is wrong with it, once. */
 const NOT_CHECKED = 'the clients of the database are not checked: see the check of the database'
 
-const examineScopes = ({ SCOPES_FILE }: Config): Promise<Found> =>
-  findingOf(async () => {
-    if (SCOPES_FILE !== null) await readScopesFile(SCOPES_FILE)
-  })
-
-const examineIssuers = (config: Config): Promise<Found> =>
-  findingOf(async () => {
-    const { ASSERTION_ISSUERS_FILE } = config
-    if (ASSERTION_ISSUERS_FILE !== null)
-      await readAssertionIssuersFile(ASSERTION_ISSUERS_FILE, clientPolicyOf(config))
-  })
-
-const examineUpstreams = ({ UPSTREAMS_FILE }: Config): Promise<Found> =>
-  findingOf(async () => {
-    if (UPSTREAMS_FILE !== null) await readUpstreamsFile(UPSTREAMS_FILE)
-  })
-
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */
 const examineDatabase = async (config: Config): Promise<Found> => {
   if (config.DATABASE_URL === null) return OK
@@ -170,16 +146,6 @@ const judgeCapacity = ({ needed, given, at }: DatabaseCapacity): Found => {
   return {
     fault: null,
     note: `max_connections leaves ${given}, enough for ${instances} instances of ${needed}`,
-  }
-}
-
-const findingOf = async (work: () => Promise<void>): Promise<Found> => {
-  try {
-    await work()
-    return OK
-  } catch (error) {
-    if (error instanceof StartFault) return { fault: error.lines.join('; ') }
-    throw error
   }
 }
 

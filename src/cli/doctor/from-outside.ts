@@ -6,12 +6,12 @@ import type { Found } from './finding.ts'
 /** Milliseconds within which each answer has to come. */
 const ANSWER_MILLISECONDS = 5_000
 
-/** Seconds by which the time in a header may differ for its rounding and its way here. */
+/** Seconds by which the time of a header may differ: it is rounded, and takes a while to arrive. */
 const HEADER_SECONDS = 2
 
-/** A page of another origin, which reads what any client may read. */
+/** The origin of a page that is registered nowhere: it may read what any client may read. */
 const PAGE = 'https://app.example'
-/** What the pages of agents and applications send, beyond what every page may send. */
+/** The request headers of agents and applications that a browser asks about in a preflight. */
 const SENT_HEADERS = ['authorization', 'content-type', 'dpop', 'idempotency-key', 'mcp-protocol-version']
 
 const PLACES = {

@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts'
 import { measureHash } from '../../platform/passwords.ts'
 import type { Found } from './finding.ts'
 
-/** What a sign-in costs the processor here. */
+/** Measures what one check of a password costs the processor of this machine. */
 export const examinePasswords = ({
   PASSWORD_COST,
   PASSWORD_WORKERS,

@@ -38,7 +38,7 @@ export type SessionRecord = Readonly<{
 /** What was granted to an application, as pairs of a scope and a resource; nothing after a withdrawal. */
 type GrantRecord = Readonly<{ client_id: string; granted: readonly string[]; granted_at: Date }>
 
-/** Who the person is at another provider. */
+/** The identity of the person at another provider. */
 type LinkedRecord = Readonly<{
   id: string
   issuer: string

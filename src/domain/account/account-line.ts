@@ -32,7 +32,7 @@ export const IMPORT_REMEMBERED_DAYS = 7
 export type LineFault = Readonly<{
   code: LineFaultCode
   field: string | null
-  /** What the field would have to be, without a part of its value. */
+  /** The rule that the field breaks. It quotes nothing of the value, which may be secret. */
   detail?: string
 }>
 export type LineFaultCode =

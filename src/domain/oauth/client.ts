@@ -92,7 +92,7 @@ export type Client = Readonly<{
   document_parts?: Uint8Array | undefined
 }>
 
-/** draft-ietf-oauth-client-id-metadata-document §6 – What people rely on in a document; `keys` with the method that they are for. */
+/** draft-ietf-oauth-client-id-metadata-document §6 – The parts of a document that a consent depends on. `keys` includes the method that they are for. */
 export const DOCUMENT_PARTS = ['name', 'redirect_uris', 'keys'] as const
 export type DocumentPart = (typeof DOCUMENT_PARTS)[number]
 

@@ -37,11 +37,16 @@ const remainingExchangeOf = (
   return { scope: scopeLeft(claims.scope ?? '', exchange.scope), audience: [exchange.audience] }
 }
 
-/** A client's own token depends on its grant, and a person's token for the account API on `first_party`. */
+/**
+ * A client's own token depends on its grant. A person's token that is addressed to the issuer depends on `first_party`, which the account
+ * API asks for; with `openid` it is good at /userinfo (OpenID Connect Core §5.3), for every client.
+ */
 const mayHave = (client: Client, claims: AccessTokenClaims, { issuer }: AudiencePolicy): boolean =>
   claims.sid === undefined
     ? mayActForItself(client)
-    : client.first_party || !audiencesOf(claims).includes(issuer)
+    : client.first_party || isForUserinfo(claims) || !audiencesOf(claims).includes(issuer)
+
+const isForUserinfo = ({ scope = '' }: AccessTokenClaims): boolean => scope.split(' ').includes('openid')
 
 /** RFC 6749 §4.4.2 – True for confidential clients that are registered for the grant. */
 export const mayActForItself = ({ grant_types, token_endpoint_auth_method }: Client): boolean =>

@@ -46,7 +46,7 @@ export type Upstream = Readonly<{
   api_url: string
 }>
 
-/** Who signed in at a provider. The identity is issuer and subject; everything else may change. */
+/** The person who signed in at a provider. The identity is issuer and subject; everything else may change. */
 export type UpstreamIdentity = Readonly<{
   issuer: string
   subject: string

@@ -54,7 +54,7 @@ export const createRegisteredClients = ({ log }: Readonly<{ log: Log }>) => {
     /** True for the id of a client that stands in the database and may not be used. */
     isWithheld: (client_id: string): boolean =>
       stored.get(client_id) === null && !registry.byId.has(client_id),
-    /** What a row says of a client that has registered itself. Null: it may not be used; undefined: there is no such row. */
+    /** The row of a client that has registered itself. Null: the client may not be used; undefined: there is no such row. */
     findRegistration: (client_id: string): Client | null | undefined => {
       const row = stored.get(client_id)
       return row && !isSelfRegistered(row) ? undefined : row

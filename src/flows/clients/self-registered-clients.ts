@@ -14,7 +14,7 @@ import { createRecent } from './recent.ts'
 type Needs = Readonly<{
   /** The clients that operators have registered: none of them is looked for in its id. */
   registered: Clients
-  /** What a row that this instance knows says of the client. Null: it may not be used; undefined: there is no such row. */
+  /** The client of a row that this instance has in memory. Null: the client may not be used; undefined: there is no such row. */
   findRegistration: (client_id: string) => Client | null | undefined
   refusals: () => readonly RegistrationRefusal[]
   rows: Pick<RegistrationRows, 'find'>

@@ -33,7 +33,7 @@ export type LinkIdentity = (linking: Linking) => Promise<void>
 /** An identity as its owner is shown it, with the name of the provider. */
 export type OwnIdentity = LinkedIdentity & Readonly<{ label: string }>
 
-/** Ours – Who a person is at other providers: seen, linked and unlinked by themselves. */
+/** Ours – The identities of a person at other providers: the person sees, links and unlinks them. */
 export const createOwnIdentities = ({
   identities,
   requireStepUp,

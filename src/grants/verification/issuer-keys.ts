@@ -33,7 +33,7 @@ export type IssuerKeys = Readonly<{
 
 /**
  * Keys of the file as they are, and those of a `jwks_uri` in memory: fetched through the guard, once at a time, bounded in bytes, time and
- * number. Keys outlive a failed fetch by a day at most. An entry of the file that changed is another object, and begins anew.
+ * number. Keys outlive a failed fetch by a day at most. A changed entry of the file is a new object, for which the keys are fetched again.
  */
 export const createIssuerKeys = ({ outbound, clock }: Needs): IssuerKeys => {
   const known = new WeakMap<AssertionIssuer, Known>()

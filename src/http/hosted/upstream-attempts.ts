@@ -80,7 +80,7 @@ export const createUpstreamAttempts = (needs: Needs) => {
       return attempt
     },
 
-    /** The cookie of an attempt is worth one answer. */
+    /** Clears the cookie of an attempt, which is accepted with one answer only. */
     forget: ({ state }: Pick<UpstreamAttempt, 'state'>): string => attemptCookies.clear(attemptKeyOf(state)),
   }
 }

@@ -13,8 +13,8 @@ import { type Database, inBatches } from '../postgres/index.ts'
 import { type BoughtRow, createJudgeCodes, type JudgedCode, LATE, RACED } from './judge-codes.ts'
 
 /**
- * What a row that a shared statement skipped looks like, too: nothing was changed, and the code is judged alone. A statement that ran too late
- * has answered all the same, so that no client was told to try again.
+ * Verdicts of a shared statement that may only mean that it skipped a locked row. It has changed nothing then, and the code is judged again,
+ * in a statement of its own. LATE is among them, because no client has had an answer yet.
  */
 const DOUBTFUL: ReadonlySet<string> = new Set([
   LATE,
@@ -25,7 +25,7 @@ const DOUBTFUL: ReadonlySet<string> = new Set([
 
 /**
  * RFC 6749 §4.1.3 – Redeems a code, in a statement that several codes may share. A shared statement skips locked rows, as that of the
- * rotations does; a code that it left out is judged in a statement of its own, which waits.
+ * rotations does; a skipped code is judged in a statement of its own, which waits for the lock.
  */
 export const createRedeemCode = (database: Database, lifetimes: Lifetimes): AuthorizationCodes['redeem'] => {
   const judge = createJudgeCodes(database, lifetimes)

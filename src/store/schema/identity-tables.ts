@@ -3,7 +3,7 @@ import { pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { instant } from './column-types.ts'
 import { users } from './tables.ts'
 
-/** Who a person is at other providers: an account may have several identities, and an identity has one account. */
+/** The identities of people at other providers: an account may have several, and an identity has one account. */
 export const upstreamIdentities = pgTable(
   'upstream_identities',
   {

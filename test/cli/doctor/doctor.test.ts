@@ -88,6 +88,30 @@ describe('signetd doctor', () => {
     ])
   })
 
+  it('reads the file of the providers, without which the server does not start', async () => {
+    const UPSTREAMS_FILE = join(directory, 'upstreams.json')
+    const entry = { id: 'home', issuer: 'https://home.example', client_id: 'partner', label: 'Home' }
+    writeFileSync(UPSTREAMS_FILE, JSON.stringify([entry]))
+    expect(await check('upstreams', { UPSTREAMS_FILE })).toEqual([0, 'ok     upstreams'])
+    writeFileSync(UPSTREAMS_FILE, JSON.stringify([{ ...entry, client_secret_file: 'none' }]))
+    expect(await check('upstreams', { UPSTREAMS_FILE })).toEqual([
+      1,
+      expect.stringMatching(/^fault {2}upstreams: UPSTREAMS_FILE .*provider "home": client_secret_file /),
+    ])
+  })
+
+  it('says that clients which register themselves get no tokens without an audience', async () => {
+    const REGISTRATION = 'open'
+    const REGISTRATION_AUDIENCES = 'https://tools.example.com/mcp'
+    expect(await check('registration', {})).toEqual([0, undefined])
+    expect(await check('registration', { REGISTRATION })).toEqual([
+      0,
+      expect.stringMatching(/^ok {5}registration: .* get no tokens: set REGISTRATION_AUDIENCES /),
+    ])
+    const answer = await check('registration', { REGISTRATION, REGISTRATION_AUDIENCES })
+    expect(answer).toEqual([0, 'ok     registration'])
+  })
+
   it('looks at the logo of the pages, without which the server does not start', async () => {
     const file = join(directory, 'logo.svg')
     writeFileSync(file, '<svg></svg>')

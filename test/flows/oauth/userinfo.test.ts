@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signUp } from '../../support/accounts/account-api.ts'
 import { API, basic, CLIENT_CREDENTIALS, SECRETS } from '../../support/clients.ts'
-import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
+import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 
 const APP = {
   client_id: 'web',
@@ -19,11 +19,15 @@ const MACHINE = {
   audience: [API],
 }
 
+/** Registered for no audience: its tokens are for DEFAULT_AUDIENCE, the issuer. */
+const READER = { ...APP, client_id: 'reader', audience: [] }
+const REGISTERED = [APP, { ...APP, client_id: 'plain', scope: 'orders' }, MACHINE]
+
 describe.each(deployments)('OpenID Connect Core §5.3 – /userinfo on $name', ({ open }) => {
   let deployment: Deployment
   let signet: Instance
   beforeAll(async () => {
-    deployment = await open([APP, { ...APP, client_id: 'plain', scope: 'orders' }, MACHINE])
+    deployment = await open([...REGISTERED, READER])
     signet = await deployment.start()
   })
   afterAll(() => deployment.close())
@@ -71,8 +75,19 @@ describe.each(deployments)('OpenID Connect Core §5.3 – /userinfo on $name', (
   })
 
   it('reads a token of any audience: it only reads', async () => {
-    const { tokens } = await person({ resource: 'http://localhost:8080' })
+    const { tokens } = await person({ resource: ISSUER })
     expect((await ask(bearer(tokens.access_token))).status).toBe(200)
+  })
+
+  it('reads a token for the issuer of a client that is not first-party, which the account API refuses', async () => {
+    const other = await person({ resource: ISSUER })
+    const { tokens } = await person({ client_id: 'reader', resource: ISSUER })
+    const token = tokens.access_token
+    deployment.register([...REGISTERED, { ...READER, first_party: false }])
+    await signet.reload()
+    expect((await ask(bearer(token))).body['sub']).toBe(tokens.user.id)
+    expect((await signet.ask('/auth/me', { token })).status).toBe(401)
+    expect((await signet.ask('/auth/me', { token: other.tokens.access_token })).status).toBe(200)
   })
 
   it('asks for a token where none is shown, and never reads the query (RFC 6750 §2.3, §3)', async () => {
