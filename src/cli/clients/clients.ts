@@ -4,6 +4,7 @@ import { addClientsAddCommands } from './clients-add.ts'
 import { addClientsChangeCommands } from './clients-change.ts'
 import { addClientsCheckCommand } from './clients-check.ts'
 import { addClientsDisableCommands } from './clients-disable.ts'
+import { addClientsImportCommand } from './clients-import.ts'
 import { addClientsListCommand } from './clients-list.ts'
 import { addClientsTokenCommand } from './clients-token.ts'
 
@@ -17,6 +18,7 @@ export const addClientsCommands = (program: Command, io: Io): void => {
   addClientsCheckCommand(clients, io)
   addClientsListCommand(clients, io)
   addClientsAddCommands(clients, io)
+  addClientsImportCommand(clients, io)
   addClientsChangeCommands(clients, io)
   addClientsDisableCommands(clients, io)
   addClientsTokenCommand(clients, io)

@@ -61,6 +61,19 @@ export const readGivenClients = async (
   }))
 }
 
+/** Judges one client in the form of CLIENTS_FILE, with or without its secret. */
+export const readGivenClient = (
+  entry: Readonly<Record<string, unknown>>,
+  policy: ClientPolicy,
+): Readonly<{ given: GivenClient } | { faults: readonly string[] }> => {
+  const judged = parseClients([withSecret(entry)], policy)
+  if ('faults' in judged) return { faults: judged.faults.map(({ message }) => message) }
+  const [client] = judged.clients
+  if (client === undefined) throw new Error('a list of one client has been read as none')
+  const { client_id, token_endpoint_auth_method } = client
+  return { given: { client_id, usesSecret: usesSecret(token_endpoint_auth_method), ...splitSecret(entry) } }
+}
+
 const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)

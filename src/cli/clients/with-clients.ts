@@ -89,6 +89,12 @@ const findListed = async (
   }
 }
 
+/** What decides on registrations, without a database. */
+export const readClientPolicy = (io: Io, options: Options): ClientPolicy => {
+  const reading = readSettings(NAMES, io.environment)
+  return 'faults' in reading ? fail(io, options, reading.faults) : clientPolicyOf(reading.settings)
+}
+
 /** Every client of the database once; one that is created or deleted meanwhile may be among them or not. */
 export async function* readClients(clients: Pick<ClientRegistrations, 'readPage'>) {
   for (let after: string | null = null; ; ) {

@@ -1,0 +1,83 @@
+import { convertHydraClient } from '../../domain/moving/hydra-clients.ts'
+import { convertKeycloakClient } from '../../domain/moving/keycloak-clients.ts'
+import type { ConvertClient } from '../../domain/moving/source-client.ts'
+import { isRecord, type SourceRecord } from '../../domain/moving/source-record.ts'
+import { CLIENTS_MOST } from '../../domain/oauth/client.ts'
+import type { Io } from '../terminal/io.ts'
+import { readText } from '../terminal/text-input.ts'
+
+/** Bytes of an export, at most: a realm may have its accounts beside its clients. */
+const EXPORT_MAX_BYTES = 64 * 1024 * 1024
+
+/** Depth of an export, at most. Exports have about eight; a deeper text could exhaust the stack of a later step. */
+const EXPORT_MAX_DEPTH = 64
+
+type ClientSource = Readonly<{
+  convert: ConvertClient
+  /** The member of an outermost object that has the list of clients. */
+  member: string
+  /** The member that makes an outermost object one client itself. */
+  id: string
+}>
+
+const SOURCES: Readonly<Record<string, ClientSource>> = {
+  keycloak: { convert: convertKeycloakClient, member: 'clients', id: 'clientId' },
+  hydra: { convert: convertHydraClient, member: 'items', id: 'client_id' },
+}
+
+export const CLIENT_SOURCES = Object.keys(SOURCES)
+
+export const findClientSource = (name: string | undefined): ClientSource | null =>
+  Object.entries(SOURCES).find(([each]) => each === name)?.[1] ?? null
+
+type ReadExport = Readonly<{ records: readonly SourceRecord[] } | { fault: string }>
+
+/** The records of an export: a realm or a page of a list, several of them, a list of clients, or one client. */
+export const readClientExport = async (
+  io: Io,
+  { path, source }: Readonly<{ path: string; source: ClientSource }>,
+): Promise<ReadExport> => {
+  const read = await readText(io, { path, max_bytes: EXPORT_MAX_BYTES })
+  if ('fault' in read) return read
+  if (depthOf(read.text) > EXPORT_MAX_DEPTH)
+    return { fault: `${path} is nested more than ${EXPORT_MAX_DEPTH} deep: name the file that was exported` }
+  const json = parseExport(read.text)
+  if (json === undefined) return { fault: `${path} is not JSON: name the file that was exported` }
+  const records = recordsOf(json, source)
+  if (records.length === 0) return { fault: `${path} has no clients: name the file that was exported` }
+  return records.length > CLIENTS_MOST
+    ? { fault: `${path} has more than ${CLIENTS_MOST} clients, and no server keeps more` }
+    : { records }
+}
+
+const parseExport = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const recordsOf = (json: unknown, source: ClientSource): readonly SourceRecord[] => {
+  const outermost = (Array.isArray(json) ? json : [json]).filter(isRecord)
+  return outermost.flatMap(record => {
+    if (source.id in record) return [record]
+    const list = record[source.member]
+    return Array.isArray(list) ? list.filter(isRecord) : []
+  })
+}
+
+/** The most brackets that are open at once, outside of strings. */
+const depthOf = (text: string): number => {
+  let depth = 0
+  let deepest = 0
+  let isInString = false
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at]
+    if (isInString && character === '\\') at += 1
+    else if (character === '"') isInString = !isInString
+    else if (!isInString && (character === '{' || character === '[')) deepest = Math.max(deepest, ++depth)
+    else if (!isInString && (character === '}' || character === ']')) depth -= 1
+  }
+  return deepest
+}
