@@ -67,6 +67,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'factors',
     'clients',
     'authorization',
+    'exchange',
     'upstream',
     'revocations',
     'keys',

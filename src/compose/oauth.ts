@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { ID_JAG } from '../domain/authorization/issuer-assertion.ts'
+import { ID_JAG } from '../domain/exchange/issuer-assertion.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { SIGNING_ALGORITHMS } from '../domain/oauth/client.ts'
 import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
@@ -86,18 +86,12 @@ export const composeOAuth = (config: Config, parts: Parts) => {
       authenticateClient,
       limit: limits('revoke', config.RATE_LIMIT_REVOKE),
     }),
-    pushRequest: createPushRequest({
+    ...composeRequests(config, {
       ...parts,
       proveSender,
       authenticateClient,
       readRequestObject,
-      limit: limits('pushed-requests', config.RATE_LIMIT_PUSHED_REQUESTS),
-    }),
-    authorizeDevice: createAuthorizeDevice({
-      ...parts,
-      authenticateClient,
       requireLength,
-      deviceLimit: limits('device-requests', config.RATE_LIMIT_DEVICE_REQUESTS),
     }),
     introspect: createIntrospect({ ...parts, authenticateClient, ownTokens }),
     userinfo: createUserinfo({ ...parts, ownTokens }),
@@ -112,6 +106,26 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     }),
   }
 }
+
+type Requesting = Parts &
+  Readonly<{
+    proveSender: ReturnType<typeof createProveSender>
+    authenticateClient: ReturnType<typeof createAuthenticateClient>
+    readRequestObject: ReturnType<typeof createReadRequestObject>
+    requireLength: ReturnType<typeof createRequireLength>['requireLength']
+  }>
+
+/** Where clients begin, before a person has seen a page. */
+const composeRequests = (config: Config, { limits, ...parts }: Requesting) => ({
+  pushRequest: createPushRequest({
+    ...parts,
+    limit: limits('pushed-requests', config.RATE_LIMIT_PUSHED_REQUESTS),
+  }),
+  authorizeDevice: createAuthorizeDevice({
+    ...parts,
+    deviceLimit: limits('device-requests', config.RATE_LIMIT_DEVICE_REQUESTS),
+  }),
+})
 
 /** Null where the operator has no verifier of the sessions of applications. */
 const composeSessionExchange = (

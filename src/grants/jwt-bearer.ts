@@ -1,14 +1,14 @@
-import { accountKeyOf } from '../domain/authorization/assertion-issuers.ts'
+import { aboutFamily, aboutSignIn } from '../domain/base/log-fields.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
+import { accountKeyOf } from '../domain/exchange/assertion-issuers.ts'
 import {
   assertedAuthTime,
   assertedResources,
   ID_JAG,
   isOfKey,
   JWT_BEARER_GRANT,
-} from '../domain/authorization/issuer-assertion.ts'
-import { exchangedScope } from '../domain/authorization/token-exchange.ts'
-import { aboutFamily, aboutSignIn } from '../domain/base/log-fields.ts'
-import type { Peppers } from '../domain/base/pepper.ts'
+} from '../domain/exchange/issuer-assertion.ts'
+import { exchangedScope } from '../domain/exchange/token-exchange.ts'
 import { type AudiencePolicy, audienceFor, registeredResources } from '../domain/oauth/audience.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { type Form, requireParameter } from '../domain/oauth/form.ts'

@@ -1,4 +1,5 @@
-import { SESSION_TOKEN_TYPE } from '../domain/authorization/session-exchange.ts'
+import { aboutSignIn } from '../domain/base/log-fields.ts'
+import { SESSION_TOKEN_TYPE } from '../domain/exchange/session-exchange.ts'
 import {
   actorsWith,
   exchangedScope,
@@ -6,8 +7,7 @@ import {
   requestedExchange,
   TOKEN_EXCHANGE_GRANT,
   TOKEN_TYPES,
-} from '../domain/authorization/token-exchange.ts'
-import { aboutSignIn } from '../domain/base/log-fields.ts'
+} from '../domain/exchange/token-exchange.ts'
 import type { AccessTokenClaims } from '../domain/oauth/access-token.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import { type Form, requireParameter } from '../domain/oauth/form.ts'

@@ -1,4 +1,4 @@
-import type { SessionExchange, SessionOutcome } from '../domain/authorization/session-exchange.ts'
+import type { SessionExchange, SessionOutcome } from '../domain/exchange/session-exchange.ts'
 
 /** Sessions of applications that move to tokens. Rejects with Unavailable. */
 export type SessionExchanges = {

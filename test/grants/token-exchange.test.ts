@@ -1,10 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  ACTORS_MOST,
-  TOKEN_EXCHANGE_GRANT,
-  TOKEN_TYPES,
-} from '../../src/domain/authorization/token-exchange.ts'
+import { ACTORS_MOST, TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from '../../src/domain/exchange/token-exchange.ts'
 import { TOKENS_REVOKED_AT_MOST } from '../../src/domain/sign-in/refresh-family.ts'
 import { openKeys } from '../../src/signing/open-keys.ts'
 import { createDpopKey } from '../support/authorization/dpop.ts'

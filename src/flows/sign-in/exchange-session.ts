@@ -1,3 +1,5 @@
+import { aboutSignIn } from '../../domain/base/log-fields.ts'
+import { Unavailable } from '../../domain/base/unavailable.ts'
 import {
   judgeSessionAnswer,
   type RecognisedSession,
@@ -5,9 +7,7 @@ import {
   SESSION_REFUSALS,
   type SessionExchange,
   sessionQuestion,
-} from '../../domain/authorization/session-exchange.ts'
-import { aboutSignIn } from '../../domain/base/log-fields.ts'
-import { Unavailable } from '../../domain/base/unavailable.ts'
+} from '../../domain/exchange/session-exchange.ts'
 import { audienceFor, grantedAudience } from '../../domain/oauth/audience.ts'
 import { logoutNoticeOf } from '../../domain/oauth/client.ts'
 import { requireParameter } from '../../domain/oauth/form.ts'

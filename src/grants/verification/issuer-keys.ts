@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose'
 import { z } from 'zod'
-import type { AssertionIssuer } from '../../domain/authorization/assertion-issuers.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import type { AssertionIssuer } from '../../domain/exchange/assertion-issuers.ts'
 import { publicJwk } from '../../domain/oauth/client-metadata.ts'
 import { freshSecondsOf } from '../../domain/outbound/freshness.ts'
 import type { Clock } from '../../ports/effects.ts'

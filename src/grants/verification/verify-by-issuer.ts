@@ -7,9 +7,9 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from 'jose'
-import type { AssertionIssuer, AssertionIssuers } from '../../domain/authorization/assertion-issuers.ts'
-import { judgeIssuerClaims, type SingleUse } from '../../domain/authorization/issuer-assertion.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
+import type { AssertionIssuer, AssertionIssuers } from '../../domain/exchange/assertion-issuers.ts'
+import { judgeIssuerClaims, type SingleUse } from '../../domain/exchange/issuer-assertion.ts'
 import { SIGNING_ALGORITHMS } from '../../domain/oauth/client.ts'
 import type { SpentAssertions } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'

@@ -1,5 +1,5 @@
-import { type AssertionIssuers, parseAssertionIssuers } from '../../domain/authorization/assertion-issuers.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
+import { type AssertionIssuers, parseAssertionIssuers } from '../../domain/exchange/assertion-issuers.ts'
 import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import { openConfiguredFile, readJsonFile } from './configured-file.ts'
 

@@ -4,7 +4,7 @@ import {
   parseSessionVerdict,
   type SessionExchange,
   type SessionOutcome,
-} from '../../domain/authorization/session-exchange.ts'
+} from '../../domain/exchange/session-exchange.ts'
 import type { Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { SessionExchanges } from '../../ports/session-exchanges.ts'
 import type { BoughtRow } from '../codes/judge-codes.ts'

@@ -2,6 +2,7 @@ import { readSources } from './source.ts'
 
 /** The titles of the standards that the code cites by section. Each cited standard must have one. */
 const STANDARDS = {
+  'RFC 1034': 'Domain Names - Concepts and Facilities',
   'RFC 1123': 'Requirements for Internet Hosts: Application and Support',
   'RFC 2387': 'The MIME Multipart/Related Content-type',
   'RFC 2392': 'Content-ID and Message-ID Uniform Resource Locators',

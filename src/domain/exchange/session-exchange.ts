@@ -1,10 +1,10 @@
 import { judgeExternalId } from '../account/external-id.ts'
+import type { Bought } from '../authorization/authorization-code.ts'
 import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { isUuid } from '../base/uuid.ts'
 import type { LogoutNotice } from '../oauth/client.ts'
 import type { Reason } from '../oauth/oauth-error.ts'
 import type { NewFamily, RequestSource } from '../sign-in/refresh-family.ts'
-import type { Bought } from './authorization-code.ts'
 
 /** RFC 8693 §3 – Ours: a session of an application, which the operator's verifier recognises (docs/moving-from-sessions.md). */
 export const SESSION_TOKEN_TYPE = 'urn:signet:token-type:session'
