@@ -1,7 +1,7 @@
 import { type CommonClaims, hasOptional } from '../verify/claims.ts'
 import { type OptionNames, requireKnownOptions } from '../verify/known-options.ts'
 import { type PresentedRequest, presentsToken } from '../verify/presented.ts'
-import type { Requirement } from '../verify/requirements.ts'
+import { type Requirement, scopeNeeded } from '../verify/requirements.ts'
 import { TokenError } from '../verify/token-error.ts'
 import type { Verifier } from '../verify/verifier.ts'
 import type { Authenticated, OldSessions } from './old-sessions.ts'
@@ -73,7 +73,9 @@ const bySession = (
     if (shortfall === null) continue
     const place: Readonly<Record<string, string>> =
       metadata === null ? {} : { resource_metadata: metadata.url }
-    throw new TokenError(shortfall.code, { ...shortfall.parameters, ...place })
+    // A client that has no session asks for a token with these scopes.
+    const needed = shortfall.code === 'scope_insufficient' ? scopeNeeded(requirements) : {}
+    throw new TokenError(shortfall.code, { ...needed, ...shortfall.parameters, ...place })
   }
   return { by: 'session', claims, revocation: 'off' }
 }

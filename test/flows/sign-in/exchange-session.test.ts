@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SESSION_TOKEN_TYPE } from '../../../src/domain/exchange/session-exchange.ts'
 import { TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from '../../../src/domain/exchange/token-exchange.ts'
+import { ACR } from '../../../src/domain/oauth/acr.ts'
 import { newEmail } from '../../support/ask.ts'
 import { API, basic, CLIENTS, SECRETS } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
@@ -118,8 +119,8 @@ describe('SESSION_VERIFIER_URL', () => {
       scope: 'openid read',
     })
     const claims = decodeJwt(body.access_token)
-    expect(claims).toMatchObject({ sub: id, client_id: 'shop', aud: API, scope: 'openid read', amr: [] })
-    expect(claims).not.toHaveProperty('act')
+    expect(claims).toMatchObject({ sub: id, client_id: 'shop', aud: API, scope: 'openid read', acr: ACR.pwd })
+    for (const absent of ['act', 'amr']) expect(claims).not.toHaveProperty(absent)
     expect(seconds() - Number(claims['auth_time'])).toBeGreaterThanOrEqual(100)
     expect(decodeJwt(String(body['id_token']))).toMatchObject({ sub: id, aud: 'shop' })
     expect(application.questions()).toEqual([
