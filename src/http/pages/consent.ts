@@ -50,9 +50,16 @@ ${form(view, { action: '/consent', hidden: { request: sealed }, content: html`${
     }
   }
 
+/** The words for each part of a description. */
+const CHANGED = {
+  name: 'consent.changed_name',
+  redirect_uris: 'consent.changed_redirect_uris',
+  keys: 'consent.changed_keys',
+} as const satisfies Readonly<Record<DocumentPart, string>>
+
 const changesOf = ({ say }: View, { changes }: ConsentAsked): Html | null => {
   if (changes === undefined) return null
-  const [first, ...others] = changes.map(part => say(`consent.changed_${part}`))
+  const [first, ...others] = changes.map(part => say(CHANGED[part]))
   const what =
     first === undefined
       ? say('consent.changed_description')
