@@ -24,7 +24,7 @@ export type LoadedKey = Readonly<{
   seen_at: Date | null
 }>
 
-/** Keys and faults side by side: any fault refuses a start, while a running server continues with the keys. */
+/** Keys and faults side by side: a start is refused for one fault, while a running server continues with the keys. */
 type Loaded = Readonly<{ keys: readonly LoadedKey[]; faults: readonly string[]; fingerprint: string }>
 
 const OTHERS = 0o007

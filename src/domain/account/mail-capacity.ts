@@ -5,7 +5,7 @@ import { isLate, victimOf, type Waiting } from './mail-priority.ts'
 
 /** Mails in the queue, at most, including those that are being sent; some megabytes. */
 const QUEUE_LENGTH = 1_000
-/** Waiting mails that are not urgent, at most: any client may request a verification of any address. */
+/** Waiting mails that are not urgent, at most, because every client may request a verification of every address. */
 const ORDINARY_LENGTH = 600
 /** Waiting mails that have failed before, at most. */
 const LATE_LENGTH = 300

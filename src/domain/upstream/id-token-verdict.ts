@@ -9,7 +9,7 @@ type Expected = Readonly<{
   access_token: string
   /** The algorithm of the ID token. */
   alg: string
-  /** Seconds since 1970 before which the sign-in at the provider must not be; null: any. */
+  /** Seconds since 1970 before which the sign-in at the provider must not be; null where its time does not matter. */
   least_auth_time: number | null
 }>
 

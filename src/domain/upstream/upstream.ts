@@ -34,7 +34,7 @@ export type Upstream = Readonly<{
   scope: string
   /** The provider's name of each claim; null: the claim is not taken. */
   claims: Readonly<Record<UpstreamClaim, string | null>>
-  /** The domains of the addresses that it is for; null: any. */
+  /** The domains of the addresses that it is for; null where it is for all. */
   email_domains: readonly string[] | null
   /** True: an address that the provider calls verified counts as verified here. */
   trust_email: boolean

@@ -53,7 +53,7 @@ export type ComesBack = Readonly<{
 type Given = Readonly<{
   upstream: Upstream
   identity: UpstreamIdentity
-  /** The account that it must be; null: any, or a new one. */
+  /** The account that it must be; null where it may be every account, or a new one. */
   account_id: string | null
   request: ComesBack
 }>

@@ -114,7 +114,7 @@ export const createInteractions = (needs: Needs) => {
   }
 }
 
-/** What the sign-in page asks the browser with: any passkey of this server, under the challenge of the page. */
+/** What the sign-in page asks the browser for: a passkey of this server, under the challenge of the page. */
 export type PasskeyRequestOf = (sealed: SealedInteraction) => PasskeyRequest
 
 export const createPasskeyRequestOf =

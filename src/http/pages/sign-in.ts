@@ -31,7 +31,7 @@ type SignIn = Readonly<{
   sign_up: SignUpMode
   /** False on a server that sends no mail. */
   isResetOffered: boolean
-  /** What the browser is asked with: any passkey of this server. */
+  /** What the browser is asked for: a passkey of this server. */
   passkey: PasskeyRequest
 }>
 

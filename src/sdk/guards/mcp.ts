@@ -29,8 +29,8 @@ export const authInfoFrom = (token: string, claims: Claims): AuthInfo => {
 }
 
 /**
- * The `verifier` of `requireBearerAuth` in `@modelcontextprotocol/sdk`, whose `InvalidTokenError` it needs: any other error of a bad token
- * would be answered as a fault of the server.
+ * The `verifier` of `requireBearerAuth` in `@modelcontextprotocol/sdk`, whose `InvalidTokenError` it needs, because every
+ * other error of a bad token would be answered as a fault of the server.
  */
 export const createMcpVerifier = (
   verifier: Pick<Verifier, 'verify'>,

@@ -10,7 +10,7 @@ import { removeIdentities } from './end-person.ts'
 
 type Deletion = Readonly<{
   id: string
-  /** Null: any epoch, and a disabled account too. */
+  /** Null where the epoch does not matter, and a disabled account is deleted too. */
   credential_epoch: number | null
   access_token_seconds: number
 }>
