@@ -6,6 +6,7 @@ import {
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
 import type { Database } from '../postgres/index.ts'
+import { decidingSession } from './deciding-session.ts'
 import { createRedeemDeviceCode } from './redeem-device-code.ts'
 
 /** RFC 8628 – What devices have asked for, and what people decided. */
@@ -75,23 +76,7 @@ const createAllow =
   async ({ digest, user_id, session_id, client_id, scope, consent_version, isRefreshable }) => {
     const allowed = await database.run(
       sql => sql`
-        with session as materialized (
-          select s.credential_epoch, s.auth_time, s.amr
-          from signet.users u
-          join signet.browser_sessions s on s.user_id = u.id and s.credential_epoch = u.credential_epoch
-          where u.id = ${user_id}
-            and u.disabled_at is null
-            and s.id = ${session_id}
-            and least(s.idle_expires_at, s.expires_at) > statement_timestamp()
-            and (
-              ${consent_version}::int is null
-              or exists (
-                select from signet.consents
-                where user_id = ${user_id} and client_id = ${client_id} and version = ${consent_version}::int
-              )
-            )
-          for share of u
-        )
+        with ${decidingSession(sql, { user_id, session_id, client_id, consent_version })}
         update signet.device_authorizations d
         set is_allowed = true, user_id = ${user_id}, credential_epoch = session.credential_epoch,
           auth_time = session.auth_time, amr = session.amr, scope = ${scope},

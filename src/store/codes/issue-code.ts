@@ -1,6 +1,7 @@
 import { CODE_SECONDS } from '../../domain/authorization/authorization-code.ts'
 import type { AuthorizationCodes } from '../../ports/authorization.ts'
 import type { Database } from '../postgres/index.ts'
+import { decidingSession } from './deciding-session.ts'
 
 /**
  * RFC 6749 §4.1.2 – Issues a code. `session` gives the session as it is now, which the code is bound to, and is empty unless everything
@@ -12,23 +13,7 @@ export const createIssueCode =
   async ({ user_id, client_id, consent_version, pushed_request, ...code }) => {
     const issued = await database.run(
       sql => sql`
-        with session as materialized (
-          select s.credential_epoch, s.auth_time, s.amr
-          from signet.users u
-          join signet.browser_sessions s on s.user_id = u.id and s.credential_epoch = u.credential_epoch
-          where u.id = ${user_id}
-            and u.disabled_at is null
-            and s.id = ${code.session_id}
-            and least(s.idle_expires_at, s.expires_at) > statement_timestamp()
-            and (
-              ${consent_version}::int is null
-              or exists (
-                select from signet.consents
-                where user_id = ${user_id} and client_id = ${client_id} and version = ${consent_version}::int
-              )
-            )
-          for share of u
-        ),
+        with ${decidingSession(sql, { user_id, session_id: code.session_id, client_id, consent_version })},
         consumed as (
           delete from signet.pushed_requests p
           using session
