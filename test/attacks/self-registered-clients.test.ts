@@ -4,6 +4,7 @@ import { newEmail } from '../support/ask.ts'
 import { assertionClaims, type ClientKey, createClientKey, signAssertion } from '../support/assertions.ts'
 import {
   AGENT,
+  agentRequest,
   authorizeStatus,
   CALLBACK,
   manage,
@@ -14,7 +15,7 @@ import {
 } from '../support/authorization/registrations.ts'
 import { basic } from '../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../support/deployment.ts'
-import { answerOf, CODE_CHALLENGE, createPerson, headingOf, queryOf } from '../support/pages/person.ts'
+import { answerOf, createPerson, headingOf, queryOf } from '../support/pages/person.ts'
 
 let deployment: Deployment
 let signet: Instance
@@ -26,17 +27,6 @@ beforeAll(async () => {
 })
 afterAll(() => deployment.close())
 
-const asking = (client_id: string, more: Readonly<Record<string, string>> = {}) =>
-  queryOf({
-    response_type: 'code',
-    client_id,
-    redirect_uri: CALLBACK,
-    scope: 'openid offline_access read',
-    state: 's',
-    code_challenge: CODE_CHALLENGE,
-    code_challenge_method: 'S256',
-    ...more,
-  })
 const change = async (client: Registered, members: object) => {
   const body = { ...AGENT, client_id: client.client_id, ...members }
   expect((await manage(signet, client, { method: 'PUT', body })).status).toBe(200)
@@ -46,12 +36,12 @@ describe('a client that changes its registration while a person reads the consen
   const reading = async () => {
     const client = await registerAgent(signet)
     const person = createPerson(signet)
-    const page = await person.signUp(await person.arrive(asking(client.client_id)), newEmail())
+    const page = await person.signUp(await person.arrive(agentRequest(client.client_id)), newEmail())
     expect(headingOf(page)).toContain('“Agent”')
     return { client, person, page }
   }
   const silently = async ({ person, client }: Awaited<ReturnType<typeof reading>>) =>
-    answerOf(await person.arrive(asking(client.client_id, { prompt: 'none' })))
+    answerOf(await person.arrive(agentRequest(client.client_id, { prompt: 'none' })))
 
   it.each([
     ['its name', { client_name: 'Famous Bank' }, '“Famous Bank”'],
@@ -101,7 +91,7 @@ describe('pushed requests of clients that registered themselves with a secret (R
     const push = async (from: string) => {
       const client = await registerAgent(limited, { token_endpoint_auth_method: 'client_secret_basic' })
       const header = basic(client.client_id, client.client_secret)
-      return (await limited.post('/par', asking(client.client_id), header, from)).status
+      return (await limited.post('/par', agentRequest(client.client_id), header, from)).status
     }
     const [one, two] = ['203.0.113.1', '203.0.113.2']
     expect([await push(one), await push(one), await push(one), await push(two)]).toEqual([201, 201, 429, 201])

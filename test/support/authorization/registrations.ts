@@ -73,7 +73,8 @@ export const manage = (
   })
 
 type Fields = Readonly<Record<string, string | null>>
-const asking = (client_id: string, more: Fields) =>
+/** The query of an authorization request of an agent. */
+export const agentRequest = (client_id: string, more: Fields = {}) =>
   queryOf({
     response_type: 'code',
     client_id,
@@ -87,18 +88,18 @@ const asking = (client_id: string, more: Fields) =>
 
 /** 303: on to the sign-in; 400: a page that says what is wrong. */
 export const authorizeStatus = async (at: Instance, client_id: string, more: Fields = {}) =>
-  (await at.fetch(`/authorize?${asking(client_id, more)}`, { redirect: 'manual' })).status
+  (await at.fetch(`/authorize?${agentRequest(client_id, more)}`, { redirect: 'manual' })).status
 
 /** A new person who allows the client what it asks for. */
 export const allowAgent = async (at: Instance, client_id: string, more: Fields = {}) => {
   const person = createPerson(at)
-  const page = await person.signUp(await person.arrive(asking(client_id, more)), newEmail())
+  const page = await person.signUp(await person.arrive(agentRequest(client_id, more)), newEmail())
   expect(headingOf(page)).toContain('Allow ')
   return {
     person,
     page,
     answer: await person.allow(page),
-    arrive: () => person.arrive(asking(client_id, more)),
+    arrive: () => person.arrive(agentRequest(client_id, more)),
   }
 }
 
