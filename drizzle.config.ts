@@ -12,6 +12,7 @@ export default defineConfig({
     './src/store/schema/delivery-tables.ts',
     './src/store/schema/identity-tables.ts',
     './src/store/schema/session-tables.ts',
+    './src/store/schema/event-tables.ts',
   ],
   out: './drizzle',
 })

@@ -64,7 +64,7 @@ const pepper = pepperOf(randomBytes(32).toString('base64url'))
 const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
 const salt = randomBytes(16)
 const token_digest = digestOf(refreshTokenAt({ family_id: ID, salt, generation: 0 }, pepper))
-const source = { ip: '127.0.0.1', user_agent: null }
+const source = { ip: '127.0.0.1', user_agent: null, request_id: ID }
 const secret = seal(randomBytes(20), { owner: ID, nonce: randomBytes(12) }, pepper)
 const code = digestOfRecoveryCode(recoveryCodeOf(randomBytes(25)))
 const codes = code === null ? [] : [code]

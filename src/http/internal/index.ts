@@ -1,5 +1,6 @@
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
+import type { OnBehalfOf } from '../../ports/events.ts'
 import type { Pages } from '../layout/layout.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
 import { type App, createApp } from '../server/app.ts'
@@ -13,6 +14,7 @@ type Needs = Readonly<{
   random: Random
   log: Log
   pages: Pages
+  onBehalfOf: OnBehalfOf
   isDraining: () => boolean
 }>
 

@@ -1,0 +1,7 @@
+DROP TABLE "event_head";
+--> statement-breakpoint
+DROP TABLE "event_places";
+--> statement-breakpoint
+DROP TABLE "events";
+--> statement-breakpoint
+DROP TABLE "unplaced_events";
