@@ -29,21 +29,21 @@ export const createOpenFamily =
           ${openFamily(sql, { ...family, sender_key: sql`${family.sender_key}::text` })}
           returning *
         ),
-        ${writeEvents(sql, origin, [signInOpened(sql)])}
+        ${writeEvents(sql, origin, [signInOpened(sql, sql`opened`)])}
         select ${openedColumns(sql)}, ${issuedAt(sql, family.client_id)} as at
         from opened, origin`,
     )
     return opened ?? null
   }
 
-/** The event of a family of the CTE `opened`. */
-export const signInOpened = (sql: ISql): EventRows => ({
+/** The event of each family that a CTE has inserted. */
+export const signInOpened = (sql: ISql, inserted: Fragment): EventRows => ({
   kind: 'sign_in.opened',
-  from: sql`opened`,
-  user_id: sql`opened.user_id`,
-  client_id: sql`opened.client_id`,
-  sid: sql`opened.id`,
-  details: sql`jsonb_build_object('amr', opened.amr, 'scope', opened.scope)`,
+  from: sql`${inserted} as inserted`,
+  user_id: sql`inserted.user_id`,
+  client_id: sql`inserted.client_id`,
+  sid: sql`inserted.id`,
+  details: sql`jsonb_build_object('amr', inserted.amr, 'scope', inserted.scope)`,
 })
 
 /** When the token of a sign-in at a client counts as issued: after the second up to which the client's tokens were ended. */
