@@ -1,6 +1,6 @@
 /**
- * Everything that is recorded as an event, and in words for an operator. A refresh and a token for a client are no events: they are counted
- * (domain/events/activity.ts). docs/events.md follows this table.
+ * Everything that is recorded as an event, and in words for an operator. A refresh and a token for a client are no events: they are counted.
+ * docs/events.md follows this table.
  */
 export const EVENT_KINDS = {
   'sign_in.opened': 'A person signed in at a client: a sign-in was opened.',

@@ -14,22 +14,7 @@ import { bindingOf } from '../schema/link-predicates.ts'
 import { createChangeProfile, createFindPerson } from './people.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
-  create: async ({ id, email, password_digest, roles, language }) => {
-    const [account] = await database.run(
-      (sql, { origin }) => sql<Account[]>`
-        with account as (
-          insert into signet.users as u (id, email, password_digest, roles, language)
-          values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
-          on conflict (email) do nothing
-          returning ${accountColumns(sql)}
-        ),
-        ${writeEvents(sql, origin, [
-          { kind: 'account.registered', from: sql`account`, user_id: sql`account.id` },
-        ])}
-        select * from account`,
-    )
-    return account ?? null
-  },
+  create: createRegister(database),
 
   findByEmail: async email => {
     const [account] = await database.run(
@@ -63,7 +48,32 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     )
   },
 
-  endEverySignIn: async (account_id, reason) => {
+  endEverySignIn: createEndEverySignIn(database, access_token_seconds),
+  endOtherSignIns: createEndOtherSignIns(database, access_token_seconds),
+})
+
+const createRegister =
+  (database: Database): Accounts['create'] =>
+  async ({ id, email, password_digest, roles, language }) => {
+    const [account] = await database.run(
+      (sql, { origin }) => sql<Account[]>`
+        with account as (
+          insert into signet.users as u (id, email, password_digest, roles, language)
+          values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
+          on conflict (email) do nothing
+          returning ${accountColumns(sql)}
+        ),
+        ${writeEvents(sql, origin, [
+          { kind: 'account.registered', from: sql`account`, user_id: sql`account.id` },
+        ])}
+        select * from account`,
+    )
+    return account ?? null
+  }
+
+const createEndEverySignIn =
+  (database: Database, access_token_seconds: number): Accounts['endEverySignIn'] =>
+  async (account_id, reason) => {
     const [row] = await onHeldAccount(
       database,
       account_id,
@@ -84,9 +94,11 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     )
     await goOnEnding(database, { user_id: account_id, found: row?.found ?? 0, access_token_seconds })
     return row?.ended ?? []
-  },
+  }
 
-  endOtherSignIns: async change => {
+const createEndOtherSignIns =
+  (database: Database, access_token_seconds: number): Accounts['endOtherSignIns'] =>
+  async change => {
     const [account] = await onHeldAccount(
       database,
       change.id,
@@ -104,8 +116,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     )
     await goOnEnding(database, { user_id: change.id, found: account?.found ?? 0, access_token_seconds })
     return account?.ended ?? null
-  },
-})
+  }
 
 const createSetFirstDigest =
   (database: Database): Accounts['setFirstDigest'] =>
