@@ -32,15 +32,20 @@ const OF_PROTOCOLS = [
   '_sd_alg sd_hash ... status_list ttl typ cty alg kid crit',
 ].flatMap(names => names.split(' '))
 
-const RESERVED: ReadonlySet<string> = new Set([...OF_THIS_SERVER, ...OF_PROTOCOLS])
+/** Readers of JSON that ignore the case of names, as Go's does, take `Sub` for `sub`, and the long s of Unicode for an s. */
+const foldOf = (name: string): string => name.normalize('NFKC').toLowerCase()
+
+const RESERVED: ReadonlySet<string> = new Set([...OF_THIS_SERVER, ...OF_PROTOCOLS].map(foldOf))
 const PROTOTYPE = '__proto__'
 
 /** Ours – Names that begin so are for later versions of this server. */
-const RESERVED_PREFIX = /^signet(?:$|[_:])/i
+const RESERVED_PREFIX = /^signet(?:$|[_:])/
 
 /** True for a name that no server of the operator may write. */
-export const isReservedClaim = (name: string): boolean =>
-  RESERVED.has(name) || name === PROTOTYPE || RESERVED_PREFIX.test(name)
+export const isReservedClaim = (name: string): boolean => {
+  const folded = foldOf(name)
+  return RESERVED.has(folded) || folded === PROTOTYPE || RESERVED_PREFIX.test(folded)
+}
 
 type Judged = Readonly<{ claims: ExtraClaims; ignored: readonly string[] }>
 

@@ -94,7 +94,11 @@ const ask = async ({ hook, askHook, metrics, log }: Needs, question: Question): 
   const { claims, ignored } = judged
   if (ignored.length > 0)
     log.warn(
-      { ...about, reason: 'claims_reserved', claims: ignored.slice(0, NAMED_AT_MOST) },
+      {
+        ...about,
+        reason: 'claims_reserved',
+        claims: ignored.slice(0, NAMED_AT_MOST).map(name => name.slice(0, 64)),
+      },
       'the claims hook named claims that no hook may write: they are left out',
     )
   return { claims }
