@@ -12,6 +12,7 @@ import {
   signIn,
   signUp,
   trySignIn,
+  trySignUp,
 } from '../../support/accounts/account-api.ts'
 import { MFA, PWD, second, stepUp, withTotp } from '../../support/accounts/factors.ts'
 import { newEmail } from '../../support/ask.ts'
@@ -357,22 +358,33 @@ describe('CLAIMS_HOOK_URL', () => {
       ['a NUL, which Postgres does not store', adding({ a: '\0' })],
       ['a connection that breaks', away],
     ] as const)('refuses a sign-in, or goes on without: %s', async (_name, answer) => {
-      const { email } = await meet()
+      const { email, id } = await meet()
       const bystander = await signIn(signet, email)
       hook.answerWith(answer)
       const unanswered = (await metricsOf())['unanswered'] ?? 0
       const { status, headers } = await trySignIn(signet, email, { client_id: 'app' })
       expect([status, headers.get('retry-after')]).toEqual([503, '5'])
       expect((await metricsOf())['unanswered']).toBe(unanswered + 1)
-      expect(signet.lines.at(-2)).toMatchObject({
-        event: 'claims_hook',
-        client_id: 'app',
-        reason: expect.any(String),
-      })
+      expect(signet.lines).toContainEqual(
+        expect.objectContaining({
+          event: 'claims_hook',
+          sub: id,
+          client_id: 'app',
+          reason: expect.any(String),
+        }),
+      )
       const { access_token, ...tokens } = await signIn(without, email, { client_id: 'app' })
       expect(claimsOf(access_token)).not.toHaveProperty('tenant')
       expect((await refreshTokens(without, tokens)).status).toBe(200)
       expect((await refreshTokens(signet, bystander)).status).toBe(200)
+    })
+
+    it('leaves the account of a registration, whose owner signs in later', async () => {
+      const email = newEmail()
+      hook.answerWith(away)
+      expect((await trySignUp(signet, email)).status).toBe(503)
+      hook.answerWith(adding(TENANT))
+      expect(claimsOf((await signIn(signet, email)).access_token)).toMatchObject(TENANT)
     })
 
     it('waits two seconds at most', async () => {
