@@ -36,6 +36,9 @@ CREATE TABLE "unplaced_events" (
 	CONSTRAINT "unplaced_events_id_user_id_pk" PRIMARY KEY("id","user_id")
 );
 --> statement-breakpoint
+ALTER TABLE "refresh_families" ADD COLUMN "claims" jsonb;--> statement-breakpoint
+ALTER TABLE "authorization_codes" ADD COLUMN "claims" jsonb;--> statement-breakpoint
+ALTER TABLE "device_authorizations" ADD COLUMN "claims" jsonb;--> statement-breakpoint
 CREATE INDEX "events_id_index" ON "events" USING btree ("id");--> statement-breakpoint
 CREATE INDEX "events_kind_index" ON "events" USING btree ("kind","id");--> statement-breakpoint
 CREATE INDEX "events_actor_index" ON "events" USING btree ("actor","id") WHERE actor is not null;--> statement-breakpoint

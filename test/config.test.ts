@@ -50,6 +50,9 @@ describe('configuration', () => {
       PASSWORD_HOOK_UNTIL: null,
       PASSWORD_HOOK_FOR: 'imported',
       SESSION_VERIFIER_URL: null,
+      CLAIMS_HOOK_URL: null,
+      CLAIMS_HOOK_ON_FAILURE: 'refuse',
+      CLAIMS_HOOK_CACHE_SECONDS: 60,
       PASSWORD_WORKERS: Math.min(4, availableParallelism()),
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
@@ -301,6 +304,15 @@ describe('configuration', () => {
     SESSION_VERIFIER_URL: [
       ['https://app.example/session'],
       ['app.example', 'ftp://app.example/', 'http://10.0.0.5/session'],
+    ],
+    CLAIMS_HOOK_URL: [
+      ['https://app.example/claims'],
+      ['app.example', 'ftp://app.example/', 'http://10.0.0.5/claims'],
+    ],
+    CLAIMS_HOOK_ON_FAILURE: [['refuse', 'without'], ['ignore']],
+    CLAIMS_HOOK_CACHE_SECONDS: [
+      ['0', '3600'],
+      ['-1', '3601', 'x'],
     ],
     RATE_LIMIT_LOGIN: RATE,
     RATE_LIMIT_ACCOUNTS: RATE,

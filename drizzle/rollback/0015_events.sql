@@ -5,3 +5,9 @@ DROP TABLE "event_places";
 DROP TABLE "events";
 --> statement-breakpoint
 DROP TABLE "unplaced_events";
+--> statement-breakpoint
+ALTER TABLE "refresh_families" DROP COLUMN "claims";
+--> statement-breakpoint
+ALTER TABLE "authorization_codes" DROP COLUMN "claims";
+--> statement-breakpoint
+ALTER TABLE "device_authorizations" DROP COLUMN "claims";

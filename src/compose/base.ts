@@ -1,13 +1,16 @@
 import { audiencePolicyOf, type Config } from '../config.ts'
+import type { AskHook } from '../domain/outbound/hook.ts'
 import type { SessionLifetimes } from '../domain/sign-in/browser-session.ts'
+import { type AskClaims, asksNoClaims } from '../domain/sign-in/claims-hook.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import { createJudgeSender } from '../flows/access/require-sender.ts'
 import { createAskHook } from '../flows/outbound/ask-hook.ts'
+import { createAskClaims } from '../flows/sign-in/ask-claims.ts'
 import { createJudgeProof } from '../grants/dpop.ts'
 import { createProofNonces } from '../grants/dpop-nonce.ts'
 import { systemRandom } from '../platform/random.ts'
-import type { Clock, Log, Wait } from '../ports/effects.ts'
+import type { Clock, Log, Metrics, Wait } from '../ports/effects.ts'
 import { composeClients } from './clients.ts'
 import type { OpenParts } from './open.ts'
 import { composeStores } from './stores.ts'
@@ -30,10 +33,12 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
   const stores = composeStores({ database, redis, lifetimes, session_lifetimes, clock, metrics })
   const proofNonces = config.DPOP_NONCE === 'on' ? createProofNonces(peppers) : null
   const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
+  const askHook = createAskHook({ issuer: config.ISSUER, keys, outbound, clock, random: systemRandom })
   return {
     ...stores,
     assertionIssuers: opened.assertionIssuers,
-    askHook: createAskHook({ issuer: config.ISSUER, keys, outbound, clock, random: systemRandom }),
+    askHook,
+    askClaims: composeAskClaims(config, { askHook, metrics, clock, log }),
     ...composeClients(config, { opened, endings: stores.endings, limits, clock, log }),
     clock,
     issuer: config.ISSUER,
@@ -54,6 +59,15 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     second_factor_roles: config.SECOND_FACTOR_ROLES,
     wait,
   }
+}
+
+type Asking = Pick<Effects, 'clock' | 'log'> & Readonly<{ askHook: AskHook; metrics: Metrics }>
+
+const composeAskClaims = (config: Config, parts: Asking): AskClaims => {
+  const { CLAIMS_HOOK_URL: url, CLAIMS_HOOK_ON_FAILURE: on_failure } = config
+  if (url === null) return asksNoClaims
+  const hook = { url, on_failure, cache_seconds: config.CLAIMS_HOOK_CACHE_SECONDS }
+  return createAskClaims({ ...parts, hook, second_factor_roles: config.SECOND_FACTOR_ROLES })
 }
 
 export type Base = ReturnType<typeof composeBase>

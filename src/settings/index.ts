@@ -6,9 +6,9 @@ import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarde
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
+import { HOOK_SETTINGS } from './hooks.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
-import { PASSWORD_HOOK_SETTINGS } from './password-hook.ts'
 import {
   addressRanges,
   integer,
@@ -25,7 +25,6 @@ import {
   refuse,
   text,
 } from './schemas.ts'
-import { SESSION_VERIFIER_SETTINGS } from './session-verifier.ts'
 import type { Setting } from './setting.ts'
 
 const WORKERS_BY_DEFAULT = 4
@@ -182,8 +181,7 @@ export const SETTINGS = {
     standard: `as many as processors, ${WORKERS_BY_DEFAULT} at most`,
     help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md).',
   },
-  ...PASSWORD_HOOK_SETTINGS,
-  ...SESSION_VERIFIER_SETTINGS,
+  ...HOOK_SETTINGS,
   ...LIMIT_SETTINGS,
   SECOND_FACTOR_ROLES: {
     schema: list,

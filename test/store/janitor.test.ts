@@ -249,6 +249,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       ended: () => {},
       attempted: () => {},
       passwordHookAsked: () => {},
+      claimsHookAsked: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

@@ -117,6 +117,7 @@ const askFamilies = async () => {
     salt,
     pepper_id: 1,
     token_digest,
+    claims: null,
     source,
   }
   const presentation = {
@@ -394,7 +395,7 @@ const askAuthorization = async () => {
   await devices.add(asked)
   await devices.findUndecided(device.user_code)
   const allowed = { ...asked, user_id: ID, session_id: ID, consent_version: null, isRefreshable: true }
-  await devices.allow(allowed)
+  await devices.allow({ ...allowed, claims: null })
   await devices.deny(device.digest)
   await devices.findAllowed(asked)
   await devices.redeem({ ...redemptionOf(authorizationCode), ...asked, isPrepared: true })
@@ -405,9 +406,11 @@ const askAuthorization = async () => {
     scope: 'read',
     audience: [],
     source,
+    claims: null,
     ...shown,
   }
   const exchanges = createSessionExchanges(silent, LIFETIMES)
+  await exchanges.findPerson({ ...exchanged, user_id: ID, external_id: null })
   await exchanges.exchange({ ...exchanged, user_id: ID, external_id: null })
   await exchanges.exchange({ ...exchanged, user_id: null, external_id: 'ada' })
   const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }

@@ -40,6 +40,7 @@ export const LOG_FIELDS = {
 
   peer: 'The address that a forwarded header came from.',
   trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',
+  claims: 'Names of claims that a hook may not write, twenty at most.',
   faults: 'What is wrong, a sentence each.',
   client_ids: 'The clients that the line is about, twenty at most.',
   language: 'A language of TEMPLATES_DIR.',

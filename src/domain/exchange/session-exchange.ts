@@ -4,6 +4,7 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { isUuid } from '../base/uuid.ts'
 import type { LogoutNotice } from '../oauth/client.ts'
 import type { Reason } from '../oauth/oauth-error.ts'
+import type { ExtraClaims } from '../sign-in/extra-claims.ts'
 import type { NewFamily, RequestSource } from '../sign-in/refresh-family.ts'
 
 /** RFC 8693 §3 – Ours: a session of an application, which the operator's verifier recognises (docs/moving-from-sessions.md). */
@@ -78,6 +79,8 @@ export type SessionExchange = RecognisedSession &
     family: Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>
     /** How the client learns of the end of a sign-in with `openid`; null: not at all. */
     logout_notice: LogoutNotice | null
+    /** The extra claims of that family. */
+    claims: ExtraClaims | null
     source: RequestSource
   }>
 

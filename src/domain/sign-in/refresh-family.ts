@@ -1,4 +1,5 @@
 import type { Digest } from '../base/digest.ts'
+import type { ExtraClaims } from './extra-claims.ts'
 import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 
 /** The origin of a request, which the person sees in the list of sign-ins. */
@@ -69,6 +70,8 @@ export type Family = Readonly<{
   idle_expires_at: Date
   /** Absolute, never extended. */
   expires_at: Date
+  /** What the operator's server has added when the family was opened; null: nothing. */
+  claims: ExtraClaims | null
   at: Date
 }>
 
@@ -88,11 +91,12 @@ export type NewFamily = Readonly<{
   salt: Uint8Array
   pepper_id: number
   token_digest: RefreshTokenDigest
+  claims: ExtraClaims | null
   source: RequestSource
 }>
 
 /**
- * The family that a sign-in gets with one more factor. All other values come from the family that it `replaces`. Whether that family lives
+ * The family that a sign-in gets with one more factor; `claims` are null where those of the former family stay. All other values come from the family that it `replaces`. Whether that family lives
  * is judged in SQL, by store/families/step-up-family.ts.
  */
 export type SteppedUpFamily = Omit<

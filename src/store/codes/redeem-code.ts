@@ -90,6 +90,7 @@ const familyOf = (row: Omit<BoughtRow, 'bought_id'>, id: string): Family => ({
   generation: row.generation,
   idle_expires_at: row.idle_expires_at,
   expires_at: row.expires_at,
+  claims: row.claims,
   at: row.at,
 })
 

@@ -3,7 +3,7 @@ import { bigint, index, integer, pgTable, primaryKey, smallint, text, uuid } fro
 import { LINK_PURPOSES } from '../../domain/account/email-link.ts'
 import { LOGOUT_NOTICES } from '../../domain/oauth/client.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
-import { bytea, instant, xid8 } from './column-types.ts'
+import { bytea, extraClaims, instant, xid8 } from './column-types.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; statements are written by hand. */
 
@@ -83,6 +83,8 @@ export const refreshFamilies = pgTable(
     created_at: instant().notNull().default(sql`now()`),
     /** The times of the latest rotations, the latest first. Null unless the client has a long window, so that other rows stay small. */
     rotation_times: instant().array(),
+    /** What the operator's server has added when it was opened: every token carries it. Null for none. */
+    claims: extraClaims(),
   },
   table => [
     index('refresh_families_user_id_index').on(table.user_id),
@@ -161,21 +163,6 @@ export const statusEntries = pgTable(
     expires_at: instant().notNull(),
   },
   table => [index('status_entries_expires_at_index').on(table.expires_at)],
-)
-
-/** RFC 7523 §3 – Spent client assertions, until they expire: the protection against a replayed `jti`. */
-export const spentAssertions = pgTable(
-  'spent_assertions',
-  {
-    client_id: text().notNull(),
-    /** SHA-256 of the `jti`. */
-    jti_digest: bytea().notNull(),
-    expires_at: instant().notNull(),
-  },
-  table => [
-    primaryKey({ columns: [table.client_id, table.jti_digest] }),
-    index('spent_assertions_expires_at_index').on(table.expires_at),
-  ],
 )
 
 /**
