@@ -1,0 +1,1 @@
+ALTER TABLE "users" DROP COLUMN "epoch_raised_at";
