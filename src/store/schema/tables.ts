@@ -123,10 +123,7 @@ export const revocations = pgTable(
   ],
 )
 
-/**
- * One row: the last number of the feed. Only a transaction that holds the lock on this row gives numbers, which become visible when it
- * commits, and therefore in order.
- */
+/** One row: the last number of the feed. Only a transaction that holds its lock gives numbers, which become visible in order. */
 export const feedHead = pgTable('feed_head', {
   id: smallint().primaryKey().default(1),
   number: bigint({ mode: 'number' }).notNull(),
