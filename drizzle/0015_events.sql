@@ -37,6 +37,7 @@ CREATE TABLE "unplaced_events" (
 );
 --> statement-breakpoint
 ALTER TABLE "refresh_families" ADD COLUMN "claims" jsonb;--> statement-breakpoint
+ALTER TABLE "users" ADD COLUMN "epoch_raised_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "authorization_codes" ADD COLUMN "claims" jsonb;--> statement-breakpoint
 ALTER TABLE "device_authorizations" ADD COLUMN "claims" jsonb;--> statement-breakpoint
 CREATE INDEX "events_id_index" ON "events" USING btree ("id");--> statement-breakpoint

@@ -483,6 +483,14 @@ describe('every statement', () => {
     expect([...new Set(offences)].toSorted()).toEqual(EXCEPTIONS.toSorted())
   })
 
+  it('notes when the epoch of an account was raised, wherever it is raised', () => {
+    const raising = [...statements].filter(text =>
+      /credential_epoch = (?:u\.)?credential_epoch \+ 1/.test(text),
+    )
+    expect(raising.length).toBeGreaterThan(4)
+    expect(raising.filter(text => !text.includes('epoch_raised_at = statement_timestamp()'))).toEqual([])
+  })
+
   it('names its tables with their schema, and gives no CTE the name of a table', () => {
     // A migration runs with its schema as the only one, and its lease and history are values of the statement.
     const isOfMigrations = /\/schema\/(?:history|lease|migrate)\.ts$/

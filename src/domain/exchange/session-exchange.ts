@@ -86,8 +86,9 @@ export type SessionExchange = RecognisedSession &
 
 /**
  * docs/moving-from-sessions.md – Every verdict on a session, as store/sessions/exchange-session.ts gives it in SQL. `opened` has opened the
- * family. `repeated` is the same request again, by its Idempotency-Key, before the family was refreshed. `joined` is any other request with
- * the session of a living family: it gets no refresh token, of which there is one.
+ * family. `ended` is also a session from before the latest change that ended every sign-in of its person. `repeated` is the same request
+ * again, by its Idempotency-Key, before the family was refreshed. `joined` is any other request with the session of a living family: it gets
+ * no refresh token, of which there is one.
  */
 const SESSION_VERDICTS = [
   'opened',

@@ -3,6 +3,9 @@ import { OAuthError } from './oauth-error.ts'
 /** Ours: the scope of a token for administration. */
 export const ADMIN_SCOPE = 'signet:admin'
 
+/** Ours: scopes with this prefix are for the server itself. An operator alone gives one to a client, by name. */
+export const isServerScope = (scope: string): boolean => scope.startsWith('signet:')
+
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/
 
 /** RFC 6749 §3.3 – The tokens of a scope, each once, in the given order. Null for a scope that breaks the grammar. */

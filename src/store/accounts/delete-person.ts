@@ -83,6 +83,7 @@ const deleteInBatches = async (
           password_digest = null,
           roles = '{}',
           credential_epoch = credential_epoch + 1,
+          epoch_raised_at = statement_timestamp(),
           disabled_at = coalesce(disabled_at, statement_timestamp()),
           email_verified_at = null,
           language = null,

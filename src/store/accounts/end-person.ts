@@ -27,6 +27,7 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
       with account as (
         update signet.users
         set credential_epoch = credential_epoch + 1,
+          epoch_raised_at = statement_timestamp(),
           device_epoch = device_epoch + 1,
           disabled_at = case when ${isDisabled ?? false}::boolean
             then coalesce(disabled_at, statement_timestamp()) else disabled_at end,

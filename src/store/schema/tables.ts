@@ -15,6 +15,8 @@ export const users = pgTable('users', {
   roles: text().array().notNull(),
   /** Raised by each change that ends every sign-in: a family of an earlier epoch is dead. */
   credential_epoch: integer().notNull().default(0),
+  /** When it was raised last. Null: never, or by a version before this column. */
+  epoch_raised_at: instant(),
   disabled_at: instant(),
   created_at: instant().notNull().default(sql`now()`),
   /** When the owner proved to read the mail of `email`; null: never. */
@@ -123,10 +125,7 @@ export const revocations = pgTable(
   ],
 )
 
-/**
- * One row: the last number of the feed. Only a transaction that holds the lock on this row gives numbers, which become visible when it
- * commits, and therefore in order.
- */
+/** One row: the last number of the feed. Only a transaction that holds its lock gives numbers, which become visible in order. */
 export const feedHead = pgTable('feed_head', {
   id: smallint().primaryKey().default(1),
   number: bigint({ mode: 'number' }).notNull(),

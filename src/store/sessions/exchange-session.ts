@@ -66,7 +66,8 @@ const boughtBy = (row: Row, isRefreshable: boolean): Bought =>
 /**
  * Judges a session and opens its family the first time: one statement. The account is locked before the rows of the session and the family,
  * in the order in which an ending takes them. The primary key of the row makes two exchanges at once one: the second waits for the first, and
- * gets its family. The row keeps the longer of the two expiries, and every later exchange prolongs it.
+ * gets its family. The row keeps the longer of the two expiries, and every later exchange prolongs it. A session from before the latest change
+ * that ended every sign-in of its person leaves a row without a family, which buys nothing either.
  */
 const createJudgeSession =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes) =>
@@ -77,7 +78,7 @@ const createJudgeSession =
     const [row] = await database.run(
       (sql, { origin }) => sql<Row[]>`
         with account as materialized (
-          select u.id as user_id, u.roles, u.credential_epoch, u.disabled_at, ${personColumns(sql)}
+          select u.id as user_id, u.roles, u.credential_epoch, u.epoch_raised_at, u.disabled_at, ${personColumns(sql)}
           from signet.users u
           where ${isNamed(sql, session)}
           for share
@@ -104,6 +105,8 @@ const createJudgeSession =
         judged as materialized (
           select account.*, case
             when disabled_at is not null then 'account_disabled'
+            when noted.family_id = ${family.id}
+              and to_timestamp(${session.auth_time}::double precision) < date_trunc('second', epoch_raised_at) then 'ended'
             when noted.family_id = ${family.id} then 'opened'
             when bought.id is null and not ${sees_all}::boolean then ${RACED}
             when bought.id is null
