@@ -39,7 +39,7 @@ export const composeUpstream = (config: Config, { limits, ...parts }: Parts) => 
   const upstreams = () => shownUpstreams().map(({ upstream }) => upstream)
   const providers = createProviders({ ...parts, outbound_allow: config.OUTBOUND_ALLOW })
   const verifyIdToken = createVerifyIdToken({ ...parts, providers })
-  const askIdentity = createAskIdentity({ providers, verifyIdToken, issuer })
+  const askIdentity = createAskIdentity({ ...parts, providers, verifyIdToken })
   const ownIdentities = createOwnIdentities({
     ...parts,
     upstreams,

@@ -1,7 +1,12 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { LinkedIdentity, Upstream, UpstreamIdentity } from '../../domain/upstream/upstream.ts'
+import {
+  type LinkedIdentity,
+  saysAuthTime,
+  type Upstream,
+  type UpstreamIdentity,
+} from '../../domain/upstream/upstream.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Identities } from '../../ports/identities.ts'
 import { type Actor, keptOf, type Owner } from '../access/actor.ts'
@@ -48,11 +53,11 @@ export const createOwnIdentities = ({
     list: async ({ account }: Actor): Promise<readonly OwnIdentity[]> =>
       (await identities.list(account.id)).map(identity => ({ ...identity, label: labelOf(identity) })),
 
-    /** The providers, by their ids, at which the person may sign in. */
-    upstreamsOf: async ({ account }: Actor): Promise<readonly string[]> => {
+    /** The providers, by their ids, at which the person may prove who they are. */
+    provingUpstreamsOf: async ({ account }: Actor): Promise<readonly string[]> => {
       const issuers = new Set((await identities.list(account.id)).map(({ issuer }) => issuer))
       return upstreams()
-        .filter(({ issuer }) => issuers.has(issuer))
+        .filter(upstream => issuers.has(upstream.issuer) && saysAuthTime(upstream))
         .map(({ id }) => id)
     },
 

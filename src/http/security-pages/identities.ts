@@ -48,7 +48,12 @@ export const addIdentity =
     if (upstream === null) return again(call, SECURITY_PATH)
     ownSecurity.requireFresh(actor, await ownSecurity.find(actor))
     const adding = { account_id: actor.account.id, session_id }
-    return upstreamAttempts.begin(call, upstream, { interaction: null, adding, isFresh: false })
+    return upstreamAttempts.begin(call, upstream, {
+      interaction: null,
+      adding,
+      isFresh: false,
+      max_age: null,
+    })
   }
 
 export const showIdentityRemoval =

@@ -51,9 +51,13 @@ describe('an account and its identities at other providers', () => {
   const person = (email = newEmail()) => ({ sub: `sub of ${email}`, email, email_verified: true })
   const callbackOf = (id: string, parameters: Readonly<Record<string, string>>) =>
     `http://localhost/sign-in/upstream/${id}?${new URLSearchParams(parameters).toString()}`
+  /** Of a person who signs in at the provider at this moment, as it says. */
+  const signingIn = (claims: Readonly<Record<string, unknown>>) => ({
+    claims: { auth_time: Math.floor(time.clock().getTime() / 1000), ...claims },
+  })
   const visit = async (id: string, claims: Readonly<Record<string, unknown>>) => {
     const visitor = createVisitor(post.signet)
-    const answer = provider.tell(await visitor.leave(id), { claims })
+    const answer = provider.tell(await visitor.leave(id), signingIn(claims))
     const shown = await visitor.comeBack(callbackOf(id, answer))
     return { browser: visitor.person, shown }
   }
@@ -180,13 +184,13 @@ describe('an account and its identities at other providers', () => {
       const harbour = { id: 'harbour', issuer: post.signet.issuer }
       const away = await pressUpstream(browser, confirm, harbour)
       expect(new URL(away.location ?? '').searchParams.get('max_age')).toBe('0')
-      const another = provider.tell(away.location ?? '', { claims: person() })
+      const another = provider.tell(away.location ?? '', signingIn(person()))
       expect(
         headingOf(await browser.follow(await browser.open(pathOf(callbackOf('harbour', another))))),
       ).toBe('There is no account for you here')
-      const again = await pressUpstream(browser, confirm, harbour)
       time.reset()
-      const answer = provider.tell(again.location ?? '', { claims })
+      const again = await pressUpstream(browser, confirm, harbour)
+      const answer = provider.tell(again.location ?? '', signingIn(claims))
       const shown = await browser.follow(await browser.open(pathOf(callbackOf('harbour', answer))))
       expect(shown.text).toContain('>Connect Pier</h2>')
     })
