@@ -58,7 +58,7 @@ const PAGE_OF_SEVERAL =
 
 /** Of several pages in one file, the last one says whether others follow. */
 const hasMore = (json: unknown, { next }: ClientSource): boolean => {
-  const last = (Array.isArray(json) ? json : [json]).filter(isRecord).at(-1)
+  const last = (Array.isArray(json) ? json : [json]).findLast(isRecord)
   const token = next === undefined ? undefined : last?.[next]
   return typeof token === 'string' && token !== ''
 }

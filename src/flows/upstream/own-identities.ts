@@ -45,31 +45,11 @@ export type OwnIdentity = LinkedIdentity & Readonly<{ label: string; upstreams: 
 export type OwnWaysIn = SecurityOf & Readonly<{ identities: readonly OwnIdentity[] }>
 
 /** Ours – The identities of a person at other providers: the person sees, links and unlinks them. */
-export const createOwnIdentities = ({
-  identities,
-  requireStepUp,
-  ownSecurity,
-  random,
-  upstreams,
-  onLinked,
-  onUnlinked,
-}: Needs) => {
-  const labelOf = ({ issuer }: LinkedIdentity): string =>
-    upstreams().find(each => each.issuer === issuer)?.label ?? new URL(issuer).host
-  const list = async ({ account }: Actor): Promise<readonly OwnIdentity[]> =>
-    (await identities.list(account.id)).map(identity => ({
-      ...identity,
-      label: labelOf(identity),
-      upstreams: upstreams().flatMap(({ id, issuer }) => (issuer === identity.issuer ? [id] : [])),
-    }))
-  const waysIn = async (actor: Actor): Promise<OwnWaysIn> => {
-    const [security, own] = await Promise.all([ownSecurity.find(actor), list(actor)])
-    return { ...security, identities: own }
-  }
+export const createOwnIdentities = (needs: Needs) => {
+  const { identities, requireStepUp, random, upstreams, onLinked, onUnlinked } = needs
+  const { list, waysIn } = createWaysIn(needs)
   return {
     list,
-
-    /** Everything that the person can sign in with. */
     waysIn,
 
     /** The providers, by their ids, at which the person may prove who they are. */
@@ -118,3 +98,19 @@ export const createOwnIdentities = ({
 }
 
 export type OwnIdentities = ReturnType<typeof createOwnIdentities>
+
+const createWaysIn = ({ identities, ownSecurity, upstreams }: Needs) => {
+  const labelOf = ({ issuer }: LinkedIdentity): string =>
+    upstreams().find(each => each.issuer === issuer)?.label ?? new URL(issuer).host
+  const list = async ({ account }: Actor): Promise<readonly OwnIdentity[]> =>
+    (await identities.list(account.id)).map(identity => ({
+      ...identity,
+      label: labelOf(identity),
+      upstreams: upstreams().flatMap(({ id, issuer }) => (issuer === identity.issuer ? [id] : [])),
+    }))
+  const waysIn = async (actor: Actor): Promise<OwnWaysIn> => {
+    const [security, own] = await Promise.all([ownSecurity.find(actor), list(actor)])
+    return { ...security, identities: own }
+  }
+  return { list, waysIn }
+}
