@@ -118,6 +118,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'security-pages',
     'internal',
   ],
+  compose: ['findings'],
   cli: ['terminal', 'accounts', 'clients', 'doctor'],
   sdk: ['verify', 'dpop', 'feed', 'guards', 'browser'],
 }

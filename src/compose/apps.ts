@@ -3,13 +3,15 @@ import { createInternalApp } from '../http/internal/index.ts'
 import { createJudgeHealth } from '../http/public/health.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type App, createApp } from '../http/server/app.ts'
-import { createClientAddress } from '../http/server/client-address.ts'
+import { createClientAddress, type IgnoredHeader } from '../http/server/client-address.ts'
 import { createCors } from '../http/server/cors.ts'
 import { onBehalfOf } from '../platform/origin-context.ts'
 import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedDemo } from './demo.ts'
+import type { Finding } from './findings/finding.ts'
+import { createServerFindings } from './findings/server-findings.ts'
 import type { ComposedHosted } from './hosted.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
@@ -35,11 +37,11 @@ type Parts = Readonly<{
   isDraining: () => boolean
 }>
 
-/** Composes the public app and the internal one; the latter is null where INTERNAL_PORT is off. */
+/** Composes the public app and the internal one, which is null where INTERNAL_PORT is off, and what the server finds of itself. */
 export const composeApps = (
   config: Config,
   parts: Parts,
-): Readonly<{ app: App; internalApp: App | null }> => {
+): Readonly<{ app: App; internalApp: App | null; findings: () => Promise<readonly Finding[]> }> => {
   const { base, opened, pages, subjects, isDraining } = parts
   const { clients, issuer, keys, log, metrics, random, redis } = base
   const judgeHealth = createJudgeHealth({
@@ -48,6 +50,9 @@ export const composeApps = (
     isDraining,
   })
   const around = { random, log, pages, isDraining, onBehalfOf }
+  const ignored: IgnoredHeader[] = []
+  const seen = { database: opened.database, ignoredHeaders: () => ignored }
+  const findings = createServerFindings(config, { ...base, ...seen })
   const app = createApp({
     ...around,
     routes: createRoutes({
@@ -68,15 +73,17 @@ export const composeApps = (
       trusted: config.TRUSTED_PROXIES,
       header: config.TRUSTED_PROXY_HEADER,
       log,
+      onIgnored: each => ignored.push(each),
     }),
     metrics,
     proofNonce: () => base.proofNonces?.current(base.clock()) ?? null,
     isHttps: issuer.startsWith('https:'),
   })
   const { openedMetrics } = opened
-  if (openedMetrics === null) return { app, internalApp: null }
+  if (openedMetrics === null) return { app, internalApp: null, findings }
   openedMetrics.watch(watchedOf(parts))
-  return { app, internalApp: createInternalApp({ ...around, render: openedMetrics.render, judgeHealth }) }
+  const internalApp = createInternalApp({ ...around, render: openedMetrics.render, judgeHealth })
+  return { app, internalApp, findings }
 }
 
 /** The gauges that are read when the metrics are asked for. */

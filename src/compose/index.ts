@@ -9,6 +9,7 @@ import { composeApps } from './apps.ts'
 import { composeBase } from './base.ts'
 import { composeDeliveries } from './deliveries.ts'
 import { composeDemo } from './demo.ts'
+import type { Finding } from './findings/finding.ts'
 import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
@@ -30,6 +31,8 @@ export type Signet = Readonly<{
     /** Where the flow of an application is tried in a browser, and with which account. */
     sign_in: Readonly<{ url: string; email: string; password: string }>
   }> | null
+  /** What the server finds of itself, as `signetd doctor` does. Rejects only where a check fails by itself. */
+  findings(): Promise<readonly Finding[]>
   /** Reads CLIENTS_FILE, SCOPES_FILE, UPSTREAMS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
   /** From now on the server is not ready, and every answer asks its client to close the connection. */

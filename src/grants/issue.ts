@@ -1,7 +1,7 @@
 import { idTokenClaims } from '../domain/authorization/id-token.ts'
 import type { AccessTokenClaims, ActorClaim, TokenStatus } from '../domain/oauth/access-token.ts'
 import { ACCESS_TOKEN_MAX_CHARACTERS, type RequireLength } from '../domain/oauth/access-token-length.ts'
-import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
+import { acrOf, isAuthTimeKnown, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
@@ -107,7 +107,7 @@ export const createIssue = (needs: Needs) => {
           exp,
           scope,
           sid: family.id,
-          ...(auth_time === null ? {} : { auth_time: secondsOf(auth_time) }),
+          ...(auth_time !== null && isAuthTimeKnown(auth_time) ? { auth_time: secondsOf(auth_time) } : {}),
           ...(amr.length === 0 ? {} : { amr }),
           roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
           ...(acr === null ? {} : { acr }),

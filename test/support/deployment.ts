@@ -35,6 +35,7 @@ export type Instance = Readonly<{
   /** The client that a start without CLIENTS_FILE makes. Null with CLIENTS_FILE. */
   demo: Signet['demo']
   reload: () => Promise<void>
+  findings: Signet['findings']
   close: () => Promise<void>
 }>
 
@@ -152,7 +153,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
-  const { app, internalApp, demo, reload, close } = await compose(
+  const { app, internalApp, demo, findings, reload, close } = await compose(
     withCheapPasswords(reading.config, environment),
     {
       log,
@@ -182,6 +183,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     internalApp,
     demo,
     reload,
+    findings,
     close,
   }
 }

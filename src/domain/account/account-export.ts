@@ -1,4 +1,5 @@
 import { describeDevice } from '../base/user-agent.ts'
+import { isAuthTimeKnown } from '../oauth/acr.ts'
 import type { Account } from './account.ts'
 import { type Profile, presentOwnAccount } from './profile.ts'
 
@@ -88,7 +89,7 @@ export const presentExport = <F>(account: Account, kept: KeptData<F>, now: Date)
 const presentSession = ({ last_ip, last_user_agent, ...session }: SessionRecord) => ({
   id: session.id,
   amr: session.amr,
-  auth_time: session.auth_time.toISOString(),
+  auth_time: isAuthTimeKnown(session.auth_time) ? session.auth_time.toISOString() : null,
   created_at: session.created_at.toISOString(),
   expires_at: session.expires_at.toISOString(),
   ip: last_ip,

@@ -45,6 +45,8 @@ export const UPSTREAM_AMR: readonly string[] = []
 /** The browser of the person who came back from a provider. */
 export type ComesBack = Readonly<{
   device_token: string | null
+  /** Seconds since 1970 at which the person signed in at the provider; UNKNOWN_AUTH_TIME where it has not said. */
+  auth_time: number
   session: PresentedSession | null
   source: TracedSource
   language: Language
