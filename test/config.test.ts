@@ -96,6 +96,29 @@ describe('configuration', () => {
       TRUSTED_PROXY_HEADER: 'x-forwarded-for',
       OUTBOUND_ALLOW: [],
       CORS_ORIGINS: [],
+      OTEL_EXPORTER_OTLP_ENDPOINT: null,
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: null,
+      OTEL_SDK_DISABLED: false,
+      OTEL_TRACES_EXPORTER: 'otlp',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: undefined,
+      OTEL_EXPORTER_OTLP_HEADERS: {},
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: {},
+      OTEL_EXPORTER_OTLP_TIMEOUT: 10_000,
+      OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: undefined,
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'none',
+      OTEL_EXPORTER_OTLP_CERTIFICATE: null,
+      OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: null,
+      OTEL_EXPORTER_OTLP_CLIENT_KEY: null,
+      OTEL_SERVICE_NAME: undefined,
+      OTEL_RESOURCE_ATTRIBUTES: {},
+      OTEL_TRACES_SAMPLER: 'parentbased_always_on',
+      OTEL_TRACES_SAMPLER_ARG: 1,
+      OTEL_PROPAGATORS: ['tracecontext', 'baggage'],
+      OTEL_BSP_SCHEDULE_DELAY: 5_000,
+      OTEL_BSP_EXPORT_TIMEOUT: 30_000,
+      OTEL_BSP_MAX_QUEUE_SIZE: 2_048,
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 512,
       LOG_LEVEL: 'info',
     })
   })
@@ -434,6 +457,79 @@ describe('configuration', () => {
     DYNAMIC_CLIENT_GRACE_SECONDS: [
       ['0', '60', '3600'],
       ['-1', '3601', '1h', '0.5'],
+    ],
+    OTEL_EXPORTER_OTLP_ENDPOINT: [
+      ['http://localhost:4318', 'https://collector.example/base/'],
+      [
+        'localhost:4318',
+        'grpc://localhost:4317',
+        'https://me:hidden@collector.example',
+        'https://a.example/#',
+      ],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: [
+      ['http://localhost:4318/v1/traces', 'https://collector.example/in?tenant=1'],
+      ['collector', 'ftp://collector.example', 'https://me@collector.example'],
+    ],
+    OTEL_SDK_DISABLED: [
+      ['true', 'True', 'false'],
+      ['1', 'yes', 'off'],
+    ],
+    OTEL_TRACES_EXPORTER: [
+      ['otlp', 'none', 'console', 'zipkin'],
+      ['otlp,console', 'OTLP', 'file'],
+    ],
+    OTEL_EXPORTER_OTLP_PROTOCOL: [
+      ['http/json', 'http/protobuf', 'grpc'],
+      ['http', 'json', 'HTTP/JSON'],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: [['http/json', 'grpc'], ['http']],
+    OTEL_EXPORTER_OTLP_HEADERS: [
+      ['authorization=Bearer%20hidden', 'a=b,c=d==', ' api-key = k , x-tenant = 1 ', 'empty='],
+      ['authorization', '=value', 'a b=c', 'a=%E0%A4%A', 'a=x%0d%0ay', 'a=%C3%A4', 'a=1,A=2'],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: [['api-key=k'], ['api-key: k']],
+    OTEL_EXPORTER_OTLP_TIMEOUT: [
+      ['1', '600000'],
+      ['0', '600001', '10s'],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: [['1'], ['0', '-1']],
+    OTEL_EXPORTER_OTLP_COMPRESSION: [['none', 'gzip'], ['deflate']],
+    OTEL_EXPORTER_OTLP_CERTIFICATE: [['ca.pem'], []],
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: [['client.pem'], []],
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: [['client.key'], []],
+    OTEL_SERVICE_NAME: [['signet', 'Sign-in of Example'], ['x'.repeat(256)]],
+    OTEL_RESOURCE_ATTRIBUTES: [
+      ['deployment.environment.name=production,team=identity%2Caccess', 'city=K%C3%B6ln'],
+      ['production', '=x', 'a=b,a=c', 'a=%', 'a=%00', `a=${'x'.repeat(256)}`],
+    ],
+    OTEL_TRACES_SAMPLER: [
+      ['always_on', 'always_off', 'traceidratio', 'parentbased_traceidratio', 'jaeger_remote'],
+      ['always', 'ALWAYS_ON'],
+    ],
+    OTEL_TRACES_SAMPLER_ARG: [
+      ['0', '0.25', '.5', '1', '1.0'],
+      ['1.1', '-0.5', '50%', '1e-3', '.'],
+    ],
+    OTEL_PROPAGATORS: [
+      ['tracecontext', 'tracecontext, baggage', 'none', 'b3'],
+      ['w3c', 'tracecontext,'],
+    ],
+    OTEL_BSP_SCHEDULE_DELAY: [
+      ['1', '600000'],
+      ['0', '600001'],
+    ],
+    OTEL_BSP_EXPORT_TIMEOUT: [
+      ['1', '600000'],
+      ['0', '600001'],
+    ],
+    OTEL_BSP_MAX_QUEUE_SIZE: [
+      ['1', '65536'],
+      ['0', '65537'],
+    ],
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: [
+      ['1', '65536'],
+      ['0', '65537'],
     ],
     LOG_LEVEL: [
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

@@ -3,6 +3,7 @@ import type { Settings } from './index.ts'
 import { judgePasswordHook } from './password-hook.ts'
 import { quote } from './schemas.ts'
 import { judgeSessionVerifier } from './session-verifier.ts'
+import { judgeTraces } from './trace-options.ts'
 
 /** What settings say against each other: a line for each fault. Those that were not understood are absent. */
 export const judgeTogether = (settings: Partial<Settings>): readonly string[] => [
@@ -14,6 +15,7 @@ export const judgeTogether = (settings: Partial<Settings>): readonly string[] =>
   ...judgeMail(settings),
   ...judgePasswordHook(settings),
   ...judgeSessionVerifier(settings),
+  ...judgeTraces(settings),
 ]
 
 /** One port on one address serves one listener. */

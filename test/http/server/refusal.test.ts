@@ -49,6 +49,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
     proofNonce: () => null,
     isHttps: false,
     isDraining: () => false,
+    tracing: null,
   })
   const { status, headers } = await askApp(app, '/failing')
   return { status, headers, type: headers.get('content-type'), lines }
