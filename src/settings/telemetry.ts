@@ -28,14 +28,15 @@ const isTrue = parsed('false', (value, context) =>
     : refuse(context, `must be true or false, not ${quote(value)}`),
 )
 
-/** Without user and password, which would be printed with the address. */
-const endpoint = url('http:', 'https:').transform((value, context) => {
-  if (value === null) return null
-  const { username, password, hash } = new URL(value)
-  return username === '' && password === '' && hash === ''
-    ? value
-    : refuse(context, 'must have no user, password or #: a secret belongs in OTEL_EXPORTER_OTLP_HEADERS')
-})
+/** Without user and password, which would be printed with the address. A query would stand before the path that is added. */
+const endpoint = (without: RegExp) =>
+  url('http:', 'https:').transform((value, context) => {
+    if (value === null) return null
+    const { username, password } = new URL(value)
+    return username === '' && password === '' && !without.test(value)
+      ? value
+      : refuse(context, 'must be a plain URL: a secret belongs in OTEL_EXPORTER_OTLP_HEADERS')
+  })
 
 const PAIRS =
   'must be name=value pairs separated by commas, with a comma or % in a value percent-encoded, each name once'
@@ -64,7 +65,11 @@ const decode = (text: string): string | null => {
 }
 
 /** RFC 9110 §5.5, §5.6.2 – What a header may be called, and hold. */
-const headers = pairs(/^[!#$%&'*+.^_`|~\w-]+$/, /^[\t\x20-\x7e]*$/)
+const headerPairs = pairs(/^[!#$%&'*+.^_`|~\w-]+$/, /^[\t\x20-\x7e]*$/)
+const headers = headerPairs.transform(
+  (named): Readonly<Record<string, string>> =>
+    Object.fromEntries(Object.entries(named).map(([name, value]) => [name.toLowerCase(), value])),
+)
 const attributes = pairs(/^[\x21-\x7e]{1,255}$/, /^[^\p{Cc}]{0,255}$/u)
 
 const ratio = parsed('1.0', (value, context) =>
@@ -87,12 +92,12 @@ const propagators = z
 /** Traces, by the variables of the OpenTelemetry specification, and the log. docs/traces.md says what there is to see. */
 export const TELEMETRY_SETTINGS = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
-    schema: endpoint,
+    schema: endpoint(/[?#]/),
     standard: 'unset: no traces',
     help: 'URL of a collector that takes traces as OTLP over HTTP in JSON, such as `http://localhost:4318`; `/v1/traces` is added. Traces are on where this or the next one is set. See docs/traces.md.',
   },
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
-    schema: endpoint,
+    schema: endpoint(/#/),
     standard: 'follows `OTEL_EXPORTER_OTLP_ENDPOINT`',
     help: 'The whole URL that takes traces, to which nothing is added.',
   },

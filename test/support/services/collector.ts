@@ -117,6 +117,11 @@ export const openCollector = async () => {
     hang: () => {
       isHanging = true
     },
+    /** Breaks off the exports that hang, and takes further ones. */
+    resume: () => {
+      isHanging = false
+      server.closeAllConnections()
+    },
     /** The spans of a trace, when the span that was begun by the request has come. */
     trace: async (traceId: string) => {
       await expect
