@@ -1,11 +1,11 @@
-import type { Sql } from 'postgres'
+import type { Sql, TransactionSql } from 'postgres'
 import { errorCodeOf } from '../domain/base/error-code.ts'
 import type { SpanAttributes, Tracer } from '../ports/traces.ts'
 import type { Database } from './postgres/index.ts'
 
 const SYSTEM = { 'db.system.name': 'postgresql' }
-/** The summary of work whose statements are sent later, and of a statement that names no table. */
-const TRANSACTION = 'transaction'
+/** The name of a statement that was not sent, or that names no table. */
+const UNNAMED = 'postgresql'
 /** OpenTelemetry, "Database spans" – The length of a summary, at most. */
 const SUMMARY_MAX_CHARACTERS = 255
 
@@ -16,21 +16,17 @@ const SUMMARY_MAX_CHARACTERS = 255
 export const traceDatabase = (database: Database, tracer: Tracer): Database => ({
   ...database,
   run: query =>
-    tracer.span({ name: 'postgresql', kind: 'client', attributes: SYSTEM }, async note => {
-      let summary = TRANSACTION
+    tracer.span({ name: UNNAMED, kind: 'client', attributes: SYSTEM }, async note => {
+      const texts = new Set<TemplateStringsArray>()
       try {
-        return await database.run((sql, caller) => {
-          const { watched, seen } = watch(sql)
-          const answer = query(watched, caller)
-          summary = seen()
-          return answer
-        })
+        return await database.run((sql, caller) => query(watch(sql, texts), caller))
       } catch (error) {
         const code = errorCodeOf(error)
         if (code !== null) note({ 'db.response.status_code': code })
         throw error
       } finally {
-        note(attributesOf(summary), summary)
+        const summary = summaryOf(texts)
+        if (summary !== '') note(attributesOf(summary), summary)
       }
     }),
   batches: {
@@ -43,39 +39,48 @@ export const traceDatabase = (database: Database, tracer: Tracer): Database => (
   },
 })
 
-/** Notes which statement is made. A fragment is made before the statement that it is part of, so that the last one is the statement. */
-const watch = (sql: Sql): Readonly<{ watched: Sql; seen: () => string }> => {
-  let last: TemplateStringsArray | null = null
-  const watched = new Proxy(sql, {
+/** Collects the constant texts that a statement is made of, and those of a transaction. */
+const watch = <S extends Sql | TransactionSql>(sql: S, texts: Set<TemplateStringsArray>): S =>
+  new Proxy(sql, {
     apply: (target, self, parts: readonly unknown[]) => {
       const [first] = parts
-      if (isTemplate(first)) last = first
+      if (isTemplate(first)) texts.add(first)
       return Reflect.apply(target, self, parts)
     },
     get: (target, name) => {
-      if (name === 'begin') last = null
-      return Reflect.get(target, name)
+      const member: unknown = Reflect.get(target, name)
+      if (name !== 'begin' || typeof member !== 'function') return member
+      return (...parts: readonly unknown[]) => {
+        const work = parts.at(-1)
+        if (typeof work !== 'function') throw new TypeError('a transaction is a function')
+        const watched = (held: TransactionSql) => Reflect.apply(work, undefined, [watch(held, texts)])
+        return Reflect.apply(member, target, [...parts.slice(0, -1), watched])
+      }
     },
   })
-  return { watched, seen: () => (last === null ? TRANSACTION : summaryOf(last)) }
-}
 
 const isTemplate = (value: unknown): value is TemplateStringsArray => Array.isArray(value) && 'raw' in value
 
-const summaries = new WeakMap<TemplateStringsArray, string>()
+/** OpenTelemetry, "Generating query summary" – The operations and their tables; reads only where nothing is written. */
+const summaryOf = (texts: ReadonlySet<TemplateStringsArray>): string => {
+  // A fragment is made before the statement that it is part of.
+  const uses = [...texts].toReversed().flatMap(usesOf)
+  const writes = uses.filter(use => !use.startsWith('select '))
+  return [...new Set(writes.length > 0 ? writes : uses)].join(' ').slice(0, SUMMARY_MAX_CHARACTERS)
+}
 
-/** OpenTelemetry, "Generating query summary" – The operations of a statement and their tables; reads only where it writes nothing. */
-const summaryOf = (strings: TemplateStringsArray): string => {
-  const known = summaries.get(strings)
-  if (known !== undefined) return known
-  const uses = [
-    ...strings.join(' ? ').matchAll(/\b(insert into|update|delete from|from|join)\s+signet\.(\w+)/g),
-  ].map(([, clause = '', table = '']) => ({ operation: OPERATIONS.get(clause) ?? 'select', table }))
-  const writes = uses.filter(({ operation }) => operation !== 'select')
-  const named = (writes.length > 0 ? writes : uses).map(({ operation, table }) => `${operation} ${table}`)
-  const summary = [...new Set(named)].join(' ').slice(0, SUMMARY_MAX_CHARACTERS) || TRANSACTION
-  summaries.set(strings, summary)
-  return summary
+const known = new WeakMap<TemplateStringsArray, readonly string[]>()
+
+/** What a text does to each table that it names, once for each text. */
+const usesOf = (text: TemplateStringsArray): readonly string[] => {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const clauses = text.join(' ? ').matchAll(/\b(insert into|update|delete from|from|join)\s+signet\.(\w+)/g)
+  const uses = [...clauses].map(
+    ([, clause = '', table = '']) => `${OPERATIONS.get(clause) ?? 'select'} ${table}`,
+  )
+  known.set(text, uses)
+  return uses
 }
 
 const OPERATIONS: ReadonlyMap<string, string> = new Map([

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { refreshTokens, signIn, signUp, trySignIn } from '../../support/accounts/account-api.ts'
+import { PASSWORD } from '../../support/ask.ts'
 import { basic, CLIENT_CREDENTIALS, SERVICE } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { type CollectedSpan, type Collector, openCollector } from '../../support/services/collector.ts'
@@ -129,7 +130,23 @@ describe('the steps of a request', () => {
         },
       }),
     )
-    expect(namesOf(statements)).not.toContain('transaction')
+    // The tables are those of its fragments, too.
+    expect(namesOf(statements)).toContain('insert refresh_families')
+    expect(namesOf(statements)).not.toContain('postgresql')
+  })
+
+  it('have the statements of a transaction in one span', async () => {
+    const tokens = await signUp(instance, 'grace@example.com')
+    const traceId = nextTrace()
+    const body = { current_password: PASSWORD, new_password: 'another password of mine' }
+    await instance.ask('/auth/password', {
+      body,
+      token: tokens.access_token,
+      headers: sentBy(traceId),
+    })
+    const spans = await collector.trace(traceId)
+    expect(rootOf(spans)?.attributes['http.response.status_code']).toBe(204)
+    expect(namesOf(spans)).toContainEqual(expect.stringMatching(/update users.*update refresh_families/))
   })
 
   it('are in the trace of each request that shared a statement', async () => {
