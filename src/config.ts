@@ -10,6 +10,8 @@ import { judgeTogether } from './settings/judge-together.ts'
 import { ENDINGS_FACTOR } from './settings/limits.ts'
 import type { Setting } from './settings/setting.ts'
 
+export { traceOptionsOf } from './settings/trace-options.ts'
+
 /** Every setting, parsed and frozen. The peppers are null where they are still to be generated. */
 export type Config = Omit<Settings, keyof Derived> & Derived
 

@@ -104,7 +104,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'consents',
     'deliveries',
   ],
-  platform: ['config-files', 'outbound'],
+  platform: ['config-files', 'outbound', 'traces'],
   http: [
     'layout',
     'pages',
@@ -141,6 +141,10 @@ const HOMES: Readonly<Record<string, string>> = {
   'prom-client': 'platform',
   '@simplewebauthn/server': 'platform',
   nodemailer: 'platform',
+  '@opentelemetry/api': 'platform',
+  '@opentelemetry/exporter-trace-otlp-http': 'platform',
+  '@opentelemetry/resources': 'platform',
+  '@opentelemetry/sdk-trace': 'platform',
   commander: 'cli',
 }
 
@@ -343,7 +347,7 @@ type Lock = {
     }
   >
 }
-type Manifest = { dependencies: Record<string, string>; devDependencies: Record<string, string> }
+type Manifest = Record<'dependencies' | 'devDependencies' | 'optionalDependencies', Record<string, string>>
 
 /** Folders of tests that test no folder of src alone: what crosses floors, and what the tests are made with. */
 const FOLDERS_OF_THEIR_OWN = new Set(['attacks', 'browser', 'image', 'interop', 'process', 'support'])
@@ -380,9 +384,11 @@ describe('the dependencies', () => {
   })
 
   it('are each justified in docs/dependencies.md', () => {
-    const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
+    const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+      readFileSync('package.json', 'utf8'),
+    ) as Manifest
     const page = readFileSync('docs/dependencies.md', 'utf8')
-    const names = Object.keys({ ...dependencies, ...devDependencies })
+    const names = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })
     expect(names.filter(name => !page.includes(`| \`${name}\` |`))).toEqual([])
   })
 })

@@ -6,6 +6,7 @@ import { type App, createApp } from '../http/server/app.ts'
 import { createClientAddress, type IgnoredHeader } from '../http/server/client-address.ts'
 import { createCors } from '../http/server/cors.ts'
 import { onBehalfOf } from '../platform/origin-context.ts'
+import type { Tracer } from '../ports/traces.ts'
 import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
@@ -34,6 +35,7 @@ type Parts = Readonly<{
   mailsWaiting: ComposedMail['waiting']
   oldestDeliverySeconds: () => number | null
   logLinesDropped: () => number
+  tracer: Tracer | null
   isDraining: () => boolean
 }>
 
@@ -78,6 +80,7 @@ export const composeApps = (
     metrics,
     proofNonce: () => base.proofNonces?.current(base.clock()) ?? null,
     isHttps: issuer.startsWith('https:'),
+    tracing: parts.tracer && { tracer: parts.tracer, issuer },
   })
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null, findings }

@@ -3,6 +3,7 @@ import type { App } from '../http/server/app.ts'
 import { openUpstreams } from '../platform/config-files/upstreams-file.ts'
 import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
+import type { Tracer } from '../ports/traces.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeApps } from './apps.ts'
@@ -17,6 +18,7 @@ import { type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 import { composeTemplates } from './templates.ts'
+import { composeTracer, tracedLog, tracedParts } from './traced.ts'
 import { composeUpstream, offersOf } from './upstream.ts'
 
 /** All that the process around the server may use of it. */
@@ -63,14 +65,17 @@ export const compose = async (config: Config, parts: Parts): Promise<Signet> => 
     for (const closer of closers.splice(0).toReversed()) await closer()
   }
   try {
-    return await assemble(config, parts, { close, onClose: closer => closers.push(closer) })
+    const onClose: OnClose = closer => closers.push(closer)
+    const tracer = await composeTracer(config, parts.log, onClose)
+    const log = tracedLog(parts.log, tracer)
+    return await assemble(config, { ...parts, log }, { close, onClose, tracer })
   } catch (error) {
     await close()
     throw error
   }
 }
 
-type Closing = Readonly<{ close: () => Promise<void>; onClose: OnClose }>
+type Around = Readonly<{ close: () => Promise<void>; onClose: OnClose; tracer: Tracer | null }>
 
 const assemble = async (
   config: Config,
@@ -84,16 +89,17 @@ const assemble = async (
     logLinesDropped = () => 0,
     onPhase,
   }: Parts,
-  { close, onClose }: Closing,
+  { close, onClose, tracer }: Around,
 ): Promise<Signet> => {
   const templates = composeTemplates(config, log)
   const upstreams = await openUpstreams(config.UPSTREAMS_FILE)
   const shownUpstreams = upstreams.current
   const pages = composePages(config, { ...templates, upstreams: offersOf({ shownUpstreams }) })
-  const opened = await openParts(config, { clock, log, database, authorities, onClose, onPhase })
+  const parts = { clock, log, database, authorities, onClose, onPhase }
+  const opened = tracedParts(await openParts(config, parts), tracer)
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
-  const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, onClose })
+  const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, tracer, onClose })
   const mail = composeMail(config, {
     ...base,
     mails: templates.mails,
@@ -103,8 +109,7 @@ const assemble = async (
   })
   const { statusLists } = revocations
   const { notices } = mail
-  const { ensure: ensureStore } = opened.database
-  const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
+  const oauth = composeOAuth(config, { ...base, ensureStore: opened.database.ensure, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
   const upstream = composeUpstream(config, { ...base, ...accounts, notices, shownUpstreams })
   const hosted = composeHosted(config, {
@@ -125,6 +130,7 @@ const assemble = async (
     mailsWaiting: mail.waiting,
     oldestDeliverySeconds: oldestSeconds,
     logLinesDropped,
+    tracer,
     isDraining: () => isDraining,
   })
   return {

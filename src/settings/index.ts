@@ -26,6 +26,7 @@ import {
   text,
 } from './schemas.ts'
 import type { Setting } from './setting.ts'
+import { TELEMETRY_SETTINGS } from './telemetry.ts'
 
 const WORKERS_BY_DEFAULT = 4
 
@@ -238,10 +239,7 @@ export const SETTINGS = {
     standard: 'none',
     help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',
   },
-  LOG_LEVEL: {
-    ...oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
-    help: 'JSON lines on standard output.',
-  },
+  ...TELEMETRY_SETTINGS,
 } as const satisfies Record<string, Setting<unknown>>
 
 export type Name = keyof typeof SETTINGS

@@ -2,6 +2,7 @@ import { isLoopback } from '../domain/base/ip-address.ts'
 import { judgeHooks } from './hooks.ts'
 import type { Settings } from './index.ts'
 import { quote } from './schemas.ts'
+import { judgeTraces } from './trace-options.ts'
 
 /** What settings say against each other: a line for each fault. Those that were not understood are absent. */
 export const judgeTogether = (settings: Partial<Settings>): readonly string[] => [
@@ -12,6 +13,7 @@ export const judgeTogether = (settings: Partial<Settings>): readonly string[] =>
   ...judgePeppers(settings),
   ...judgeMail(settings),
   ...judgeHooks(settings),
+  ...judgeTraces(settings),
 ]
 
 /** One port on one address serves one listener. */

@@ -28,6 +28,7 @@ export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): Ap
     metrics: uncounted,
     proofNonce: () => null,
     isHttps: false,
+    tracing: null,
   })
 
 /** No browser has any business here. */

@@ -1,6 +1,7 @@
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { CurrentOrigin } from '../../ports/events.ts'
+import type { BatchTracing } from './batches.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
 import { openPool } from './open-pool.ts'
@@ -22,6 +23,8 @@ export type Database = Readonly<{
   /** Like `ping`, but an answer that came within the last second is used again, unless a connection has ended since. */
   ensure: () => Promise<void>
   close: () => Promise<void>
+  /** Absent while traces are off. */
+  batches?: BatchTracing
 }>
 
 export type DatabaseOptions = DatabasePlace &
