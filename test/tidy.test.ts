@@ -101,6 +101,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'consents',
     'deliveries',
+    'admin',
   ],
   platform: ['config-files', 'outbound'],
   http: [
@@ -114,6 +115,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'oauth',
     'accounts',
     'security-pages',
+    'admin',
     'internal',
   ],
   cli: ['terminal', 'accounts', 'clients', 'doctor'],

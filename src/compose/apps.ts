@@ -7,6 +7,7 @@ import { createClientAddress } from '../http/server/client-address.ts'
 import { createCors } from '../http/server/cors.ts'
 import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
+import type { ComposedAdmin } from './admin.ts'
 import type { Base } from './base.ts'
 import type { ComposedDemo } from './demo.ts'
 import type { ComposedHosted } from './hosted.ts'
@@ -21,6 +22,7 @@ type Parts = Readonly<{
   base: Base
   opened: OpenParts
   pages: ComposedPages
+  admin: ComposedAdmin
   subjects: ComposedRevocations &
     ComposedOAuth &
     ComposedAccounts &
@@ -75,7 +77,15 @@ export const composeApps = (
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null }
   openedMetrics.watch(watchedOf(parts))
-  return { app, internalApp: createInternalApp({ ...around, render: openedMetrics.render, judgeHealth }) }
+  return {
+    app,
+    internalApp: createInternalApp({
+      ...around,
+      render: openedMetrics.render,
+      judgeHealth,
+      admin: parts.admin,
+    }),
+  }
 }
 
 /** The gauges that are read when the metrics are asked for. */

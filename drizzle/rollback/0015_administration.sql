@@ -1,0 +1,9 @@
+DROP INDEX "refresh_families_client_id_id_index";
+--> statement-breakpoint
+DROP INDEX "refresh_families_user_id_id_index";
+--> statement-breakpoint
+DROP INDEX "users_email_prefix_index";
+--> statement-breakpoint
+DROP INDEX "users_disabled_index";
+--> statement-breakpoint
+DROP INDEX "users_administrative_index";
