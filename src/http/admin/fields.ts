@@ -1,4 +1,5 @@
-import type { z } from 'zod'
+import { z } from 'zod'
+import { chooseLanguage, type Language } from '../../domain/base/language.ts'
 import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
 import { readJson, readOptionalJson } from '../server/body.ts'
@@ -8,9 +9,19 @@ import type { Call } from '../server/route.ts'
 export const readMembers = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
   parseStrictly(await readJson(call), schema)
 
-/** The same for a request that may leave the body out. */
-export const readOptionalMembers = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
-  parseStrictly((await readOptionalJson(call)) ?? {}, schema)
+const NOTHING = z.strictObject({})
+
+/** For a request that names everything in its path: a member of its body would be ignored. */
+export const readNothing = async (call: Call): Promise<void> => {
+  parseStrictly((await readOptionalJson(call)) ?? {}, NOTHING)
+}
+
+/** The language of a mail, as a tag of BCP 47. */
+export const LANGUAGE = z.string('must be a string').max(40, 'must be a language tag')
+
+/** The one of the languages of this server that is nearest to the given one. */
+export const languageIn = ({ pages: { languages } }: Call, tag: string | undefined): Language =>
+  chooseLanguage({ ui_locales: tag, accept_language: undefined }, languages)
 
 /** The parameters of the query, each at most once. Throws a 422 that names every bad and every unknown one. */
 export const readQuery = <T>(call: Call, schema: z.ZodType<T>): T => {

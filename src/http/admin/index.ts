@@ -1,11 +1,15 @@
 import type { AuthenticateAdministrator } from '../../flows/access/authenticate-administrator.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'
+import { accountActionRoutes } from './account-actions.ts'
 import { administeredAccountRoutes } from './accounts.ts'
 import { createAdministrating, nameOfActor } from './administrating.ts'
+import { findRoutes } from './find.ts'
 import { administeredSignInRoutes } from './sign-ins.ts'
 
 type Needs = Readonly<{ authenticateAdministrator: AuthenticateAdministrator }> &
+  Parameters<typeof findRoutes>[1] &
   Parameters<typeof administeredAccountRoutes>[1] &
+  Parameters<typeof accountActionRoutes>[1] &
   Parameters<typeof administeredSignInRoutes>[1]
 
 /** Ours (docs/administration.md) – The administration, on the internal listener alone. */
@@ -15,7 +19,9 @@ export const adminRoutes = (needs: Needs): readonly Route[] => {
     route('GET', '/me', async (_, { role, actor }) =>
       json(200, { role, actor: nameOfActor(actor) }, NO_STORE),
     ),
+    ...findRoutes(route, needs),
     ...administeredAccountRoutes(route, needs),
+    ...accountActionRoutes(route, needs),
     ...administeredSignInRoutes(route, needs),
   ]
 }

@@ -1,12 +1,19 @@
 import type { Fragment, ISql } from 'postgres'
-import type { AdministeredAccount } from '../../domain/account/administered-account.ts'
+import { type AdministeredAccount, LIVING_MOST } from '../../domain/account/administered-account.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import { ADMIN_SCOPE, VIEWER_SCOPE } from '../../domain/oauth/scope.ts'
+import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountSelection, AdministeredAccounts } from '../../ports/administration.ts'
+import { deletePerson } from '../accounts/delete-person.ts'
+import { endPerson } from '../accounts/end-person.ts'
 import type { Database } from '../postgres/index.ts'
-import { accountVersion } from './account-version.ts'
+import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
+import { administeredColumns, createChangeAccount } from './change-account.ts'
 
-export const createAdministeredAccounts = (database: Database): AdministeredAccounts => ({
+export const createAdministeredAccounts = (
+  database: Database,
+  { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
+): AdministeredAccounts => ({
   list: ({ selection, after, limit }) =>
     database.run(
       sql => sql<AdministeredAccount[]>`
@@ -25,7 +32,32 @@ export const createAdministeredAccounts = (database: Database): AdministeredAcco
     )
     return account ?? null
   },
+
+  countLiving: async id => {
+    const [counted] = await database.run(
+      sql => sql<{ count: number }[]>`
+        with newest as materialized (
+          select *
+          from signet.refresh_families
+          where user_id = ${id}
+          order by id desc
+          limit ${KEPT_MOST}
+        )
+        select least(count(*), ${LIVING_MOST})::int as count
+        from newest f
+        join ${accountOfFamily(sql)}
+        where ${isLivingFamily(sql)} and u.disabled_at is null`,
+    )
+    return counted?.count ?? 0
+  },
+
+  change: createChangeAccount(database),
+  end: account => endPerson(database, { ...account, access_token_seconds }),
+  delete: account => deletePerson(database, { ...account, credential_epoch: null, access_token_seconds }),
 })
+
+/** Sign-ins of one account that are looked at to count the living ones. */
+const KEPT_MOST = 1_000
 
 /** Sorts after every character of an address, which is ASCII. */
 const AFTER_ADDRESSES = '\x7f'
@@ -61,8 +93,3 @@ const conditionOf = (sql: ISql, selection: Exclude<AccountSelection, object>): F
 
 /** The condition of the index users_administrative_index, word for word. */
 const isAdministrative = (sql: ISql): Fragment => sql`u.roles && '{signet:admin,signet:viewer}'::text[]`
-
-const administeredColumns = (sql: ISql): Fragment => sql`
-  u.id, u.email, u.roles, u.created_at, u.disabled_at, u.email_verified_at, u.external_id,
-  u.password_digest is not null as has_password, u.name, u.given_name, u.family_name, u.preferred_username, u.picture,
-  u.locale, u.zoneinfo, ${accountVersion(sql)} as version`

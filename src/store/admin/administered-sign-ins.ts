@@ -27,6 +27,16 @@ export const createAdministeredSignIns = (database: Database): AdministeredSignI
     )
     return signIn ?? null
   },
+
+  findRevokedToken: async jti => {
+    const [revoked] = await database.run(
+      sql => sql<{ revoked_at: Date }[]>`
+        select revoked_at
+        from signet.revocations
+        where kind = 'jti' and value = ${jti}`,
+    )
+    return revoked ?? null
+  },
 })
 
 /** RFC 9562 §5.10 – Sorts after every id. */
