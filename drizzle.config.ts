@@ -8,10 +8,10 @@ export default defineConfig({
     './src/store/schema/authorization-tables.ts',
     './src/store/schema/device-tables.ts',
     './src/store/schema/client-tables.ts',
-    './src/store/schema/invitation-tables.ts',
     './src/store/schema/delivery-tables.ts',
     './src/store/schema/identity-tables.ts',
     './src/store/schema/session-tables.ts',
+    './src/store/schema/event-tables.ts',
   ],
   out: './drizzle',
 })

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
+import { OWN_ORIGIN } from '../src/domain/events/event.ts'
 import type { Presentation } from '../src/domain/sign-in/refresh-family.ts'
 import { createRefreshFamilies } from '../src/store/families/refresh-families.ts'
 import { openDatabase } from '../src/store/postgres/database.ts'
@@ -30,7 +31,7 @@ const presentationOf = (number: number, generation: number): Presentation => ({
   retry_proof: null,
   grace_seconds: 0,
   successor: { pepper_id: PEPPER_ID, digest: ZERO_DIGEST },
-  source: { ip: '127.0.0.1', user_agent: 'bench' },
+  source: { ip: '127.0.0.1', request_id: 'bench', user_agent: 'bench' },
 })
 
 /** Rotations a second from Node, and from pgbench with the same statement and as many connections. */
@@ -144,7 +145,7 @@ const statementOf = async (url: string, presentation: Presentation) => {
     },
   })
   const { sql } = tag(client, createQualify('public'))
-  const caller = { seconds_left: sql.typed(4, 701), isWaiting: () => true }
+  const caller = { seconds_left: sql.typed(4, 701), isWaiting: () => true, origin: OWN_ORIGIN }
   const database = {
     run: async <T>(query: (with_: typeof sql, by: typeof caller) => Promise<T>) => query(sql, caller),
     ping: async () => {},

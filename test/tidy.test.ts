@@ -59,6 +59,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
 const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   domain: [
     'base',
+    'events',
     'refusals',
     'outbound',
     'oauth',
@@ -91,6 +92,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'postgres',
     'schema',
     'embedded',
+    'events',
     'families',
     'accounts',
     'factors',

@@ -6,7 +6,8 @@ import { createChangeAccounts } from '../flows/admin/change-accounts.ts'
 import { createFind } from '../flows/admin/find.ts'
 import { createInvite } from '../flows/admin/invite.ts'
 import { createShowAccount } from '../flows/admin/show-account.ts'
-import type { ListedUpstream } from '../platform/upstreams-file.ts'
+import type { ListedUpstream } from '../platform/config-files/upstreams-file.ts'
+import { onBehalfOf } from '../platform/origin-context.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedMail } from './mail.ts'
@@ -30,6 +31,7 @@ export const composeAdmin = (config: Config, { base, accounts, mail, shownUpstre
   const mailPasswordLink = sendLinks.isOff ? null : sendLinks.passwordReset
   return {
     ...parts,
+    onBehalfOf,
     authenticateAdministrator: createAuthenticateAdministrator(parts),
     find: createFind(parts),
     showAccount: createShowAccount({

@@ -5,6 +5,7 @@ import { createRoutes } from '../http/routes.ts'
 import { type App, createApp } from '../http/server/app.ts'
 import { createClientAddress } from '../http/server/client-address.ts'
 import { createCors } from '../http/server/cors.ts'
+import { onBehalfOf } from '../platform/origin-context.ts'
 import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { ComposedAdmin } from './admin.ts'
@@ -48,7 +49,7 @@ export const composeApps = (
     helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
     isDraining,
   })
-  const around = { random, log, pages, isDraining }
+  const around = { random, log, pages, isDraining, onBehalfOf }
   const app = createApp({
     ...around,
     routes: createRoutes({

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import type { App } from '../http/server/app.ts'
-import { openUpstreams } from '../platform/upstreams-file.ts'
+import { openUpstreams } from '../platform/config-files/upstreams-file.ts'
 import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import type { Database } from '../store/postgres/index.ts'

@@ -12,6 +12,7 @@ import { openClientsFile } from '../platform/clients-file.ts'
 import { openAssertionIssuers } from '../platform/config-files/assertion-issuers-file.ts'
 import { openScopes } from '../platform/config-files/scopes-file.ts'
 import { absentMetrics, openMetrics } from '../platform/metrics.ts'
+import { currentOrigin } from '../platform/origin-context.ts'
 import { createOutbound } from '../platform/outbound/outbound.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
@@ -56,7 +57,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const assertionIssuers = await openAssertionIssuers(config.ASSERTION_ISSUERS_FILE, policy)
   refuseDirectories(config)
   const openOwn = async () => {
-    const own = await openStore(config, { onPhase: parts.onPhase })
+    const own = await openStore(config, { onPhase: parts.onPhase, currentOrigin })
     onClose(() => own.close())
     return own
   }

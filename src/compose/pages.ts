@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import type { Brand } from '../http/layout/brand.ts'
 import { openPages, type UpstreamOffer } from '../http/layout/layout.ts'
-import { readLogo } from '../platform/brand-logo.ts'
+import { readLogo } from '../platform/config-files/brand-logo.ts'
 import type { ComposedTemplates } from './templates.ts'
 
 type BrandSettings = Pick<

@@ -9,7 +9,7 @@ import { createVerifyIdToken } from '../flows/upstream/verify-id-token.ts'
 import { createUpstreamAttempts } from '../http/hosted/upstream-attempts.ts'
 import type { UpstreamOffer } from '../http/layout/layout.ts'
 import { createKeyedCookies } from '../http/server/cookies.ts'
-import type { ListedUpstream } from '../platform/upstreams-file.ts'
+import type { ListedUpstream } from '../platform/config-files/upstreams-file.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 

@@ -1,5 +1,6 @@
 import { StartFault } from '../domain/base/start-fault.ts'
 import type { StartPhase } from '../ports/effects.ts'
+import type { CurrentOrigin } from '../ports/events.ts'
 import { openEmbedded } from './embedded/embedded.ts'
 import { type Database, openDatabase } from './postgres/index.ts'
 import { faultOf, findDatabaseFaults } from './schema/database-faults.ts'
@@ -11,7 +12,11 @@ type Place = Readonly<{
   DATA_DIR: string
 }>
 
-type Events = Readonly<{ onPhase?: ((phase: StartPhase) => void) | undefined }>
+type Around = Readonly<{
+  onPhase?: ((phase: StartPhase) => void) | undefined
+  /** See DatabaseOptions. */
+  currentOrigin?: CurrentOrigin
+}>
 
 /**
  * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database cannot be reached or refuses us,
@@ -19,11 +24,11 @@ type Events = Readonly<{ onPhase?: ((phase: StartPhase) => void) | undefined }>
  */
 export const openStore = async (
   { DATABASE_URL, DATABASE_SCHEMA: schema, DATABASE_POOL_SIZE, DATA_DIR }: Place,
-  { onPhase }: Events = {},
+  { onPhase, ...around }: Around = {},
 ): Promise<Database> => {
   if (DATABASE_URL === null) {
     const embedded = await openEmbedded({ data_dir: DATA_DIR, onPhase })
-    const database = openDatabase(embedded)
+    const database = openDatabase({ ...embedded, ...around })
     return {
       ...database,
       close: async () => {
@@ -32,7 +37,7 @@ export const openStore = async (
       },
     }
   }
-  const database = openDatabase({ url: DATABASE_URL, schema, pool_size: DATABASE_POOL_SIZE })
+  const database = openDatabase({ url: DATABASE_URL, schema, pool_size: DATABASE_POOL_SIZE, ...around })
   try {
     const faults = await findDatabaseFaults(database, schema)
     if (faults.length > 0) throw new StartFault(faults)

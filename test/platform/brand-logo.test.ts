@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readLogo } from '../../src/platform/brand-logo.ts'
+import { readLogo } from '../../src/platform/config-files/brand-logo.ts'
 
 describe('BRAND_LOGO_FILE', () => {
   let directory: string

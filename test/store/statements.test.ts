@@ -36,6 +36,7 @@ import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
 import { createConsents } from '../../src/store/consents/consents.ts'
 import { createDeliveries } from '../../src/store/deliveries/deliveries.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
+import { createEvents } from '../../src/store/events/events.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
 import { FAMILIES_AT_ONCE } from '../../src/store/families/note-unfinished.ts'
@@ -66,7 +67,7 @@ const pepper = pepperOf(randomBytes(32).toString('base64url'))
 const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
 const salt = randomBytes(16)
 const token_digest = digestOf(refreshTokenAt({ family_id: ID, salt, generation: 0 }, pepper))
-const source = { ip: '127.0.0.1', user_agent: null }
+const source = { ip: '127.0.0.1', user_agent: null, request_id: ID }
 const secret = seal(randomBytes(20), { owner: ID, nonce: randomBytes(12) }, pepper)
 const code = digestOfRecoveryCode(recoveryCodeOf(randomBytes(25)))
 const codes = code === null ? [] : [code]
@@ -103,6 +104,7 @@ const askEverything = async () => {
   await askClients()
   await askDeliveries()
   await askIdentities()
+  await askEvents()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
@@ -348,6 +350,41 @@ const askDeliveries = async () => {
   await deliveries.oldestSeconds()
 }
 
+const askEvents = async () => {
+  const events = createEvents(silent)
+  const all = {
+    kind: null,
+    outcome: null,
+    reason: null,
+    actor: null,
+    sub: null,
+    client_id: null,
+    sid: null,
+    jti: null,
+    ip: null,
+    request_id: null,
+    from: null,
+    until: null,
+  }
+  const filters = [
+    { jti: ID },
+    { request_id: ID },
+    { sid: ID },
+    { sub: ID },
+    { ip: '127.0.0.1' },
+    { actor: 'system' },
+    { client_id: 'app' },
+    { kind: 'key.created' },
+    {},
+  ] as const
+  for (const filter of filters) await events.read({ filter: { ...all, ...filter }, after: null, limit: 1 })
+  await events.find(ID)
+  await events.write([{ kind: 'key.created' }, { kind: 'key.promoted' }])
+  await events.place()
+  await events.readPlaced(0, 1)
+  await events.lastPlace()
+}
+
 const askAuthorization = async () => {
   const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
   const codes = createAuthorizationCodes(silent, LIFETIMES)
@@ -406,7 +443,7 @@ const askAuthorization = async () => {
 const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
 const OF_THE_SCHEMA =
-  /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-|identity-)?tables\.ts$/
+  /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-|identity-|event-)?tables\.ts$/
 
 const written = readSources('src/store')
   .filter(({ path }) => !OF_THE_SCHEMA.test(path))

@@ -1,5 +1,7 @@
 import postgres, { type Sql } from 'postgres'
 import { expect } from 'vitest'
+import { OWN_ORIGIN } from '../../src/domain/events/event.ts'
+import { currentOrigin } from '../../src/platform/origin-context.ts'
 import {
   type DatabaseOptions,
   openDatabase as openPool,
@@ -12,7 +14,7 @@ import type { Caller } from '../../src/store/postgres/run.ts'
 export type Database = Pool & Readonly<{ sql: Sql }>
 
 export const openDatabase = (options: DatabaseOptions): Database => {
-  const pool = openPool(options)
+  const pool = openPool({ currentOrigin, ...options })
   // The embedded database accepts one connection, which the pool has.
   if (options.path !== undefined) return { ...pool, sql: clientOf(pool) }
   const sql = qualified(postgres(options.url, { max: 10, onnotice: () => {}, connection: SETTINGS }))
@@ -40,6 +42,7 @@ const FLOAT8 = 701
 export const callerOf = (sql: Sql, seconds_left = 4): Caller => ({
   seconds_left: sql.typed(seconds_left, FLOAT8),
   isWaiting: () => true,
+  origin: OWN_ORIGIN,
 })
 
 /** Waits until that many statements of this database wait for a lock. */

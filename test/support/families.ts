@@ -97,7 +97,7 @@ export const presentation = (
   retry_proof: null,
   grace_seconds: 0,
   successor: { pepper_id: 0, digest: digestOf(tokenAt(generation + 1)) },
-  source: { ip: '127.0.0.1', user_agent: 'test' },
+  source: { ip: '127.0.0.1', user_agent: 'test', request_id: 'test' },
   ...more,
 })
 

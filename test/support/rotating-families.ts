@@ -33,7 +33,7 @@ export const seedRotatingFamily = async (
       retry_proof: null,
       grace_seconds: 0,
       successor: { pepper_id: pepperOf(PEPPER).id, digest: digestOf(tokenAt(generation)) },
-      source: { ip: '127.0.0.1', user_agent: null },
+      source: { ip: '127.0.0.1', user_agent: null, request_id: 'test' },
     })
   }
   return { refresh }

@@ -1,4 +1,5 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
+import { OWN_ORIGIN } from '../../src/domain/events/event.ts'
 import type { Database } from '../../src/store/postgres/database.ts'
 
 type Rows = readonly Readonly<Record<string, unknown>>[]
@@ -46,7 +47,11 @@ export const createStatementRecorder = () => {
       return Reflect.apply(work, undefined, [record(client)])
     }
     const run: Database['run'] = async query =>
-      query(record(client), { seconds_left: client.typed(1, FLOAT8), isWaiting: () => true })
+      query(record(client), {
+        seconds_left: client.typed(1, FLOAT8),
+        isWaiting: () => true,
+        origin: OWN_ORIGIN,
+      })
     return {
       run,
       load: () => ({ connections: 1, statements: 0, isLost: false }),

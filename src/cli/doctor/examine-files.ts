@@ -1,7 +1,7 @@
 import { type Config, clientPolicyOf, registrationAudiencesOf } from '../../config.ts'
 import { readAssertionIssuersFile } from '../../platform/config-files/assertion-issuers-file.ts'
 import { readScopesFile } from '../../platform/config-files/scopes-file.ts'
-import { readUpstreamsFile } from '../../platform/upstreams-file.ts'
+import { readUpstreamsFile } from '../../platform/config-files/upstreams-file.ts'
 import { type Found, findingOf, OK } from './finding.ts'
 
 /** The checks of the files that a start reads, and of registration; one that is not configured has no check. */

@@ -2,7 +2,7 @@ import type { Person } from '../account/profile.ts'
 import type { Digest, Plain } from '../base/digest.ts'
 import { type PresentedSecret, parsePersonalSecret, personalSecretOf } from '../base/personal-secret.ts'
 import type { LogoutNotice } from '../oauth/client.ts'
-import type { Family, NewFamily, RequestSource } from '../sign-in/refresh-family.ts'
+import type { Family, NewFamily, TracedSource } from '../sign-in/refresh-family.ts'
 
 export type AuthorizationCode = Plain<'authorization_code'>
 export type PresentedCode = PresentedSecret<'authorization_code'>
@@ -67,7 +67,7 @@ export type Redemption = PresentedCode &
     family: Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>
     /** How the client learns of the end of a sign-in with `openid`; null: not at all. */
     logout_notice: LogoutNotice | null
-    source: RequestSource
+    source: TracedSource
   }>
 
 /** What a code bought. `isRefreshable` is false for a family that expires with its access token. */

@@ -115,7 +115,7 @@ export type Presentation = Position &
     retry_proof: Digest<'retry_proof'> | null
     grace_seconds: number
     successor: Readonly<{ pepper_id: number; digest: RefreshTokenDigest }>
-    source: RequestSource
+    source: TracedSource
   }>
 
 /** In seconds: idle time of a refresh token, longest life of a sign-in, and life of an access token, for which the feed keeps an entry. */

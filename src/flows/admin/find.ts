@@ -1,11 +1,15 @@
 import { normalizeEmail } from '../../domain/account/account.ts'
 import { parseAddress } from '../../domain/base/ip-address.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
+import type { Event } from '../../domain/events/event.ts'
+import { EVENT_KINDS } from '../../domain/events/event-kinds.ts'
 import { PAST_REASONS } from '../../domain/sign-in/sign-in-history.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { AdministeredAccounts, AdministeredSignIns } from '../../ports/administration.ts'
 import type { Clients } from '../../ports/clients.ts'
+import type { EventFilter, Events } from '../../ports/events.ts'
 import type { Keys } from '../../ports/keys.ts'
+import { filterBy } from './event-filter.ts'
 
 type Needs = Readonly<{
   administration: Pick<AccountAdministration, 'find'>
@@ -13,6 +17,7 @@ type Needs = Readonly<{
   administeredSignIns: AdministeredSignIns
   clients: Clients
   keys: Keys
+  events: Pick<Events, 'find' | 'read'>
 }>
 
 /** What a text may be the name of. */
@@ -34,13 +39,15 @@ export const createFind = (needs: Needs): Find => {
   const looks = [
     findById(needs),
     findToken(needs),
-    findByAddress(needs),
+    findEvent(needs),
+    findByEvents(needs),
+    findByEmail(needs),
     findByExternalId(needs),
     findClient(needs),
   ]
   return async q => {
     const found = await Promise.all(looks.map(look => look(q)))
-    const matches = [...found.flat(), ...keyMatches(needs.keys, q), ...addressMatches(q)]
+    const matches = [...found.flat(), ...keyMatches(needs.keys, q)]
     const seen = new Set<string>()
     return matches
       .filter(({ kind, id }) => !seen.has(`${kind} ${id}`) && seen.add(`${kind} ${id}`))
@@ -78,7 +85,45 @@ const findToken =
     return [{ kind: 'access_token', id: jti, label: jti, note }]
   }
 
-const findByAddress =
+const findEvent =
+  ({ events }: Needs): Find =>
+  async q => {
+    const event = isUuid(q.toLowerCase()) ? await events.find(q.toLowerCase()) : null
+    if (event === null) return []
+    return [{ kind: 'event', id: event.id, label: event.kind, note: EVENT_KINDS[event.kind] }]
+  }
+
+/** What has no row of its own, and is known by the events that name it. */
+const findByEvents =
+  ({ events }: Needs): Find =>
+  async q => {
+    const named = q.toLowerCase()
+    const address = parseAddress(q)
+    const has = async (filter: Partial<EventFilter>) =>
+      (await events.read({ filter: filterBy(filter), after: null, limit: 1 })).events[0]
+    if (address !== null) return addressMatch(address, await has({ ip: address }))
+    if (!isUuid(named)) return []
+    const [ofRequest, ofToken] = await Promise.all([has({ request_id: named }), has({ jti: named })])
+    return [
+      ...(ofRequest === undefined ? [] : [seenMatch('request', named, ofRequest)]),
+      ...(ofToken === undefined ? [] : [seenMatch('access_token', named, ofToken)]),
+    ]
+  }
+
+const seenMatch = (kind: Match['kind'], id: string, { at, kind: event }: Event): Match => ({
+  kind,
+  id,
+  label: id,
+  note: `Last named by an event at ${at.toISOString()}: ${EVENT_KINDS[event]}`,
+})
+
+const addressMatch = (address: string, last: Event | undefined): readonly Match[] => [
+  last === undefined
+    ? { kind: 'address', id: address, label: address, note: 'An address. No event that is kept names it.' }
+    : seenMatch('address', address, last),
+]
+
+const findByEmail =
   ({ administeredAccounts }: Needs): Find =>
   async q => {
     const email_prefix = normalizeEmail(q)
@@ -111,11 +156,6 @@ const keyMatches = (keys: Keys, q: string): readonly Match[] =>
     .published()
     .filter(({ kid }) => kid === q)
     .map(({ kid }) => ({ kind: 'key', id: kid, label: kid, note: 'A published signing key.' }))
-
-const addressMatches = (q: string): readonly Match[] =>
-  parseAddress(q) !== null
-    ? [{ kind: 'address', id: q, label: q, note: 'An address: its events name it.' }]
-    : []
 
 const accountMatch = ({
   id,

@@ -1,4 +1,3 @@
-import type { AuthenticateAdministrator } from '../../flows/access/authenticate-administrator.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'
 import { accountActionRoutes } from './account-actions.ts'
 import { administeredAccountRoutes } from './accounts.ts'
@@ -6,7 +5,7 @@ import { createAdministrating, nameOfActor } from './administrating.ts'
 import { findRoutes } from './find.ts'
 import { administeredSignInRoutes } from './sign-ins.ts'
 
-type Needs = Readonly<{ authenticateAdministrator: AuthenticateAdministrator }> &
+type Needs = Parameters<typeof createAdministrating>[0] &
   Parameters<typeof findRoutes>[1] &
   Parameters<typeof administeredAccountRoutes>[1] &
   Parameters<typeof accountActionRoutes>[1] &
@@ -14,7 +13,7 @@ type Needs = Readonly<{ authenticateAdministrator: AuthenticateAdministrator }> 
 
 /** Ours (docs/administration.md) – The administration, on the internal listener alone. */
 export const adminRoutes = (needs: Needs): readonly Route[] => {
-  const route = createAdministrating(needs.authenticateAdministrator)
+  const route = createAdministrating(needs)
   return [
     route('GET', '/me', async (_, { role, actor }) =>
       json(200, { role, actor: nameOfActor(actor) }, NO_STORE),

@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
+import { presentEvent } from '../../domain/events/present-event.ts'
 import { presentAdministeredSignIn, stepsOf } from '../../domain/sign-in/administered-sign-in.ts'
+import { filterBy } from '../../flows/admin/event-filter.ts'
 import type { AdministeredAccounts, AdministeredSignIns } from '../../ports/administration.ts'
+import type { Events } from '../../ports/events.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'
 import type { Administrating } from './administrating.ts'
@@ -13,13 +16,14 @@ type Needs = Readonly<{
   administeredAccounts: Pick<AdministeredAccounts, 'find'>
   administeredSignIns: AdministeredSignIns
   refreshFamilies: Pick<RefreshFamilies, 'end'>
+  events: Pick<Events, 'read'>
 }>
 type Of = Parameters<AdministeredSignIns['list']>[0]['of']
 
 /** Ours (docs/administration.md) – Sign-ins: lists, one sign-in, what happened to it, and its end. */
 export const administeredSignInRoutes = (
   route: Administrating,
-  { administeredAccounts, administeredSignIns, refreshFamilies }: Needs,
+  { administeredAccounts, administeredSignIns, refreshFamilies, events }: Needs,
 ): readonly Route[] => {
   const requireSignIn = async (sid: string) => {
     const signIn = await administeredSignIns.find(sid)
@@ -47,8 +51,14 @@ export const administeredSignInRoutes = (
       json(200, presentAdministeredSignIn(await requireSignIn(idIn(call, 'sid'))), NO_STORE),
     ),
     route('GET', '/sign-ins/:sid/timeline', async call => {
-      const signIn = await requireSignIn(idIn(call, 'sid'))
-      const timeline = { sign_in: presentAdministeredSignIn(signIn), steps: stepsOf(signIn), events: [] }
+      const sid = idIn(call, 'sid')
+      const page = { filter: filterBy({ sid }), after: null, limit: EVENTS_MOST }
+      const [signIn, told] = await Promise.all([requireSignIn(sid), events.read(page)])
+      const timeline = {
+        sign_in: presentAdministeredSignIn(signIn),
+        steps: stepsOf(signIn),
+        events: told.events.toReversed().map(presentEvent),
+      }
       return json(200, timeline, NO_STORE)
     }),
     route('POST', '/sign-ins/:sid/end', async call => {
@@ -65,6 +75,9 @@ export const administeredSignInRoutes = (
     }),
   ]
 }
+
+/** Events of one timeline, the newest ones, at most. */
+const EVENTS_MOST = 1_000
 
 const PAGE = z.strictObject(LIST_PARAMETERS)
 

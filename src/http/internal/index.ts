@@ -1,5 +1,6 @@
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
+import type { OnBehalfOf } from '../../ports/events.ts'
 import { adminRoutes } from '../admin/index.ts'
 import type { Pages } from '../layout/layout.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
@@ -14,6 +15,7 @@ type Needs = Readonly<{
   random: Random
   log: Log
   pages: Pages
+  onBehalfOf: OnBehalfOf
   isDraining: () => boolean
   admin: Parameters<typeof adminRoutes>[0]
 }>

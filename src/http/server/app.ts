@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import { Problem } from '../../domain/base/problem.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
+import type { OnBehalfOf } from '../../ports/events.ts'
 import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
@@ -20,6 +21,7 @@ type Needs = Readonly<{
   proofNonce: () => string | null
   /** True where answers travel by https. */
   isHttps: boolean
+  onBehalfOf: OnBehalfOf
   /** True once the process is stopping: clients are asked to use another instance. */
   isDraining: () => boolean
 }>
@@ -114,7 +116,19 @@ const asksForPage = ({ req }: Context<Http>): boolean =>
   req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
 const createAnswer = (needs: Needs) => {
-  const { routes, cors, clientAddress, random, metrics, log, pages, proofNonce, isHttps, isDraining } = needs
+  const {
+    routes,
+    cors,
+    clientAddress,
+    random,
+    metrics,
+    log,
+    pages,
+    proofNonce,
+    isHttps,
+    isDraining,
+    onBehalfOf,
+  } = needs
   const known = new Set(routes.map(route => route.path))
   const probes = new Set(routes.filter(route => route.isProbe).map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
@@ -137,7 +151,9 @@ const createAnswer = (needs: Needs) => {
       log: fields,
       fault,
       isNoFault = false,
-    } = await handle({ context, request_id, ip, header, pages })
+    } = await onBehalfOf({ actor: null, ip, request_id }, () =>
+      handle({ context, request_id, ip, header, pages }),
+    )
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
     if (fault !== undefined) log.error({ request_id, error: fault }, 'unexpected error')
     const { method } = context.req

@@ -3,11 +3,12 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
+import { writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountLineColumns } from '../schema/account-columns.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
-import { endPerson } from './end-person.ts'
+import { endPerson, rolesChanged } from './end-person.ts'
 import { createImportBatch } from './import-batch.ts'
 import { createListSignIns } from './sign-in-history.ts'
 
@@ -31,14 +32,30 @@ export const createAccountAdministration = (
 
   enable: async account_id => {
     const enabled = await database.run(
-      sql => sql`update signet.users set disabled_at = null where id = ${account_id} returning id`,
+      (sql, { origin }) => sql`
+        with account as (
+          update signet.users set disabled_at = null where id = ${account_id} returning id
+        ),
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'account.enabled',
+            from: sql`account join signet.users former on former.id = account.id and former.disabled_at is not null`,
+            user_id: sql`account.id`,
+          },
+        ])}
+        select id from account`,
     )
     return enabled.length > 0
   },
 
   setRoles: async (account_id, roles) => {
     const changed = await database.run(
-      sql => sql`update signet.users set roles = ${roles}::text[] where id = ${account_id} returning id`,
+      (sql, { origin }) => sql`
+        with account as (
+          update signet.users set roles = ${roles}::text[] where id = ${account_id} returning id, roles
+        ),
+        ${writeEvents(sql, origin, [rolesChanged(sql)])}
+        select id from account`,
     )
     return changed.length > 0
   },
@@ -72,10 +89,11 @@ const createCreate =
   (database: Database): AccountAdministration['create'] =>
   async ({ id, email, password_digest, roles, email_verified, disabled, created_at, ...more }) => {
     const created = await database.run(
-      sql => sql`
-        insert into signet.users (
-          id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
-          name, given_name, family_name, preferred_username, picture, locale, zoneinfo
+      (sql, { origin }) => sql`
+        with account as (
+          insert into signet.users (
+            id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
+            name, given_name, family_name, preferred_username, picture, locale, zoneinfo
         )
         values (
           ${id}, ${email}, ${password_digest}, ${roles}::text[],
@@ -86,7 +104,10 @@ const createCreate =
           ${more.locale}, ${more.zoneinfo}
         )
         on conflict do nothing
-        returning id`,
+        returning id
+        ),
+        ${writeEvents(sql, origin, [{ kind: 'account.created', from: sql`account`, user_id: sql`account.id` }])}
+        select id from account`,
     )
     return created.length > 0
   }
@@ -96,11 +117,17 @@ const createSetExternalId =
   async (account_id, external_id) => {
     try {
       const changed = await database.run(
-        sql => sql`
-          update signet.users
-          set external_id = ${external_id}
-          where id = ${account_id}
-          returning id`,
+        (sql, { origin }) => sql`
+          with account as (
+            update signet.users
+            set external_id = ${external_id}
+            where id = ${account_id}
+            returning id
+          ),
+          ${writeEvents(sql, origin, [
+            { kind: 'account.external_id_changed', from: sql`account`, user_id: sql`account.id` },
+          ])}
+          select id from account`,
       )
       return changed.length > 0
     } catch (error) {

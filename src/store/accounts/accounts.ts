@@ -3,6 +3,7 @@ import type { Account } from '../../domain/account/account.ts'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { writeRestEntries } from '../families/feed-entries.ts'
@@ -13,16 +14,7 @@ import { bindingOf } from '../schema/link-predicates.ts'
 import { createChangeProfile, createFindPerson } from './people.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
-  create: async ({ id, email, password_digest, roles, language }) => {
-    const [account] = await database.run(
-      sql => sql<Account[]>`
-        insert into signet.users as u (id, email, password_digest, roles, language)
-        values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
-        on conflict (email) do nothing
-        returning ${accountColumns(sql)}`,
-    )
-    return account ?? null
-  },
+  create: createRegister(database),
 
   findByEmail: async email => {
     const [account] = await database.run(
@@ -56,11 +48,36 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
     )
   },
 
-  endEverySignIn: async (account_id, reason) => {
+  endEverySignIn: createEndEverySignIn(database, access_token_seconds),
+  endOtherSignIns: createEndOtherSignIns(database, access_token_seconds),
+})
+
+const createRegister =
+  (database: Database): Accounts['create'] =>
+  async ({ id, email, password_digest, roles, language }) => {
+    const [account] = await database.run(
+      (sql, { origin }) => sql<Account[]>`
+        with account as (
+          insert into signet.users as u (id, email, password_digest, roles, language)
+          values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
+          on conflict (email) do nothing
+          returning ${accountColumns(sql)}
+        ),
+        ${writeEvents(sql, origin, [
+          { kind: 'account.registered', from: sql`account`, user_id: sql`account.id` },
+        ])}
+        select * from account`,
+    )
+    return account ?? null
+  }
+
+const createEndEverySignIn =
+  (database: Database, access_token_seconds: number): Accounts['endEverySignIn'] =>
+  async (account_id, reason) => {
     const [row] = await onHeldAccount(
       database,
       account_id,
-      sql => sql<{ ended: string[]; found: number }[]>`
+      (sql, origin) => sql<{ ended: string[]; found: number }[]>`
         with account as (
           update signet.users
           set credential_epoch = credential_epoch + 1, device_epoch = device_epoch + 1
@@ -68,25 +85,38 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
           returning id, credential_epoch
         ),
         ${endFamilies(sql, { reason })},
-        ${writeRestEntries(sql, { value: account_id, access_token_seconds })}
+        ${writeRestEntries(sql, { value: account_id, access_token_seconds })},
+        ${writeEvents(sql, origin, [
+          { kind: 'account.everything_revoked', from: sql`account`, reason, user_id: sql`account.id` },
+          signInsEnded(sql, reason),
+        ])}
         select array(select id::text from ended) as ended, ${foundCount(sql)} as found`,
     )
     await goOnEnding(database, { user_id: account_id, found: row?.found ?? 0, access_token_seconds })
     return row?.ended ?? []
-  },
+  }
 
-  endOtherSignIns: async change => {
+const createEndOtherSignIns =
+  (database: Database, access_token_seconds: number): Accounts['endOtherSignIns'] =>
+  async change => {
     const [account] = await onHeldAccount(
       database,
       change.id,
-      sql => sql<{ ended: string[]; found: number }[]>`
-        with ${endOtherFamilies(sql, { ...change, access_token_seconds })}
+      (sql, origin) => sql<{ ended: string[]; found: number }[]>`
+        with ${endOtherFamilies(sql, { ...change, access_token_seconds })},
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'account.password_changed',
+            from: sql`account where ${change.password_digest !== null}`,
+            user_id: sql`account.id`,
+          },
+          signInsEnded(sql, change.reason),
+        ])}
         select array(select id::text from ended) as ended, ${foundCount(sql)} as found from account`,
     )
     await goOnEnding(database, { user_id: change.id, found: account?.found ?? 0, access_token_seconds })
     return account?.ended ?? null
-  },
-})
+  }
 
 const createSetFirstDigest =
   (database: Database): Accounts['setFirstDigest'] =>

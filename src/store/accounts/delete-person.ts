@@ -1,5 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import type { EndedPerson } from '../../ports/revocations.ts'
+import { type EventRows, signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endFamilies, onHeldAccount } from '../families/end-families.ts'
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
@@ -44,7 +45,7 @@ const deleteAtOnce = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    sql => sql<EndedPerson[]>`
+    (sql, origin) => sql<EndedPerson[]>`
       with account as (
         delete from signet.users u
         where id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
@@ -59,7 +60,8 @@ const deleteAtOnce = async (
       ended as materialized (
         select id from gone where was_living
       ),
-      ${writePersonEntries(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })},
+      ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
       from own_entry`,
   )
@@ -77,7 +79,7 @@ const deleteInBatches = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    sql => sql<EndedPerson[]>`
+    (sql, origin) => sql<EndedPerson[]>`
       with account as (
         update signet.users u
         set email = 'deleted ' || id::text,
@@ -109,7 +111,8 @@ const deleteInBatches = async (
       ),
       ${removeIdentities(sql)},
       ${endFamilies(sql, { reason: 'deleted' })},
-      ${writePersonEntries(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })},
+      ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
       from own_entry`,
   )
@@ -117,6 +120,12 @@ const deleteInBatches = async (
   await goOnEnding(database, { user_id: id, found: FAMILIES_AT_ONCE, access_token_seconds })
   return end
 }
+
+const accountDeleted = (sql: ISql): EventRows => ({
+  kind: 'account.deleted',
+  from: sql`account`,
+  user_id: sql`account.id`,
+})
 
 /** On `users`: true while the account is enabled and of this epoch; always true when `credential_epoch` is null. */
 const isUnchangedSince = (sql: ISql, credential_epoch: number | null): Fragment => sql`

@@ -1,6 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../../ports/revocations.ts'
+import { type EventRows, signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
@@ -20,14 +21,12 @@ type Ending = Readonly<{
 }>
 
 /** Ours – Ends every sign-in, access token and mailed link of an account. Null when there is no such account. */
-export const endPerson = async (
-  database: Database,
-  { id, reason, isDisabled, withoutFactors, roles, versions = null, access_token_seconds }: Ending,
-): Promise<EndedPerson | null> => {
+export const endPerson = async (database: Database, ending: Ending): Promise<EndedPerson | null> => {
+  const { id, reason, isDisabled, withoutFactors, roles, versions = null, access_token_seconds } = ending
   const [row] = await onHeldAccount(
     database,
     id,
-    sql => sql<(EndedPerson & { found: number })[]>`
+    (sql, origin) => sql<(EndedPerson & { found: number })[]>`
       with account as (
         update signet.users u
         set credential_epoch = credential_epoch + 1,
@@ -36,14 +35,15 @@ export const endPerson = async (
             then coalesce(disabled_at, statement_timestamp()) else disabled_at end,
           roles = coalesce(${roles ?? null}::text[], roles)
         where id = ${id} and ${isOfVersion(sql, versions)}
-        returning id, credential_epoch
+        returning id, credential_epoch, roles
       ),
       links as (
         delete from signet.email_links l using account where l.user_id = account.id
       ),
       ${withoutFactors ? sql`${removeFactors(sql)},` : sql``}
       ${endFamilies(sql, { reason })},
-      ${writePersonEntries(sql, { value: id, access_token_seconds })}
+      ${writePersonEntries(sql, { value: id, access_token_seconds })},
+      ${writeEvents(sql, origin, [changeOf(sql, ending), signInsEnded(sql, reason)])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found
       from own_entry`,
   )
@@ -52,6 +52,23 @@ export const endPerson = async (
   await goOnEnding(database, { user_id: id, found, access_token_seconds })
   return end
 }
+
+/** The event of the change that ends the sign-ins of the CTE `account (id, roles)`. */
+const changeOf = (sql: ISql, { reason, isDisabled, withoutFactors, roles }: Ending): EventRows => {
+  const ofAccount = { from: sql`account`, user_id: sql`account.id` }
+  if (isDisabled) return { ...ofAccount, kind: 'account.disabled' }
+  if (withoutFactors) return { ...ofAccount, kind: 'factor.all_removed' }
+  if (roles) return rolesChanged(sql)
+  return { ...ofAccount, kind: 'account.everything_revoked', reason }
+}
+
+/** The event of the CTE `account (id, roles)`, whose roles the statement has changed. */
+export const rolesChanged = (sql: ISql): EventRows => ({
+  kind: 'account.roles_changed',
+  from: sql`account join signet.users former on former.id = account.id`,
+  user_id: sql`account.id`,
+  details: sql`jsonb_build_object('from', former.roles, 'to', account.roles)`,
+})
 
 /** A CTE that unlinks every identity of the CTE `account (id)`. */
 export const removeIdentities = (sql: ISql): Fragment => sql`

@@ -2,6 +2,7 @@ import { IMPORT_REMEMBERED_DAYS } from '../../domain/account/account-line.ts'
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
+import { writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 
 const TRIES = 5
@@ -27,7 +28,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
   const column = <T>(pick: (account: ImportBatch['accounts'][number]['account']) => T) =>
     accounts.map(({ account }) => pick(account))
   const [outcome] = await database.run(
-    sql => sql<ImportOutcome[]>`
+    (sql, { origin }) => sql<ImportOutcome[]>`
       with known as materialized (
         select created, email_taken, id_taken, external_id_taken
         from signet.import_batches
@@ -105,7 +106,14 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
           statement_timestamp() + make_interval(days => ${IMPORT_REMEMBERED_DAYS})
         where not exists (select from known)
         returning created, email_taken, id_taken, external_id_taken
-      )
+      ),
+      ${writeEvents(sql, origin, [
+        {
+          kind: 'account.imported',
+          from: sql`noted`,
+          details: sql`jsonb_build_object('created', noted.created)`,
+        },
+      ])}
       select true as is_new, created, email_taken, id_taken, external_id_taken from noted
       union all
       select false, created, email_taken, id_taken, external_id_taken from known`,

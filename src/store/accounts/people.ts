@@ -1,6 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Person, ProfileField } from '../../domain/account/profile.ts'
 import type { Accounts } from '../../ports/accounts.ts'
+import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 
@@ -21,29 +22,43 @@ export const createChangeProfile =
   (database: Database): Accounts['changeProfile'] =>
   async ({ id, change }) => {
     const [person] = await database.run(
-      sql => sql<Person[]>`
+      (sql, { origin }) => sql<Person[]>`
         with given as materialized (
           select ${JSON.stringify(change)}::text::jsonb as claims
-        )
-        update signet.users u
-        set name = ${claim(sql, 'name')},
-          given_name = ${claim(sql, 'given_name')},
-          family_name = ${claim(sql, 'family_name')},
-          preferred_username = ${claim(sql, 'preferred_username')},
-          picture = ${claim(sql, 'picture')},
-          locale = ${claim(sql, 'locale')},
-          zoneinfo = ${claim(sql, 'zoneinfo')},
-          profile_updated_at = case
-            when jsonb_build_object(
-              'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
-              'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale, 'zoneinfo', u.zoneinfo
-            ) @> given.claims
-            then u.profile_updated_at
-            else statement_timestamp()
-          end
-        from given
-        where u.id = ${id} and u.disabled_at is null
-        returning u.id, ${personColumns(sql)}`,
+        ),
+        person as (
+          update signet.users u
+          set name = ${claim(sql, 'name')},
+            given_name = ${claim(sql, 'given_name')},
+            family_name = ${claim(sql, 'family_name')},
+            preferred_username = ${claim(sql, 'preferred_username')},
+            picture = ${claim(sql, 'picture')},
+            locale = ${claim(sql, 'locale')},
+            zoneinfo = ${claim(sql, 'zoneinfo')},
+            profile_updated_at = case
+              when jsonb_build_object(
+                'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
+                'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale, 'zoneinfo', u.zoneinfo
+              ) @> given.claims
+              then u.profile_updated_at
+              else statement_timestamp()
+            end
+          from given
+          where u.id = ${id} and u.disabled_at is null
+          returning u.id, ${personColumns(sql)}
+        ),
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'account.profile_changed',
+            from: sql`
+              given, person
+              join signet.users former on former.id = person.id
+                and coalesce(former.profile_updated_at, former.created_at) is distinct from person.updated_at`,
+            user_id: sql`person.id`,
+            details: sql`jsonb_build_object('members', array(select jsonb_object_keys(given.claims)))`,
+          },
+        ])}
+        select * from person`,
     )
     return person ?? null
   }

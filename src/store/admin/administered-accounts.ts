@@ -18,8 +18,13 @@ export const createAdministeredAccounts = (
     database.run(
       sql => sql<AdministeredAccount[]>`
         select ${administeredColumns(sql)}
-        from signet.users u
-        ${pageOf(sql, selection, after)}
+        from (
+          select *
+          from signet.users u
+          ${pageOf(sql, selection, after)}
+          limit ${sql.unsafe(String(PAGE_MOST))}
+        ) u
+        ${orderOf(sql, selection)}
         limit ${limit}`,
     ),
 
@@ -59,6 +64,9 @@ export const createAdministeredAccounts = (
 /** Sign-ins of one account that are looked at to count the living ones. */
 const KEPT_MOST = 1_000
 
+/** A literal, because a generic plan, which must serve any limit, would sort the whole table. */
+const PAGE_MOST = 201
+
 /** Sorts after every character of an address, which is ASCII. */
 const AFTER_ADDRESSES = '\x7f'
 
@@ -70,13 +78,16 @@ const pageOf = (sql: ISql, selection: AccountSelection, after: string | null): F
       where u.email collate "C" >= ${email_prefix}
         and u.email collate "C" < ${email_prefix + AFTER_ADDRESSES}
         and u.email collate "C" > ${after ?? ''}
-      order by u.email collate "C"`
+      ${orderOf(sql, selection)}`
   }
   return sql`
     where u.id > ${after ?? NIL_UUID}
       and ${conditionOf(sql, selection)}
-    order by u.id`
+    ${orderOf(sql, selection)}`
 }
+
+const orderOf = (sql: ISql, selection: AccountSelection): Fragment =>
+  typeof selection === 'object' ? sql`order by u.email collate "C"` : sql`order by u.id`
 
 const conditionOf = (sql: ISql, selection: Exclude<AccountSelection, object>): Fragment => {
   switch (selection) {

@@ -3,6 +3,7 @@ import type { AdministeredAccount } from '../../domain/account/administered-acco
 import type { ProfileField } from '../../domain/account/profile.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AdministeredAccounts } from '../../ports/administration.ts'
+import { type EventRows, writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountVersion, isOfVersion } from '../schema/account-columns.ts'
 
@@ -17,7 +18,7 @@ export const createChangeAccount =
   async ({ id, versions, change }) => {
     try {
       const [changed] = await database.run(
-        sql => sql<Changed[]>`
+        (sql, { origin }) => sql<Changed[]>`
           with given as materialized (
             select ${JSON.stringify(change)}::text::jsonb as fields
           ),
@@ -49,7 +50,8 @@ export const createChangeAccount =
             from given
             where u.id = ${id} and ${isOfVersion(sql, versions)}
             returning ${administeredColumns(sql)}
-          )
+          ),
+          ${writeEvents(sql, origin, eventsOf(sql))}
           select changed.*, exists (select from signet.users where id = ${id}) as is_known
           from given
           left join changed on true`,
@@ -62,6 +64,46 @@ export const createChangeAccount =
       throw error
     }
   }
+
+/** The events of the CTEs `given (fields)` and `changed`, of what has another value than before the statement. */
+const eventsOf = (sql: ISql): [EventRows, ...EventRows[]] => {
+  const formerly = sql`changed join signet.users former on former.id = changed.id`
+  const user_id = sql`changed.id`
+  return [
+    {
+      kind: 'account.roles_changed',
+      from: sql`${formerly} and former.roles is distinct from changed.roles`,
+      user_id,
+      details: sql`jsonb_build_object('from', former.roles, 'to', changed.roles)`,
+    },
+    {
+      kind: 'account.external_id_changed',
+      from: sql`${formerly} and former.external_id is distinct from changed.external_id`,
+      user_id,
+    },
+    {
+      kind: 'account.profile_changed',
+      from: sql`
+        given, ${formerly}
+          and (
+            former.name, former.given_name, former.family_name, former.preferred_username, former.picture,
+            former.locale, former.zoneinfo, former.email_verified_at
+          ) is distinct from (
+            changed.name, changed.given_name, changed.family_name, changed.preferred_username, changed.picture,
+            changed.locale, changed.zoneinfo, changed.email_verified_at
+          )`,
+      user_id,
+      details: sql`
+        jsonb_build_object(
+          'members',
+          array(
+            select member from jsonb_object_keys(given.fields) as member
+            where member not in ('roles', 'external_id')
+          )
+        )`,
+    },
+  ]
+}
 
 /** On `users u` and `given`: the new value of a column, or the present one where it is not among those to change. */
 const changedTo = (sql: ISql, name: ProfileField | 'external_id'): Fragment => sql`

@@ -2,6 +2,7 @@ import type { Sql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { CLIENTS_MOST, type ClientRecord, REGISTRATIONS_MOST } from '../../domain/oauth/client.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
+import { type EventRows, writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 
 /** Seconds for which a change is kept for the instances that follow. */
@@ -15,7 +16,7 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
 
   replace: async ({ client_id, metadata, client_secret_digest, version }) => {
     const [row] = await database.run(
-      sql => sql<{ version: number | null; is_known: boolean }[]>`
+      (sql, { origin }) => sql<{ version: number | null; is_known: boolean }[]>`
         with client as materialized (
           select client_id, is_self_registered
           from signet.clients
@@ -32,8 +33,9 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
             updated_at = statement_timestamp()
           from advanced
           where c.client_id = ${client_id}
-          returning c.version
-        )
+          returning c.client_id, c.version, c.metadata, c.client_secret_digest
+        ),
+        ${writeEvents(sql, origin, [clientChanged(sql)])}
         select
           (select version::float8 from replaced) as version,
           exists (
@@ -50,16 +52,20 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
 
   delete: async client_id => {
     const deleted = await database.run(
-      sql => sql`
+      (sql, { origin }) => sql`
         with client as materialized (
           select client_id, is_self_registered from signet.clients where client_id = ${client_id} for update
         ),
         ${advanceHead(sql, -1)},
-        ${noteChange(sql, client_id)}
-        delete from signet.clients c
-        using advanced
-        where c.client_id = ${client_id}
-        returning c.client_id`,
+        ${noteChange(sql, client_id)},
+        deleted as (
+          delete from signet.clients c
+          using advanced
+          where c.client_id = ${client_id}
+          returning c.client_id
+        ),
+        ${writeEvents(sql, origin, [{ kind: 'client.deleted', from: sql`deleted`, client_id }])}
+        select client_id from deleted`,
     )
     return deleted.length > 0
   },
@@ -111,7 +117,7 @@ const insertOnce = async (
   { client_id, metadata, client_secret_digest, isSelfRegistered, isDisabled }: Inserted,
 ) => {
   const [row] = await database.run(
-    sql => sql<{ version: number | null; is_taken: boolean }[]>`
+    (sql, { origin }) => sql<{ version: number | null; is_taken: boolean }[]>`
       with client as materialized (
         select ${client_id}::text as client_id, ${isSelfRegistered}::boolean as is_self_registered
         where not exists (select from signet.clients where client_id = ${client_id})
@@ -127,7 +133,10 @@ const insertOnce = async (
           case when ${isDisabled}::boolean then statement_timestamp() end
         from advanced
         returning version
-      )
+      ),
+      ${writeEvents(sql, origin, [
+        { kind: isSelfRegistered ? 'client.registered' : 'client.created', from: sql`created`, client_id },
+      ])}
       select
         (select version::float8 from created) as version,
         exists (select from signet.clients where client_id = ${client_id}) as is_taken`,
@@ -142,22 +151,55 @@ const setDisabled = async (
   { client_id, isDisabled }: Readonly<{ client_id: string; isDisabled: boolean }>,
 ): Promise<boolean> => {
   const changed = await database.run(
-    sql => sql`
+    (sql, { origin }) => sql`
       with client as materialized (
-        select client_id, is_self_registered from signet.clients where client_id = ${client_id} for update
+        select client_id, is_self_registered, disabled_at from signet.clients where client_id = ${client_id} for update
       ),
       ${advanceHead(sql, 0)},
-      ${noteChange(sql, client_id)}
-      update signet.clients c
-      set disabled_at = case when ${isDisabled}::boolean then coalesce(c.disabled_at, statement_timestamp()) end,
-        version = advanced.number,
-        updated_at = statement_timestamp()
-      from advanced
-      where c.client_id = ${client_id}
-      returning c.client_id`,
+      ${noteChange(sql, client_id)},
+      changed as (
+        update signet.clients c
+        set disabled_at = case when ${isDisabled}::boolean then coalesce(c.disabled_at, statement_timestamp()) end,
+          version = advanced.number,
+          updated_at = statement_timestamp()
+        from advanced
+        where c.client_id = ${client_id}
+        returning c.client_id
+      ),
+      ${writeEvents(sql, origin, [
+        {
+          kind: isDisabled ? 'client.disabled' : 'client.enabled',
+          from: sql`changed where (select disabled_at is not null from client) <> ${isDisabled}::boolean`,
+          client_id,
+        },
+      ])}
+      select client_id from changed`,
   )
   return changed.length > 0
 }
+
+/** The event of the CTE `replaced (client_id)`, with the names of the members that differ. */
+const clientChanged = (sql: Sql): EventRows => ({
+  kind: 'client.changed',
+  from: sql`
+    replaced
+    join signet.clients former on former.client_id = replaced.client_id
+    join lateral (
+      select array(
+        select coalesce(before.key, after.key)
+        from jsonb_each(former.metadata::jsonb) before
+        full join jsonb_each(replaced.metadata::jsonb) after on after.key = before.key
+        where before.value is distinct from after.value
+        order by 1
+      ) as members
+    ) difference on true`,
+  client_id: sql`replaced.client_id`,
+  details: sql`
+    jsonb_build_object(
+      'members', difference.members,
+      'secret', former.client_secret_digest is distinct from replaced.client_secret_digest
+    )`,
+})
 
 /** Gives the change of the CTE `client` its number; no row where there is no such client, or too many of its kind. */
 export const advanceHead = (sql: Sql, more_rows: -1 | 0 | 1) => sql`

@@ -1,5 +1,6 @@
 import { rowMetadataOf } from '../../domain/clients/stored-registration.ts'
 import type { RegistrationRows } from '../../ports/clients.ts'
+import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { advanceHead, createClientRegistrations, insertClient, noteChange } from './client-registrations.ts'
 
@@ -19,7 +20,7 @@ export const createRegistrationRows = (database: Database): RegistrationRows => 
 
     change: async ({ client_id, metadata, client_secret_digest }) => {
       const changed = await database.run(
-        sql => sql`
+        (sql, { origin }) => sql`
           with client as materialized (
             select client_id, is_self_registered
             from signet.clients
@@ -27,15 +28,19 @@ export const createRegistrationRows = (database: Database): RegistrationRows => 
             for update
           ),
           ${advanceHead(sql, 0)},
-          ${noteChange(sql, client_id)}
-          update signet.clients c
-          set metadata = ${metadata},
-            client_secret_digest = ${client_secret_digest}::bytea,
-            version = advanced.number,
-            updated_at = statement_timestamp()
-          from advanced
-          where c.client_id = ${client_id}
-          returning c.client_id`,
+          ${noteChange(sql, client_id)},
+          changed as (
+            update signet.clients c
+            set metadata = ${metadata},
+              client_secret_digest = ${client_secret_digest}::bytea,
+              version = advanced.number,
+              updated_at = statement_timestamp()
+            from advanced
+            where c.client_id = ${client_id}
+            returning c.client_id
+          ),
+          ${writeEvents(sql, origin, [{ kind: 'client.changed', from: sql`changed`, client_id }])}
+          select client_id from changed`,
       )
       return changed.length > 0
     },

@@ -1,3 +1,4 @@
+import type { ISql } from 'postgres'
 import {
   type Bought,
   CODE_FAILURES_AT_MOST,
@@ -6,6 +7,7 @@ import {
 } from '../../domain/authorization/authorization-code.ts'
 import { SPENT_CODE_SECONDS } from '../../domain/base/retention.ts'
 import type { EndReason, Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import { type EventRows, writeEvents } from '../events/write-events.ts'
 import { writeSignInEntries } from '../families/feed-entries.ts'
 import { insertedColumns, issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
@@ -45,7 +47,7 @@ export const createJudgeCodes =
     redemptions: readonly Redemption[],
     { waits, sees_all }: Readonly<{ waits: boolean; sees_all: boolean }>,
   ): Promise<readonly JudgedCode[]> =>
-    database.run((sql, { seconds_left }) => {
+    database.run((sql, { seconds_left, origin }) => {
       const locking = waits ? sql`` : sql`skip locked`
       return sql<JudgedCode[]>`
         with presented as materialized (
@@ -54,7 +56,7 @@ export const createJudgeCodes =
             presented_user_id uuid, presented_digest bytea, presented_client_id text, presented_redirect_uri text,
             presented_code_challenge text, presented_jkt text, presented_sender_key text, presented_audience text[],
             presented_retry_proof bytea, presented_logout_notice text, presented_ip text, presented_user_agent text,
-            new_id uuid, new_salt bytea, new_pepper_id smallint, new_token_digest bytea
+            presented_request_id text, new_id uuid, new_salt bytea, new_pepper_id smallint, new_token_digest bytea
           )
           cross join lateral (
             select u.id as account_id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
@@ -167,6 +169,7 @@ export const createJudgeCodes =
           select id from written where revoked_at is not null
         ),
         ${writeSignInEntries(sql, lifetimes.access_token_seconds)},
+        ${writeEvents(sql, origin, eventsOfCodes(sql))},
         opened as (
           select * from written where revoked_at is null
           union all
@@ -180,6 +183,28 @@ export const createJudgeCodes =
         from judged origin
         left join opened on opened.id = case verdict when 'redeemed' then new_id else family_id end`
     })
+
+/** The families that were opened, and those that a replayed code has ended: of the requests that presented the codes. */
+const eventsOfCodes = (sql: ISql): [EventRows, ...EventRows[]] => {
+  const origin = { actor: null, ip: sql`presented_ip`, request_id: sql`presented_request_id` }
+  const ofWritten = {
+    user_id: sql`written.user_id`,
+    client_id: sql`written.client_id`,
+    sid: sql`written.id`,
+    origin,
+  }
+  const replayed = sql`written join judged on judged.family_id = written.id and judged.verdict = 'replayed'`
+  return [
+    {
+      ...ofWritten,
+      kind: 'sign_in.opened',
+      from: sql`written join judged on judged.new_id = written.id and judged.verdict = 'redeemed'`,
+      details: sql`jsonb_build_object('amr', written.amr, 'scope', written.scope)`,
+    },
+    { ...ofWritten, kind: 'code.replayed', outcome: 'refused', from: replayed },
+    { ...ofWritten, kind: 'sign_in.ended', reason: CODE_REPLAYED, from: replayed },
+  ]
+}
 
 /** A row of jsonb_to_recordset. */
 const rowOf = (redemption: Redemption) => ({
@@ -195,6 +220,7 @@ const rowOf = (redemption: Redemption) => ({
   presented_logout_notice: redemption.logout_notice,
   presented_ip: redemption.source.ip,
   presented_user_agent: redemption.source.user_agent,
+  presented_request_id: redemption.source.request_id,
   new_id: redemption.family.id,
   new_salt: byteaText(redemption.family.salt),
   new_pepper_id: redemption.family.pepper_id,

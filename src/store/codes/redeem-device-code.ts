@@ -8,7 +8,8 @@ import {
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
-import { issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
+import { writeEvents } from '../events/write-events.ts'
+import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 import { boughtOrigin } from './bought-origin.ts'
@@ -54,7 +55,7 @@ const createJudgeDeviceCode =
     { sees_all }: Readonly<{ sees_all: boolean }>,
   ): Promise<Row | undefined> => {
     const [row] = await database.run(
-      (sql, { seconds_left }) => sql<Row[]>`
+      (sql, { seconds_left, origin }) => sql<Row[]>`
         with account as materialized (
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
@@ -135,6 +136,7 @@ const createJudgeDeviceCode =
           })}
           returning *
         ),
+        ${writeEvents(sql, origin, [signInOpened(sql, sql`written`)])},
         opened as (
           select * from written
           union all

@@ -1,5 +1,6 @@
 import type { Consent, ConsentRecord } from '../../domain/authorization/consent.ts'
 import type { Consents } from '../../ports/authorization.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { onHeldAccount } from '../families/end-families.ts'
 import {
   type EndedBatch,
@@ -26,15 +27,16 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
   grant: async ({ user_id, credential_epoch, client_id, granted, declined = [], ...document }) => {
     const { document_digest = null, document_parts = null } = document
     const [consent] = await database.run(
-      sql => sql<Consent[]>`
+      (sql, { origin }) => sql<Consent[]>`
         with account as materialized (
           select id
           from signet.users
           where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
           for share
-        )
-        insert into signet.consents as known (
-          user_id, client_id, granted, declined, document_digest, document_parts
+        ),
+        consent as (
+          insert into signet.consents as known (
+            user_id, client_id, granted, declined, document_digest, document_parts
         )
         select
           id, ${client_id}, ${granted}::text[], ${declined}::text[], ${document_digest}::bytea, ${document_parts}::bytea
@@ -57,7 +59,18 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
           document_digest = excluded.document_digest,
           document_parts = excluded.document_parts,
           granted_at = statement_timestamp()
-        returning version, granted, declined, document_digest`,
+        returning user_id, version, granted, declined, document_digest
+        ),
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'consent.granted',
+            from: sql`consent`,
+            user_id: sql`consent.user_id`,
+            client_id,
+            details: sql`jsonb_build_object('granted', consent.granted)`,
+          },
+        ])}
+        select version, granted, declined, document_digest from consent`,
     )
     return consent ?? null
   },
@@ -67,7 +80,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
       onHeldAccount(
         database,
         user_id,
-        sql => sql<EndedBatch[]>`
+        (sql, origin) => sql<EndedBatch[]>`
           with consent as materialized (
             select client_id
             from signet.consents
@@ -83,7 +96,12 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
             set version = c.version + 1, granted = '{}', declined = '{}'
             from consent
             where c.user_id = ${user_id} and c.client_id = consent.client_id and ${isLastBatch(sql)}
-          )
+            returning c.client_id
+          ),
+          ${writeEvents(sql, origin, [
+            { kind: 'consent.withdrawn', from: sql`withdrawn`, reason, user_id, client_id },
+            signInsEnded(sql, reason),
+          ])}
           select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last
           from consent`,
       ),

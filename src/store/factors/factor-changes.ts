@@ -1,7 +1,9 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Digest } from '../../domain/base/digest.ts'
+import type { EventKind } from '../../domain/events/event-kinds.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
@@ -14,18 +16,27 @@ export const createFactorChanges = (database: Database, lifetimes: Lifetimes): C
   const change = createChange(database, lifetimes)
   return {
     addTotp: given =>
-      change(given, sql => sql`${insertTotp(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`),
+      change(given, {
+        kind: 'factor.totp_added',
+        members: sql => sql`${insertTotp(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`,
+      }),
 
     addPasskey: given =>
-      change(given, sql => sql`${insertPasskey(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`),
+      change(given, {
+        kind: 'factor.passkey_added',
+        members: sql => sql`${insertPasskey(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`,
+      }),
 
     removeTotp: async given => {
-      const removed = await change(given, sql => deleteTotp(sql))
+      const removed = await change(given, { kind: 'factor.totp_removed', members: deleteTotp })
       return removed && removed.ended
     },
 
     removePasskey: async given => {
-      const removed = await change(given, sql => deletePasskey(sql, given))
+      const removed = await change(given, {
+        kind: 'factor.passkey_removed',
+        members: sql => deletePasskey(sql, given),
+      })
       return removed && removed.ended
     },
   }
@@ -34,22 +45,31 @@ export const createFactorChanges = (database: Database, lifetimes: Lifetimes): C
 type Changed = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
 
 /**
- * `members` are the CTEs of a change, after those of `endOtherFamilies`: `done` has a row when the factor was changed, and `given` has one
+ * `kind` is the event of the change. `members` are the CTEs of a change, after those of `endOtherFamilies`: `done` has a row when the factor was changed, and `given` has one
  * when recovery codes were stored.
  */
 export const createChange =
   (database: Database, { access_token_seconds }: Lifetimes) =>
   async (
     { account_id: id, credential_epoch, keep, keep_session = null }: Parameters<Factors['removeTotp']>[0],
-    members: (sql: ISql) => Fragment,
+    { kind, members }: Readonly<{ kind: EventKind; members: (sql: ISql) => Fragment }>,
   ): Promise<Changed | null> => {
     const unchanged = { password_digest: null, reason: 'factors_changed' } as const
     const ending = { ...unchanged, id, credential_epoch, keep, keep_session }
     const [row] = await onHeldAccount(
       database,
       id,
-      sql => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
-        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql)}
+      (sql, origin) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
+        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql)},
+        ${writeEvents(sql, origin, [
+          { kind, from: sql`account where exists (select from done)`, user_id: sql`account.id` },
+          {
+            kind: 'factor.recovery_codes_made',
+            from: sql`account where exists (select from given)`,
+            user_id: sql`account.id`,
+          },
+          signInsEnded(sql, ending.reason),
+        ])}
         select
           array(select id::text from ended) as ended, ${foundCount(sql)} as found,
           exists (select from given) as "isRecoveryGiven"

@@ -3,6 +3,7 @@ import type { Passkey } from '../../domain/factors/passkey.ts'
 import { RECOVERY_RENEWED_SECONDS } from '../../domain/factors/recovery-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
+import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import { createFactorChanges, digestArray } from './factor-changes.ts'
@@ -61,7 +62,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   // Locks the account, so that the new codes do not outlast a concurrent change of factors or of the password.
   replaceRecoveryCodes: async ({ id, credential_epoch, replaces, digests }) => {
     const [replaced] = await database.run(
-      sql => sql<{ isReplaced: boolean }[]>`
+      (sql, { origin }) => sql<{ isReplaced: boolean }[]>`
         with account as (
           select id
           from signet.users
@@ -79,7 +80,10 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
               or known.renewed_at < statement_timestamp() - make_interval(secs => ${RECOVERY_RENEWED_SECONDS})
             )
           returning user_id
-        )
+        ),
+        ${writeEvents(sql, origin, [
+          { kind: 'factor.recovery_codes_made', from: sql`replaced`, user_id: sql`replaced.user_id` },
+        ])}
         select exists (select from replaced) as "isReplaced" from account`,
     )
     if (replaced === undefined) return null

@@ -1,4 +1,5 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
+import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Database, inTransaction } from '../postgres/index.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
@@ -60,27 +61,21 @@ export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = nul
   ),
   ${noteUnfinished(sql, reason)}`
 
+type Held<T> = (sql: ISql, origin: EventOrigin) => PromiseLike<T>
+
 /**
  * Ours – Runs a statement that ends the sign-ins of an account, after a first statement that locks the account's row. A sign-in holds this
  * row until its family is committed. A single statement would wait for such a sign-in but not see its family, which is newer than the
  * statement's snapshot; the second statement of a transaction sees the family. Atomic.
  */
-export const onHeldAccount = <T>(
-  database: Database,
-  account_id: string,
-  work: (sql: ISql) => PromiseLike<T>,
-): Promise<T> =>
+export const onHeldAccount = <T>(database: Database, account_id: string, work: Held<T>): Promise<T> =>
   holding(database, sql => sql`select from signet.users where id = ${account_id} for no key update`, work)
 
 /**
  * The same for the account of a mailed link. Every transaction locks the account before its links: otherwise a deletion, or two links of
  * one person that are followed at once, could deadlock.
  */
-export const onAccountOfLink = <T>(
-  database: Database,
-  digest: Uint8Array,
-  work: (sql: ISql) => PromiseLike<T>,
-): Promise<T> =>
+export const onAccountOfLink = <T>(database: Database, digest: Uint8Array, work: Held<T>): Promise<T> =>
   holding(
     database,
     sql => sql`
@@ -93,14 +88,14 @@ export const onAccountOfLink = <T>(
 const holding = <T>(
   database: Database,
   hold: (sql: ISql) => PendingQuery<Row[]>,
-  work: (sql: ISql) => PromiseLike<T>,
+  work: Held<T>,
 ): Promise<T> =>
-  database.run((sql, { isWaiting }) =>
+  database.run((sql, { isWaiting, origin }) =>
     inTransaction(sql, async held => {
       if (!isWaiting()) throw new Error('abandoned before it had a connection')
       // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
       const whenHeld = hold(held).then(() => null)
-      const workHeld = async () => work(held)
+      const workHeld = async () => work(held, origin)
       const [, result] = await Promise.all([whenHeld, workHeld()])
       return result
     }),

@@ -1,5 +1,6 @@
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { onHeldAccount } from './end-families.ts'
@@ -46,7 +47,7 @@ export const createEndGrouped =
       onHeldAccount(
         database,
         user_id,
-        sql => sql<EndedBatch[]>`
+        (sql, origin) => sql<EndedBatch[]>`
           with named as (
             select session_id, client_id
             from signet.refresh_families
@@ -58,7 +59,8 @@ export const createEndGrouped =
               and (f.id = ${id} or (f.session_id, f.client_id) in (select session_id, client_id from named))`,
             reason,
             access_token_seconds,
-          })}
+          })},
+          ${writeEvents(sql, origin, [signInsEnded(sql, reason)])}
           select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last`,
       ),
     )) ?? []

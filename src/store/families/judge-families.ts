@@ -1,3 +1,5 @@
+import type { ISql } from 'postgres'
+import type { EventKind } from '../../domain/events/event-kinds.ts'
 import { SHORT_GRACE_SECONDS } from '../../domain/oauth/client.ts'
 import {
   COOKIE_GRACE_SECONDS,
@@ -12,6 +14,7 @@ import {
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
+import { type EventRows, writeEvents } from '../events/write-events.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
@@ -44,7 +47,7 @@ export const createJudge =
     tokens: readonly Presentation[],
     { waits, rotates = true }: Readonly<{ waits: boolean; rotates?: boolean }>,
   ): Promise<readonly JudgedFamily[]> => {
-    const rows = await database.run((sql, { seconds_left }) => {
+    const rows = await database.run((sql, { seconds_left, origin }) => {
       const locking = waits ? sql`` : sql`skip locked`
       return sql<Row[]>`
         with presented as materialized (
@@ -60,7 +63,8 @@ export const createJudge =
             presented_id uuid, presented_salt bytea, presented_generation bigint, presented_digest bytea,
             presented_client_id text, presented_sender_key text, presented_scope text[], presented_audience text[],
             presented_transport text, presented_retry_proof bytea, client_grace_seconds int,
-            successor_pepper_id smallint, successor_digest bytea, presented_ip text, presented_user_agent text
+            successor_pepper_id smallint, successor_digest bytea, presented_ip text, presented_user_agent text,
+            presented_request_id text
           )
           cross join lateral (
             select * from signet.refresh_families where id = presented_id for no key update ${locking}
@@ -143,7 +147,8 @@ export const createJudge =
         ended as (
           select id from changed where revoked_at is not null
         ),
-        ${writeSignInEntries(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)},
+        ${writeEvents(sql, origin, [suspicions(sql, rotates), endings(sql)])}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at,
@@ -156,6 +161,45 @@ export const createJudge =
     })
     return rows.map(toJudged)
   }
+
+/** The origin of the request that presented a token: the statement is that of several requests. */
+const presentersOrigin = (sql: ISql) => ({
+  actor: null,
+  ip: sql`presented_ip`,
+  request_id: sql`presented_request_id`,
+})
+
+/** An event for each token that the operator may want to look into. */
+const suspicions = (sql: ISql, rotates: boolean): EventRows => ({
+  kind: sql`
+    case verdict
+      when 'reused' then ${'refresh_token.reused' satisfies EventKind}
+      when 'forged' then ${'refresh_token.forged' satisfies EventKind}
+      else ${'refresh_token.answered_elsewhere' satisfies EventKind}
+    end`,
+  from: sql`
+    judged
+    where verdict in ('reused', 'forged')
+      or verdict = 'replayed_within_grace' and last_ip <> presented_ip and ${rotates}`,
+  outcome: sql`case when verdict in ('reused', 'forged') then 'refused' else 'succeeded' end`,
+  user_id: sql`user_id`,
+  client_id: sql`client_id`,
+  sid: sql`id`,
+  origin: presentersOrigin(sql),
+  details: sql`
+    jsonb_build_object('presented_generation', presented_generation, 'generation', generation, 'last_ip', last_ip)`,
+})
+
+const endings = (sql: ISql): EventRows => ({
+  kind: 'sign_in.ended',
+  from: sql`ended join judged on judged.id = ended.id`,
+  reason: sql`
+    case verdict when 'reused' then ${END_REASON_OF.reused} when 'forged' then ${END_REASON_OF.forged} end`,
+  user_id: sql`user_id`,
+  client_id: sql`client_id`,
+  sid: sql`judged.id`,
+  origin: presentersOrigin(sql),
+})
 
 const toJudged = ({ verdict, last_ip, ...family }: Row): JudgedFamily => ({
   id: family.id,
@@ -179,4 +223,5 @@ const rowOf = (token: Presentation) => ({
   successor_digest: byteaText(token.successor.digest),
   presented_ip: token.source.ip,
   presented_user_agent: token.source.user_agent,
+  presented_request_id: token.source.request_id,
 })

@@ -1,6 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import { type EventRows, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 
 /**
@@ -12,7 +13,7 @@ export const createOpenFamily =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
   async (family: NewFamily) => {
     const [opened] = await database.run(
-      sql => sql<Family[]>`
+      (sql, { origin }) => sql<Family[]>`
         with origin as materialized (
           select
             id as user_id, roles, credential_epoch, ${family.client_id}::text as client_id, ${family.scope}::text as scope,
@@ -27,12 +28,23 @@ export const createOpenFamily =
         opened as (
           ${openFamily(sql, { ...family, sender_key: sql`${family.sender_key}::text` })}
           returning *
-        )
+        ),
+        ${writeEvents(sql, origin, [signInOpened(sql, sql`opened`)])}
         select ${openedColumns(sql)}, ${issuedAt(sql, family.client_id)} as at
         from opened, origin`,
     )
     return opened ?? null
   }
+
+/** The event of each family that a CTE has inserted. */
+export const signInOpened = (sql: ISql, inserted: Fragment): EventRows => ({
+  kind: 'sign_in.opened',
+  from: sql`${inserted} as inserted`,
+  user_id: sql`inserted.user_id`,
+  client_id: sql`inserted.client_id`,
+  sid: sql`inserted.id`,
+  details: sql`jsonb_build_object('amr', inserted.amr, 'scope', inserted.scope)`,
+})
 
 /** When the token of a sign-in at a client counts as issued: after the second up to which the client's tokens were ended. */
 export const issuedAt = (sql: ISql, client_id: string | Fragment): Fragment => sql`

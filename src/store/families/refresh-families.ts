@@ -1,5 +1,6 @@
 import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
@@ -51,7 +52,7 @@ const createEnd =
   (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['end'] =>
   async ({ id, salt, client_id, reason }) => {
     const [family] = await database.run(
-      sql => sql<{ user_id: string; client_id: string; has_ended: boolean }[]>`
+      (sql, { origin }) => sql<{ user_id: string; client_id: string; has_ended: boolean }[]>`
         with ended as (
           update signet.refresh_families
           set revoked_at = statement_timestamp(), revoke_reason = ${reason}
@@ -61,7 +62,8 @@ const createEnd =
             and client_id = coalesce(${client_id}::text, client_id)
           returning id
         ),
-        ${writeSignInEntries(sql, access_token_seconds)}
+        ${writeSignInEntries(sql, access_token_seconds)},
+        ${writeEvents(sql, origin, [signInsEnded(sql, reason)])}
         select user_id, client_id, exists (select from ended) as has_ended
         from signet.refresh_families
         where id = ${id}

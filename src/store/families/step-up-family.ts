@@ -1,5 +1,6 @@
 import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { isLivingFamily } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
@@ -19,7 +20,7 @@ export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
   async ({ replaces, user_id, credential_epoch, ...opening }) => {
     const [family] = await database.run(
-      sql => sql<SteppedUp[]>`
+      (sql, { origin }) => sql<SteppedUp[]>`
         with account as (
           select id, roles, credential_epoch
           from signet.users
@@ -47,7 +48,18 @@ export const createStepUpFamily =
         ended as (
           select id from written where id = ${replaces}
         ),
-        ${writeFeedEntries(sql, access_token_seconds)}
+        ${writeFeedEntries(sql, access_token_seconds)},
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'sign_in.stepped_up',
+            from: sql`written where written.id = ${opening.id}`,
+            user_id: sql`written.user_id`,
+            client_id: sql`written.client_id`,
+            sid: sql`written.id`,
+            details: sql`jsonb_build_object('amr', written.amr, 'replaces', ${replaces}::uuid)`,
+          },
+          signInsEnded(sql, STEPPED_UP),
+        ])}
         select ${openedColumns(sql)}, opened.refresh_transport, statement_timestamp() as at
         from written opened, origin
         where opened.id = ${opening.id}`,

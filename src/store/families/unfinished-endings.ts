@@ -1,5 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
+import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
@@ -106,7 +107,7 @@ const endBatch = async (database: Database, person: Person): Promise<number | nu
 /** Atomic. Marks families of earlier epochs; those of the account's present epoch live. */
 const markBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
-    sql => sql<{ found: number }[]>`
+    (sql, { origin }) => sql<{ found: number }[]>`
       with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason <> ${DELETED}` })},
       rest as materialized (
         select f.id
@@ -121,7 +122,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         set revoked_at = statement_timestamp(), revoke_reason = person.reason
         from rest, person
         where f.id = rest.id and f.revoked_at is null
-        returning f.id, ${needsEntry(sql, access_token_seconds)} as needs_entry
+        returning f.id, f.client_id, person.reason, ${needsEntry(sql, access_token_seconds)} as needs_entry
       ),
       ended as (
         select id from marked where needs_entry
@@ -138,7 +139,17 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         delete from signet.unfinished_endings e
         using person
         where e.user_id = person.user_id and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
-      )
+      ),
+      ${writeEvents(sql, origin, [
+        {
+          kind: 'sign_in.ended',
+          from: sql`marked`,
+          reason: sql`marked.reason`,
+          user_id,
+          client_id: sql`marked.client_id`,
+          sid: sql`marked.id`,
+        },
+      ])}
       select (select count(*) from rest)::int as found from person`,
   )
   return batch?.found ?? null
@@ -147,7 +158,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
 /** Atomic. Deletes families of a deleted account. */
 const deleteFamilies = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
-    sql => sql<{ found: number }[]>`
+    (sql, { origin }) => sql<{ found: number }[]>`
       with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason = ${DELETED}` })},
       rest as materialized (
         select f.id
@@ -160,14 +171,24 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
         using rest, person
         where f.id = rest.id
         returning
-          f.id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry,
+          f.id, f.client_id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry,
           ${isUnmarked(sql)} as was_living
       ),
       ended as (
         select id from gone where needs_entry
       ),
       ${writeFeedEntries(sql, access_token_seconds)},
-      ${writeLogoutNoticesOfPerson(sql, { ended: sql`(select id from gone where was_living)` })}
+      ${writeLogoutNoticesOfPerson(sql, { ended: sql`(select id from gone where was_living)` })},
+      ${writeEvents(sql, origin, [
+        {
+          kind: 'sign_in.ended',
+          from: sql`gone where was_living`,
+          reason: DELETED,
+          user_id,
+          client_id: sql`gone.client_id`,
+          sid: sql`gone.id`,
+        },
+      ])}
       select (select count(*) from rest)::int as found from person`,
   )
   return batch?.found ?? null

@@ -1,8 +1,10 @@
+import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LinkedIdentity } from '../../domain/upstream/upstream.ts'
 import type { Identities } from '../../ports/identities.ts'
+import { writeEvents } from '../events/write-events.ts'
 import { createChange } from '../factors/factor-changes.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
@@ -40,7 +42,7 @@ const createCreateAccount =
     const { name, given_name, family_name, preferred_username, picture, locale, zoneinfo } = profile
     try {
       const [account] = await database.run(
-        sql => sql<Account[]>`
+        (sql, { origin }) => sql<Account[]>`
           with account as (
             insert into signet.users as u (
               id, email, roles, language, email_verified_at,
@@ -58,7 +60,16 @@ const createCreateAccount =
           linked as (
             insert into signet.upstream_identities (user_id, id, issuer, subject, email)
             select id, ${identity_id}::uuid, ${issuer}, ${subject}, ${email} from account
-          )
+          ),
+          ${writeEvents(sql, origin, [
+            { kind: 'account.created', from: sql`account`, user_id: sql`account.id` },
+            {
+              kind: 'identity.linked',
+              from: sql`account`,
+              user_id: sql`account.id`,
+              details: issuerOf(sql, issuer),
+            },
+          ])}
           select * from account`,
       )
       return account ?? 'taken'
@@ -68,12 +79,15 @@ const createCreateAccount =
     }
   }
 
+/** Which provider an event is about. */
+const issuerOf = (sql: ISql, issuer: string): Fragment => sql`jsonb_build_object('issuer', ${issuer}::text)`
+
 /** The account's row is held, so that a reset of its password at the same moment wins or loses as a whole. */
 const createLink =
   (database: Database): Identities['link'] =>
   async ({ account_id, credential_epoch, id, issuer, subject, email }) => {
     const [row] = await database.run(
-      sql => sql<{ isLinked: boolean }[]>`
+      (sql, { origin }) => sql<{ isLinked: boolean }[]>`
         with account as materialized (
           select u.id
           from signet.users u
@@ -84,8 +98,16 @@ const createLink =
           insert into signet.upstream_identities (user_id, id, issuer, subject, email)
           select account.id, ${id}::uuid, ${issuer}, ${subject}, ${email}::text from account
           on conflict do nothing
-          returning id
-        )
+          returning user_id
+        ),
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'identity.linked',
+            from: sql`linked`,
+            user_id: sql`linked.user_id`,
+            details: issuerOf(sql, issuer),
+          },
+        ])}
         select exists (select from linked) as "isLinked" from account`,
     )
     if (row === undefined) return null
@@ -95,9 +117,9 @@ const createLink =
 const createUnlink = (database: Database, lifetimes: Lifetimes): Identities['unlink'] => {
   const change = createChange(database, lifetimes)
   return async ({ id, issuers, ...given }) => {
-    const removed = await change(
-      given,
-      sql => sql`
+    const removed = await change(given, {
+      kind: 'identity.unlinked',
+      members: sql => sql`
         done as (
           delete from signet.upstream_identities i
           using account
@@ -115,7 +137,7 @@ const createUnlink = (database: Database, lifetimes: Lifetimes): Identities['unl
           returning i.id
         ),
         given as (select where false)`,
-    )
+    })
     return removed && removed.ended
   }
 }

@@ -2,6 +2,7 @@ import type { Addressee } from '../../domain/account/mail.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
+import { writeEvents } from '../events/write-events.ts'
 import { onAccountOfLink } from '../families/end-families.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { CHANGE_EMAIL, isBound, isLiving, isOfToken, VERIFY_EMAIL } from '../schema/link-predicates.ts'
@@ -63,19 +64,25 @@ const createRedeemVerification =
     const [addressee] = await onAccountOfLink(
       database,
       digest,
-      sql => sql<Addressee[]>`
+      (sql, origin) => sql<Addressee[]>`
         with ${followLink(sql, { digest, purpose: 'verify_email' })},
         spent as (
           update signet.email_links l
           set ${setSpent(sql)}
           from link
           where l.user_id = link.user_id and l.purpose = link.purpose
-        )
-        update signet.users u
-        set email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
-        from link
-        where ${isFollowedBy(sql, digest)} and u.email = link.email
-        returning u.id as account_id, u.email, u.language`,
+        ),
+        verified as (
+          update signet.users u
+          set email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
+          from link
+          where ${isFollowedBy(sql, digest)} and u.email = link.email
+          returning u.id as account_id, u.email, u.language
+        ),
+        ${writeEvents(sql, origin, [
+          { kind: 'account.email_verified', from: sql`verified`, user_id: sql`verified.account_id` },
+        ])}
+        select * from verified`,
     )
     return addressee ?? null
   }
@@ -87,7 +94,7 @@ const createRedeemChange =
       const [addressee] = await onAccountOfLink(
         database,
         digest,
-        sql => sql<Addressee[]>`
+        (sql, origin) => sql<Addressee[]>`
           with ${followLink(sql, { digest, purpose: 'change_email' })},
           account as (
             update signet.users u
@@ -96,7 +103,10 @@ const createRedeemChange =
             where ${isFollowedBy(sql, digest)} and u.email = link.old_email
             returning u.id, link.old_email, u.language
           ),
-          ${spendLinks(sql)}
+          ${spendLinks(sql)},
+          ${writeEvents(sql, origin, [
+            { kind: 'account.email_changed', from: sql`account`, user_id: sql`account.id` },
+          ])}
           select id as account_id, old_email as email, language from account`,
       )
       return addressee ?? null

@@ -1,18 +1,23 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Invitations } from '../../ports/mail.ts'
+import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
 export const createInvitations = (database: Database): Invitations => ({
   invite: async ({ email, digest, valid_seconds }) => {
     const [invited] = await database.run(
-      sql => sql<{ expires_at: Date }[]>`
-        insert into signet.invitations (email, digest, expires_at)
-        select ${email}, ${digest}, statement_timestamp() + make_interval(secs => ${valid_seconds})
-        where not exists (select from signet.users where email = ${email})
-        on conflict (email) do update
-        set digest = excluded.digest, expires_at = excluded.expires_at
-        returning expires_at`,
+      (sql, { origin }) => sql<{ expires_at: Date }[]>`
+        with invited as (
+          insert into signet.invitations (email, digest, expires_at)
+          select ${email}, ${digest}, statement_timestamp() + make_interval(secs => ${valid_seconds})
+          where not exists (select from signet.users where email = ${email})
+          on conflict (email) do update
+          set digest = excluded.digest, expires_at = excluded.expires_at
+          returning expires_at
+        ),
+        ${writeEvents(sql, origin, [{ kind: 'invitation.sent', from: sql`invited` }])}
+        select expires_at from invited`,
     )
     return invited ?? null
   },
@@ -48,7 +53,7 @@ const createRedeem =
   (database: Database): Invitations['redeem'] =>
   async ({ digest, email, id, password_digest, roles, language }) => {
     const [row] = await database.run(
-      sql => sql<(Account | { id: null })[]>`
+      (sql, { origin }) => sql<(Account | { id: null })[]>`
         with invitation as (
           delete from signet.invitations
           where email = ${email} and digest = ${digest} and expires_at > statement_timestamp()
@@ -60,7 +65,10 @@ const createRedeem =
           from invitation
           on conflict (email) do nothing
           returning ${accountColumns(sql)}
-        )
+        ),
+        ${writeEvents(sql, origin, [
+          { kind: 'account.registered', from: sql`opened`, user_id: sql`opened.id` },
+        ])}
         select opened.*
         from invitation
         left join opened on true`,

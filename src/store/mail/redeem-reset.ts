@@ -3,6 +3,7 @@ import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/facto
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { removeFactors, removeIdentities } from '../accounts/end-person.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
 import { writeFeedEntries } from '../families/feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from '../families/logout-notices.ts'
@@ -27,7 +28,7 @@ type Reset = Addressee & {
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
   async ({ digest, password_digest }) => {
-    const row = await onAccountOfLink(database, digest, async sql => {
+    const row = await onAccountOfLink(database, digest, async (sql, origin) => {
       const [reset] = await sql<Reset[]>`
         with ${followLink(sql, { digest, purpose: 'reset_password' })},
         account as (
@@ -50,7 +51,16 @@ export const createRedeemReset =
         ),
         ${endFamilies(sql, { reason: 'password_changed' })},
         ${writeFeedEntries(sql, access_token_seconds)},
-        ${writeLogoutNoticesOfPerson(sql)}
+        ${writeLogoutNoticesOfPerson(sql)},
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'account.password_reset',
+            from: sql`account join signet.users former on former.id = account.id`,
+            user_id: sql`account.id`,
+            details: sql`jsonb_build_object('is_first_proof', former.email_verified_at is null)`,
+          },
+          signInsEnded(sql, 'password_changed'),
+        ])}
         select
           account.id as account_id, account.email, account.language,
           array(select id::text from ended) as families, ${foundCount(sql)} as found,

@@ -1,4 +1,6 @@
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
+import { OWN_ORIGIN } from '../../domain/events/event.ts'
+import type { CurrentOrigin } from '../../ports/events.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
 import { openPool } from './open-pool.ts'
@@ -30,13 +32,15 @@ export type DatabaseOptions = DatabasePlace &
     schema?: string
     /** Seconds a caller waits for an answer. Default 5. */
     answer_seconds?: number
+    /** For the events that statements write. Default: this server itself. */
+    currentOrigin?: CurrentOrigin
   }>
 
 export const openDatabase = (options: DatabaseOptions): Database => {
-  const { answer_seconds = 5, schema = DEFAULT_SCHEMA } = options
+  const { answer_seconds = 5, schema = DEFAULT_SCHEMA, currentOrigin = () => OWN_ORIGIN } = options
   const health = trackHealth()
   const pool = openPool({ ...options, schema, answer_seconds, onClose: health.noteClosed })
-  const { run, statements } = createRun({ pool, health, answer_seconds })
+  const { run, statements } = createRun({ pool, health, answer_seconds, currentOrigin })
   let asking: Promise<void> | null = null
 
   const ping = async () => {

@@ -1,6 +1,8 @@
 import type { Parameter, Sql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import type { EventOrigin } from '../../domain/events/event.ts'
+import type { CurrentOrigin } from '../../ports/events.ts'
 import { OID } from './array-types.ts'
 import type { Checkout } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
@@ -15,11 +17,18 @@ export type Caller = Readonly<{
   seconds_left: Parameter<unknown>
   /** Checked first by a transaction, which may have waited for its connection until its caller gave up. */
   isWaiting: () => boolean
+  /** On whose behalf the statement runs: that of the call of `run`. */
+  origin: EventOrigin
 }>
 
 export type Query<T> = (sql: Sql, caller: Caller) => Promise<T>
 
-type Needs = Readonly<{ pool: OpenPool; health: Health; answer_seconds: number }>
+type Needs = Readonly<{
+  pool: OpenPool
+  health: Health
+  answer_seconds: number
+  currentOrigin: CurrentOrigin
+}>
 
 const RETRY_AFTER_SECONDS = 1
 /** Pause after a pooler's refusal, until the refused connection has closed. The next one sends what every pooler accepts. */
@@ -29,7 +38,7 @@ const FIRST_BACKOFF_MILLISECONDS = 5
 const LONGEST_BACKOFF_MILLISECONDS = 200
 
 /** Runs queries, each within its caller's time. See `Database.run`. */
-export const createRun = ({ pool, health, answer_seconds }: Needs) => {
+export const createRun = ({ pool, health, answer_seconds, currentOrigin }: Needs) => {
   const { findRefusal, giveUp, judge } = createRefusals({ pool, health })
   let statements = 0
 
@@ -38,6 +47,7 @@ export const createRun = ({ pool, health, answer_seconds }: Needs) => {
     if (refusal !== null) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       const rest = secondsUntil(performance.now() + answer_seconds * STATEMENT_SHARE * 1000)
+      const origin = currentOrigin()
       let isAwaited = true
       const isWaiting = () => isAwaited
       let standbysLeft = pool.hostCount - 1
@@ -46,7 +56,9 @@ export const createRun = ({ pool, health, answer_seconds }: Needs) => {
 
       const send = () => {
         wasBehindPooler = pool.isBehindPooler()
-        const sent = pool.query(sql => query(sql, { seconds_left: sql.typed(rest, OID.float8), isWaiting }))
+        const sent = pool.query(sql =>
+          query(sql, { seconds_left: sql.typed(rest, OID.float8), isWaiting, origin }),
+        )
         sent.answer.then(succeed, fail)
         return sent
       }

@@ -1,6 +1,7 @@
 import type { EndReason, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
+import { writeEvents } from '../events/write-events.ts'
 import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import { writeLogoutNotices } from '../families/logout-notices.ts'
 import type { Database } from '../postgres/index.ts'
@@ -26,7 +27,7 @@ export const createEndings = (database: Database, { access_token_seconds }: Life
 /** Atomic: ends a batch of families. The feed entry covers the whole client from the first batch on, and each batch writes it again. */
 const endSomeOfClient = async (database: Database, client_id: string, access_token_seconds: number) => {
   const [end] = await database.run(
-    sql => sql<(Ended & { families: number })[]>`
+    (sql, { origin }) => sql<(Ended & { families: number })[]>`
       with living as materialized (
         select f.id
         from signet.refresh_families f
@@ -44,7 +45,15 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
         select (select count(*) from living)::int as families, count(*) as ended from ended
       ),
       ${writeClientEntry(sql, { value: client_id, access_token_seconds })},
-      ${writeLogoutNotices(sql)}
+      ${writeLogoutNotices(sql)},
+      ${writeEvents(sql, origin, [
+        {
+          kind: 'client.everything_revoked',
+          from: sql`counted where families < ${CLIENT_FAMILIES_AT_ONCE}`,
+          client_id,
+          details: sql`jsonb_build_object('sign_ins', counted.ended)`,
+        },
+      ])}
       select ${endedColumns(sql)}, families
       from own_entry, counted`,
   )

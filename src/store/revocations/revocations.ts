@@ -5,6 +5,7 @@ import {
   TOKENS_REVOKED_AT_MOST,
 } from '../../domain/sign-in/refresh-family.ts'
 import type { Revocations } from '../../ports/revocations.ts'
+import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import { accountOfFamily } from '../schema/family-predicates.ts'
@@ -18,10 +19,10 @@ export const createRevocations = (
   /** Tokens of an ended family get no entry, because the family's entry covers them. */
   revokeAccessToken: async ({ jti, sid, expires_at }) => {
     const [revoked] = await database.run(
-      sql => sql<{ ended: string | null; is_new: boolean }[]>`
+      (sql, { origin }) => sql<{ ended: string | null; is_new: boolean }[]>`
         with family as materialized (
           select
-            id, revoked_at,
+            id, user_id, client_id, revoked_at,
             case
               when tokens_revoked_since > statement_timestamp() - make_interval(secs => ${access_token_seconds})
               then tokens_revoked
@@ -40,7 +41,7 @@ export const createRevocations = (
           where f.id = family.id
             and family.revoked_at is null
             and not exists (select from signet.revocations where kind = 'jti' and value = ${jti})
-          returning f.id, f.revoked_at
+          returning f.id, f.user_id, f.client_id, f.revoked_at
         ),
         entry as (
           insert into signet.revocations (kind, value, expires_at)
@@ -53,7 +54,25 @@ export const createRevocations = (
             and not exists (select from family where revoked_at is not null)
           on conflict do nothing
           returning kind
-        )
+        ),
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'access_token.revoked',
+            from: sql`(select from entry where kind = 'jti') told left join family on true`,
+            user_id: sql`family.user_id`,
+            client_id: sql`family.client_id`,
+            sid: sql`family.id`,
+            jti,
+          },
+          {
+            kind: 'sign_in.ended',
+            from: sql`counted where revoked_at is not null`,
+            reason: TOKENS_REVOKED,
+            user_id: sql`user_id`,
+            client_id: sql`client_id`,
+            sid: sql`id`,
+          },
+        ])}
         select
           (select id::text from counted where revoked_at is not null) as ended,
           exists (select from entry) as is_new`,

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { instant } from './column-types.ts'
+import { index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { bytea, instant } from './column-types.ts'
 import { users } from './tables.ts'
 
 /** The identities of people at other providers: an account may have several, and an identity has one account. */
@@ -23,4 +23,20 @@ export const upstreamIdentities = pgTable(
     primaryKey({ columns: [table.user_id, table.id] }),
     unique('upstream_identities_issuer_subject_unique').on(table.issuer, table.subject),
   ],
+)
+
+/**
+ * Invitations to open an account, by the address that each was mailed to: there is no person yet whose row it could be. The statement that
+ * makes the account deletes the row.
+ */
+export const invitations = pgTable(
+  'invitations',
+  {
+    /** In the normalized form. */
+    email: text().primaryKey(),
+    /** SHA-256 of the token of the newest link; the former link of the address is void. */
+    digest: bytea().notNull().unique(),
+    expires_at: instant().notNull(),
+  },
+  table => [index('invitations_expires_at_index').on(table.expires_at)],
 )

@@ -5,9 +5,10 @@ import * as authorization from './authorization-tables.ts'
 import * as clients from './client-tables.ts'
 import * as deliveries from './delivery-tables.ts'
 import * as devices from './device-tables.ts'
+import * as events from './event-tables.ts'
 import * as factors from './factor-tables.ts'
 import * as identities from './identity-tables.ts'
-import * as invitations from './invitation-tables.ts'
+import * as sessions from './session-tables.ts'
 import * as core from './tables.ts'
 
 /** Every table that the server reads and writes. */
@@ -17,8 +18,9 @@ export const TABLES: readonly string[] = Object.values<unknown>({
   ...authorization,
   ...devices,
   ...clients,
-  ...invitations,
   ...deliveries,
+  ...events,
+  ...sessions,
   ...identities,
 }).flatMap(value => (is(value, PgTable) ? [getTableName(value)] : []))
 

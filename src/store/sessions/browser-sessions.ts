@@ -8,6 +8,7 @@ import type {
 } from '../../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { onHeldAccount } from '../families/end-families.ts'
 import {
   type EndedBatch,
@@ -65,7 +66,7 @@ const createOpenSession =
   async ({ id, digest, user_id, credential_epoch, amr, replaces, source }) => {
     const former_digest = replaces?.user_id === user_id ? replaces.digest : null
     const [row] = await database.run(
-      sql => sql<Row[]>`
+      (sql, { origin }) => sql<Row[]>`
         with account as materialized (
           select ${accountColumns(sql)}
           from signet.users u
@@ -99,8 +100,16 @@ const createOpenSession =
             expires_at = excluded.expires_at,
             last_ip = excluded.last_ip,
             last_user_agent = excluded.last_user_agent
-          returning id as session_id, auth_time, amr
-        )
+          returning user_id, id as session_id, auth_time, amr
+        ),
+        ${writeEvents(sql, origin, [
+          {
+            kind: 'session.opened',
+            from: sql`opened`,
+            user_id: sql`opened.user_id`,
+            details: sql`jsonb_build_object('amr', opened.amr)`,
+          },
+        ])}
         select account.*, opened.session_id, opened.auth_time, opened.amr
         from opened, account`,
     )
@@ -177,7 +186,7 @@ const createEndSession =
       onHeldAccount(
         database,
         user_id,
-        sql => sql<EndedBatch[]>`
+        (sql, origin) => sql<EndedBatch[]>`
           with session as materialized (
             select s.id from signet.browser_sessions s where s.user_id = ${user_id} and s.digest = ${digest}
           ),
@@ -197,7 +206,12 @@ const createEndSession =
             delete from signet.browser_sessions s
             using session
             where s.user_id = ${user_id} and s.id = session.id and ${isLastBatch(sql)}
-          )
+            returning s.id
+          ),
+          ${writeEvents(sql, origin, [
+            { kind: 'session.ended', from: sql`gone`, user_id },
+            signInsEnded(sql, SIGNED_OUT),
+          ])}
           select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last
           from session`,
       ),

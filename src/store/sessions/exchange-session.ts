@@ -9,7 +9,8 @@ import type { Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-f
 import type { SessionExchanges } from '../../ports/session-exchanges.ts'
 import type { BoughtRow } from '../codes/judge-codes.ts'
 import { boughtOf } from '../codes/redeem-code.ts'
-import { issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
+import { writeEvents } from '../events/write-events.ts'
+import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 
@@ -60,7 +61,7 @@ const createJudgeSession =
     { sees_all }: Readonly<{ sees_all: boolean }>,
   ): Promise<Row | undefined> => {
     const [row] = await database.run(
-      sql => sql<Row[]>`
+      (sql, { origin }) => sql<Row[]>`
         with account as materialized (
           select u.id as user_id, u.roles, u.credential_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
@@ -123,6 +124,7 @@ const createJudgeSession =
           })}
           returning *
         ),
+        ${writeEvents(sql, origin, [signInOpened(sql, sql`written`)])},
         opened as (
           select * from written
           union all

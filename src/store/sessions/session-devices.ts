@@ -1,6 +1,7 @@
 import type { SessionLifetimes } from '../../domain/sign-in/browser-session.ts'
 import type { SessionDevice } from '../../domain/sign-in/sign-in.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { onHeldAccount } from '../families/end-families.ts'
 import {
   type EndedBatch,
@@ -47,7 +48,7 @@ export const createEndDevice =
       onHeldAccount(
         database,
         user_id,
-        sql => sql<EndedBatch[]>`
+        (sql, origin) => sql<EndedBatch[]>`
           with named as materialized (
             select session_id, client_id
             from signet.refresh_families
@@ -79,7 +80,12 @@ export const createEndDevice =
             delete from signet.browser_sessions s
             using session
             where s.user_id = ${user_id} and s.id = session.id and ${isLastBatch(sql)}
-          )
+            returning s.id
+          ),
+          ${writeEvents(sql, origin, [
+            { kind: 'session.ended', from: sql`gone`, user_id },
+            signInsEnded(sql, 'signed_out'),
+          ])}
           select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last`,
       ),
     )) ?? []

@@ -159,6 +159,17 @@ describe.each(deployments)('accounts in the administration, on $name', ({ open }
         email_verified: true,
       }),
     ])
+    const told = await deployment.database.run(
+      sql => sql`
+        select kind, actor, details from signet.events
+        where user_id = ${path.slice(10)} and actor is not null
+        order by kind`,
+    )
+    expect(told).toEqual([
+      { kind: 'account.external_id_changed', actor: 'client:operator', details: {} },
+      { kind: 'account.profile_changed', actor: 'client:operator', details: { members: expect.anything() } },
+      { kind: 'account.roles_changed', actor: 'client:operator', details: { from: ['user'], to: ['x'] } },
+    ])
     const back = await patch(path, { name: null, roles: [], external_id: null, email_verified: false })
     expect(back.body).toMatchObject({ profile: {}, roles: [], external_id: null, email_verified: false })
     expect(codeIn(await patch(`/accounts/${NOBODY}`, { name: 'Ada' }))).toEqual([404, 'NOT_FOUND'])

@@ -93,6 +93,9 @@ describe('sign-ins in the administration', () => {
     ])
     expect(steps.at(-1)?.because).toContain('presented a second time')
     expect(body['sign_in']).toMatchObject({ state: 'ended', reason: 'reuse' })
+    const kinds = (body['events'] as { kind: string }[]).map(({ kind }) => kind)
+    expect(kinds[0]).toBe('sign_in.opened')
+    expect(kinds.slice(1).toSorted()).toEqual(['refresh_token.reused', 'sign_in.ended'])
     expect((await ask(`/sign-ins/${NOBODY}/timeline`)).status).toBe(404)
   })
 
@@ -104,6 +107,23 @@ describe('sign-ins in the administration', () => {
     expect(await lives(instance, tokens)).toEqual(DEAD)
     expect((await refreshTokens(instance, other)).status).toBe(200)
     expect(await stateOf(path)).toEqual(['ended', 'ended_by_operator', true])
+    const { events } = (await ask(`${path}/timeline`)).body as unknown as {
+      events: { id: string; request_id: string }[]
+    }
+    const last = events.at(-1)
+    expect(last).toMatchObject({
+      kind: 'sign_in.ended',
+      actor: { type: 'client', id: 'operator' },
+      sub,
+      sid: sidOf(tokens),
+    })
+    for (const [kind, id] of [
+      ['event', last?.id],
+      ['request', last?.request_id],
+    ])
+      expect((await ask(`/find?q=${id}`)).body['matches']).toContainEqual(
+        expect.objectContaining({ kind, id }),
+      )
     expect((await ask(`/sign-ins/${NOBODY}/end`, { method: 'POST' })).status).toBe(404)
     const { body } = await ask(`/accounts/${sub}/sign-ins`)
     expect((body['items'] as { sid: string }[]).map(({ sid }) => sid)).toEqual([sidOf(other), sidOf(tokens)])

@@ -8,6 +8,7 @@ import { createClientAddress } from '../../../src/http/server/client-address.ts'
 import { createCors } from '../../../src/http/server/cors.ts'
 import type { Route } from '../../../src/http/server/route.ts'
 import { absentMetrics } from '../../../src/platform/metrics.ts'
+import { onBehalfOf } from '../../../src/platform/origin-context.ts'
 import { systemRandom } from '../../../src/platform/random.ts'
 import type { Clients } from '../../../src/ports/clients.ts'
 import { askApp } from '../../support/bindings.ts'
@@ -49,6 +50,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
     proofNonce: () => null,
     isHttps: false,
     isDraining: () => false,
+    onBehalfOf,
   })
   const { status, headers } = await askApp(app, '/failing')
   return { status, headers, type: headers.get('content-type'), lines }

@@ -146,7 +146,7 @@ describe.each(backends)('redemptions that arrive together, on $name', ({ name, o
     const { redeem } = createStore()
     const [bad, good] = await Promise.all([seedCode(database), seedCode(database)])
     const answers = await Promise.allSettled([
-      redeem(redemptionOf(bad.code, { source: { ip: '127.0.0.1', user_agent: 'a\0b' } })),
+      redeem(redemptionOf(bad.code, { source: { ip: '127.0.0.1', user_agent: 'a\0b', request_id: 'r' } })),
       redeem(redemptionOf(good.code)),
     ])
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])

@@ -144,7 +144,7 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
     const { rotate } = createStore()
     const [family, bad] = await Promise.all([seed(), seed()])
     const answers = await Promise.allSettled([
-      rotate(presentation(bad, 0, { source: { ip: '127.0.0.1', user_agent: 'a\0b' } })),
+      rotate(presentation(bad, 0, { source: { ip: '127.0.0.1', user_agent: 'a\0b', request_id: 'r' } })),
       rotate(presentation(family, 0)),
     ])
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])

@@ -29,7 +29,7 @@ import { createUser, LIFETIMES } from '../families.ts'
 export const SESSION_LIFETIMES = { idle_seconds: 3600, max_seconds: 86_400 }
 
 const pepper = createPepper(randomBytes(32))
-const source = { ip: '127.0.0.1', user_agent: 'test' }
+const source = { ip: '127.0.0.1', user_agent: 'test', request_id: 'test' }
 
 /** The stores of the authorization endpoint on one pool. */
 export const authorizationStores = (database: Pool) => ({

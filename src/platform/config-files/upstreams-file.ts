@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { errorCodeOf } from '../domain/base/error-code.ts'
-import { StartFault } from '../domain/base/start-fault.ts'
-import { parseUpstreams, type UpstreamEntry } from '../domain/upstream/parse-upstreams.ts'
-import type { Upstream } from '../domain/upstream/upstream.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
+import { StartFault } from '../../domain/base/start-fault.ts'
+import { parseUpstreams, type UpstreamEntry } from '../../domain/upstream/parse-upstreams.ts'
+import type { Upstream } from '../../domain/upstream/upstream.ts'
 import { type LogoFile, readImage } from './brand-logo.ts'
-import { openConfiguredFile, readJsonFile } from './config-files/configured-file.ts'
+import { openConfiguredFile, readJsonFile } from './configured-file.ts'
 
 /** A provider of the file, with the icon of its button. */
 export type ListedUpstream = Readonly<{ upstream: Upstream; icon: LogoFile | null }>

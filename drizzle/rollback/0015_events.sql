@@ -1,3 +1,11 @@
+DROP TABLE "event_head";
+--> statement-breakpoint
+DROP TABLE "event_places";
+--> statement-breakpoint
+DROP TABLE "events";
+--> statement-breakpoint
+DROP TABLE "unplaced_events";
+--> statement-breakpoint
 DROP INDEX "refresh_families_client_id_id_index";
 --> statement-breakpoint
 DROP INDEX "refresh_families_user_id_id_index";

@@ -1,0 +1,54 @@
+/** What happened, for operators. A comment states atomicity and failure. */
+import type { Event, EventOrigin, EventOutcome, PlacedEvent } from '../domain/events/event.ts'
+import type { EventKind } from '../domain/events/event-kinds.ts'
+
+/** The request, or the command, in which the caller runs. Without one: this server itself. */
+export type CurrentOrigin = () => EventOrigin
+
+/** Runs work, with everything that it causes, on behalf of an origin. */
+export type OnBehalfOf = <T>(origin: EventOrigin, work: () => T) => T
+
+/** Members that are null select nothing. `from` is included, `until` is not. */
+export type EventFilter = Readonly<{
+  kind: EventKind | null
+  outcome: EventOutcome | null
+  reason: string | null
+  /** As `actorText` writes it. */
+  actor: string | null
+  sub: string | null
+  client_id: string | null
+  sid: string | null
+  jti: string | null
+  ip: string | null
+  request_id: string | null
+  from: Date | null
+  until: Date | null
+}>
+
+export type EventPage = Readonly<{
+  /** The newest first. Fewer than the limit, or none, when the filter has left most of what was examined. */
+  events: readonly Event[]
+  /** The id after which the next page goes on; null at the end. */
+  next: string | null
+}>
+
+/** An event that no other statement writes. What is left out is null. */
+export type NewEvent = Readonly<{ kind: EventKind }> &
+  Partial<Pick<Event, 'outcome' | 'reason' | 'sub' | 'client_id' | 'sid' | 'jti' | 'count' | 'details'>> &
+  /** Where the caller is no longer in the request that caused the event. */
+  Partial<Readonly<{ origin: EventOrigin }>>
+
+/** All reject with Unavailable when the database is away. */
+export type Events = {
+  find(id: string): Promise<Event | null>
+  /** Examines a bounded number of rows of one index, whatever the filter. */
+  read(page: { filter: EventFilter; after: string | null; limit: number }): Promise<EventPage>
+  /** Atomic: all of them or none. For what changes no row: refusals, and changes of files. */
+  write(events: readonly NewEvent[]): Promise<void>
+  /** Gives a place to every committed event that has none, unless another instance is doing so. True when any got one. */
+  place(): Promise<boolean>
+  /** The events that follow a place in the stream, in order. */
+  readPlaced(after: number, limit: number): Promise<readonly PlacedEvent[]>
+  /** The last place that was given; 0: none. */
+  lastPlace(): Promise<number>
+}

@@ -1,0 +1,53 @@
+import type { Database } from '../postgres/index.ts'
+
+/** Events that one statement places, at most, so that it stays short. */
+const BATCH_ROWS = 1000
+
+/**
+ * Ours – Gives committed events their places in the stream and returns their count. Atomic, and waits for no lock: while another instance
+ * places, the statement does nothing. The head is locked before a place is given and released once the place is visible, so that places
+ * become visible in order; an event that commits late gets a later place, and a follower that reads by place misses none.
+ */
+const placeSome = async (database: Database): Promise<number> => {
+  const [placed] = await database.run(
+    sql => sql<{ rows: number }[]>`
+      with head as materialized (
+        select id, number from signet.event_head where id = 1 for update skip locked
+      ),
+      waiting as materialized (
+        select id, user_id
+        from signet.unplaced_events
+        where exists (select from head)
+        order by id
+        limit ${sql.unsafe(String(BATCH_ROWS))}
+        for update skip locked
+      ),
+      advanced as (
+        update signet.event_head h
+        set number = head.number + (select count(*) from waiting)
+        from head
+        where h.id = head.id and exists (select from waiting)
+      ),
+      placed as (
+        insert into signet.event_places (number, user_id, event_id)
+        select head.number + row_number() over (order by waiting.id), waiting.user_id, waiting.id
+        from waiting, head
+      ),
+      done as (
+        delete from signet.unplaced_events u
+        using waiting
+        where u.id = waiting.id and u.user_id = waiting.user_id
+        returning 1
+      )
+      select count(*)::int as rows from done`,
+  )
+  return placed?.rows ?? 0
+}
+
+/** Places events until none are left, or another instance is at work. True when any got a place. */
+export const placeAll = async (database: Database): Promise<boolean> => {
+  for (let hasPlaced = false; ; hasPlaced = true) {
+    const rows = await placeSome(database)
+    if (rows < BATCH_ROWS) return hasPlaced || rows > 0
+  }
+}

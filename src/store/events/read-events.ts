@@ -1,0 +1,157 @@
+import type { Fragment, ISql } from 'postgres'
+import { NIL_UUID, UUID_BYTES, uuidOf } from '../../domain/base/uuid.ts'
+import { type Event, type PlacedEvent, parseActor } from '../../domain/events/event.ts'
+import type { EventFilter, Events } from '../../ports/events.ts'
+import type { Database } from '../postgres/index.ts'
+
+/** Rows of one index that a page examines, at most: it takes the same time whatever the filter leaves of them. */
+const EXAMINED_ROWS = 2_000
+
+type Row = Omit<Event, 'actor' | 'sub'> & Readonly<{ user_id: string; actor: string | null }>
+
+/** The statements that read events. */
+export const createReadEvents = (
+  database: Database,
+): Pick<Events, 'find' | 'read' | 'readPlaced' | 'lastPlace'> => ({
+  find: async id => {
+    const [row] = await database.run(
+      sql => sql<Row[]>`select ${eventColumns(sql)} from signet.events e where e.id = ${id}`,
+    )
+    return row === undefined ? null : toEvent(row)
+  },
+
+  read: createReadPage(database),
+
+  readPlaced: async (after, limit) => {
+    const rows = await database.run(
+      sql => sql<(Row & { number: number })[]>`
+        select p.number::float8 as number, ${eventColumns(sql)}
+        from (
+          select number, user_id, event_id
+          from signet.event_places
+          where number > ${after}
+          order by number
+          limit ${limit}
+        ) p
+        join signet.events e on e.user_id = p.user_id and e.id = p.event_id
+        order by p.number`,
+    )
+    return rows.map(({ number, ...row }): PlacedEvent => ({ ...toEvent(row), number }))
+  },
+
+  lastPlace: async () => {
+    const [head] = await database.run(
+      sql => sql<{ number: number }[]>`select number::float8 as number from signet.event_head where id = 1`,
+    )
+    return head?.number ?? 0
+  },
+})
+
+type PageRow = { [Member in keyof Row]: Row[Member] | null } & Readonly<{
+  examined: number
+  oldest: string | null
+}>
+
+/**
+ * A page by keyset: the rows of the most selective index that the filter names, from the newest on; the rest of the filter is applied to
+ * those rows. The limit of examined rows is a literal, because a generic plan, which must serve any limit, would sort the whole table.
+ */
+const createReadPage =
+  (database: Database): Events['read'] =>
+  async ({ filter, after, limit }) => {
+    const { from, until } = boundsOf(filter)
+    const before = after === null || until < after ? until : after
+    const rows = await database.run(
+      sql => sql<PageRow[]>`
+        with examined as materialized (
+          select *
+          from signet.events e
+          where ${drivingCondition(sql, filter)}
+            and e.id < ${before}
+            and e.id >= ${from}
+          order by e.id desc
+          limit ${sql.unsafe(String(EXAMINED_ROWS))}
+        ),
+        matching as (
+          select *
+          from examined
+          where (${filter.kind}::text is null or kind = ${filter.kind}::text)
+            and (${filter.outcome}::text is null or outcome = ${filter.outcome}::text)
+            and (${filter.reason}::text is null or reason = ${filter.reason}::text)
+            and (${filter.actor}::text is null or actor = ${filter.actor}::text)
+            and (${filter.sub}::uuid is null or user_id = ${filter.sub}::uuid)
+            and (${filter.client_id}::text is null or client_id = ${filter.client_id}::text)
+            and (${filter.sid}::uuid is null or sid = ${filter.sid}::uuid)
+            and (${filter.jti}::text is null or jti = ${filter.jti}::text)
+            and (${filter.ip}::text is null or ip = ${filter.ip}::text)
+            and (${filter.request_id}::text is null or request_id = ${filter.request_id}::text)
+          order by id desc
+          limit ${limit}
+        )
+        select
+          ${eventColumns(sql)}, (select count(*) from examined)::int as examined,
+          (select id from examined order by id limit 1) as oldest
+        from (values (1)) one
+        left join matching e on true
+        order by e.id desc`,
+    )
+    const { examined = 0, oldest = null } = rows[0] ?? {}
+    const events = rows.flatMap(row => (isEvent(row) ? [toEvent(row)] : []))
+    const isFull = events.length >= limit
+    return { events, next: isFull ? (events.at(-1)?.id ?? null) : examined < EXAMINED_ROWS ? null : oldest }
+  }
+
+/** The condition that the rows are found by, from the one that selects least to the one that selects most. Each has an index. */
+const drivingCondition = (sql: ISql, filter: EventFilter): Fragment => {
+  if (filter.jti !== null) return sql`e.jti = ${filter.jti}`
+  if (filter.request_id !== null) return sql`e.request_id = ${filter.request_id}`
+  if (filter.sid !== null) return sql`e.sid = ${filter.sid}`
+  if (filter.sub !== null) return sql`e.user_id = ${filter.sub}`
+  if (filter.ip !== null) return sql`e.ip = ${filter.ip}`
+  if (filter.actor !== null) return sql`e.actor = ${filter.actor}`
+  if (filter.client_id !== null) return sql`e.client_id = ${filter.client_id}`
+  if (filter.kind !== null) return sql`e.kind = ${filter.kind}`
+  return sql`true`
+}
+
+/** The ids between which the events of a span of time are. */
+const boundsOf = ({ from, until }: EventFilter) => ({
+  from: from === null ? NIL_UUID : firstIdAt(from),
+  until: until === null ? MAX_UUID : firstIdAt(until),
+})
+
+/** RFC 9562 §5.10 – The max UUID: sorts after every id. */
+const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+/** RFC 9562 §5.7 – Sorts before every UUIDv7 of this millisecond and after those of the one before. */
+export const firstIdAt = (time: Date): string => {
+  const bytes = Buffer.alloc(UUID_BYTES)
+  bytes.writeUIntBE(Math.max(0, time.getTime()), 0, 6)
+  return uuidOf(bytes)
+}
+
+const eventColumns = (sql: ISql): Fragment => sql`
+  e.id, e.at, e.kind, e.outcome, e.reason, e.actor, e.user_id, e.client_id, e.sid, e.jti, e.ip, e.request_id, e.count,
+  e.details`
+
+const isEvent = (row: PageRow): row is Row & PageRow => row.id !== null
+
+const toEvent = (row: Row): Event => {
+  const sub = row.user_id === NIL_UUID ? null : row.user_id
+  return {
+    id: row.id,
+    at: row.at,
+    kind: row.kind,
+    outcome: row.outcome,
+    reason: row.reason,
+    actor: parseActor(row.actor, sub),
+    sub,
+    client_id: row.client_id,
+    sid: row.sid,
+    jti: row.jti,
+    ip: row.ip,
+    request_id: row.request_id,
+    count: row.count,
+    details: row.details,
+  }
+}

@@ -1,0 +1,69 @@
+import { sql } from 'drizzle-orm'
+import { bigint, index, integer, jsonb, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
+import { NIL_UUID } from '../../domain/base/uuid.ts'
+import { EVENT_OUTCOMES } from '../../domain/events/event.ts'
+import { instant } from './column-types.ts'
+
+/** RFC 9562 §5.7 – A UUIDv7 of the database's clock: the first 48 bits of a random UUID are the milliseconds, and its version is 7. */
+const uuidv7 = sql`encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid`
+
+/**
+ * What happened, for operators. Written by the statement that does what the row tells. Partitioned by month, by the time in `id` (the
+ * migration says so, which drizzle cannot); a default partition takes rows for which no month was prepared. No references: an event
+ * outlives its account and its client.
+ */
+export const events = pgTable(
+  'events',
+  {
+    /** The person whom it is about; NIL_UUID: no person, or none that is known. */
+    user_id: uuid().notNull().default(NIL_UUID),
+    id: uuid().notNull().default(uuidv7),
+    at: instant().notNull().default(sql`clock_timestamp()`),
+    kind: text().notNull(),
+    outcome: text({ enum: EVENT_OUTCOMES }).notNull().default('succeeded'),
+    reason: text(),
+    /** `person:…`, `client:…`, `operator:…` or `system`; null: the person of `user_id`. */
+    actor: text(),
+    client_id: text(),
+    sid: uuid(),
+    jti: text(),
+    ip: text(),
+    request_id: text(),
+    count: integer().notNull().default(1),
+    details: jsonb().notNull().default({}),
+  },
+  table => [
+    primaryKey({ columns: [table.user_id, table.id] }),
+    index('events_id_index').on(table.id),
+    index('events_kind_index').on(table.kind, table.id),
+    index('events_actor_index').on(table.actor, table.id).where(sql`actor is not null`),
+    index('events_client_id_index').on(table.client_id, table.id).where(sql`client_id is not null`),
+    index('events_sid_index').on(table.sid, table.id).where(sql`sid is not null`),
+    index('events_jti_index').on(table.jti, table.id).where(sql`jti is not null`),
+    index('events_ip_index').on(table.ip, table.id).where(sql`ip is not null`),
+    index('events_request_id_index').on(table.request_id, table.id).where(sql`request_id is not null`),
+  ],
+)
+
+/** Events that have no place in the stream yet: written with the event, deleted when the place is given. */
+export const unplacedEvents = pgTable(
+  'unplaced_events',
+  { id: uuid().notNull(), user_id: uuid().notNull() },
+  table => [primaryKey({ columns: [table.id, table.user_id] })],
+)
+
+/**
+ * One row: the last place of the stream. Only a transaction that holds the lock on this row gives places, which become visible when it
+ * commits, and therefore in order.
+ */
+export const eventHead = pgTable('event_head', {
+  id: smallint().primaryKey().default(1),
+  number: bigint({ mode: 'number' }).notNull(),
+})
+
+/** The stream: each event by its place. */
+export const eventPlaces = pgTable('event_places', {
+  number: bigint({ mode: 'number' }).primaryKey(),
+  user_id: uuid().notNull(),
+  event_id: uuid().notNull(),
+})

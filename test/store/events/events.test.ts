@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { NIL_UUID } from '../../../src/domain/base/uuid.ts'
+import { onBehalfOf } from '../../../src/platform/origin-context.ts'
+import type { EventFilter } from '../../../src/ports/events.ts'
+import { createEvents } from '../../../src/store/events/events.ts'
+import { firstIdAt } from '../../../src/store/events/read-events.ts'
+import { backends, type OpenBackend } from '../../support/backends.ts'
+
+const NOTHING: EventFilter = {
+  kind: null,
+  outcome: null,
+  reason: null,
+  actor: null,
+  sub: null,
+  client_id: null,
+  sid: null,
+  jti: null,
+  ip: null,
+  request_id: null,
+  from: null,
+  until: null,
+}
+
+describe.each(backends)('events on $name', ({ open }) => {
+  let backend: OpenBackend
+  beforeAll(async () => {
+    backend = await open()
+  })
+  afterAll(() => backend.close())
+
+  const events = () => createEvents(backend.database)
+
+  it('are written with the origin of the call', async () => {
+    const sub = randomUUID()
+    const origin = { actor: { type: 'operator', id: 'root' }, ip: '192.0.2.1', request_id: 'r-1' } as const
+    await onBehalfOf(origin, () =>
+      events().write([{ kind: 'account.disabled', sub, reason: 'disabled', details: { a: [1] } }]),
+    )
+    const { events: read, next } = await events().read({ filter: { ...NOTHING, sub }, after: null, limit: 5 })
+    expect(read).toMatchObject([
+      {
+        kind: 'account.disabled',
+        outcome: 'succeeded',
+        reason: 'disabled',
+        actor: { type: 'operator', id: 'root' },
+        sub,
+        client_id: null,
+        ip: '192.0.2.1',
+        request_id: 'r-1',
+        count: 1,
+        details: { a: [1] },
+      },
+    ])
+    expect(next).toBeNull()
+    expect(await events().find(read[0]?.id ?? NIL_UUID)).toEqual(read[0])
+  })
+
+  it('have ids of version 7 that sort by time', async () => {
+    const before = new Date(Date.now() - 60_000)
+    await events().write([{ kind: 'key.created' }])
+    const [event] = (
+      await events().read({ filter: { ...NOTHING, kind: 'key.created' }, after: null, limit: 1 })
+    ).events
+    expect(event?.id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab]/)
+    expect((event?.id ?? '') > firstIdAt(before)).toBe(true)
+    expect((event?.id ?? '') < firstIdAt(new Date(Date.now() + 60_000))).toBe(true)
+  })
+
+  it('are read by keyset, the newest first, by each of their indexes', async () => {
+    const sid = randomUUID()
+    const sub = randomUUID()
+    const given = { sid, sub, client_id: 'web', jti: randomUUID() }
+    for (const kind of ['sign_in.opened', 'sign_in.stepped_up', 'sign_in.ended'] as const)
+      await onBehalfOf({ actor: { type: 'client', id: sid }, ip: sid, request_id: sid }, () =>
+        events().write([{ kind, ...given }]),
+      )
+    const filters: readonly Partial<EventFilter>[] = [
+      { sid },
+      { sub },
+      { jti: given.jti },
+      { ip: sid },
+      { request_id: sid },
+      { actor: `client:${sid}` },
+      { client_id: 'web', sub },
+    ]
+    for (const filter of filters) {
+      const first = await events().read({ filter: { ...NOTHING, ...filter }, after: null, limit: 2 })
+      expect(first.events.map(({ kind }) => kind)).toEqual(['sign_in.ended', 'sign_in.stepped_up'])
+      const second = await events().read({ filter: { ...NOTHING, ...filter }, after: first.next, limit: 2 })
+      expect(second.events.map(({ kind }) => kind)).toEqual(['sign_in.opened'])
+      expect(second.next).toBeNull()
+    }
+  })
+
+  it('get their places in the stream once, in order', async () => {
+    const begin = await events().lastPlace()
+    await Promise.all(
+      Array.from({ length: 20 }, () => events().write([{ kind: 'key.retired' }, { kind: 'key.revoked' }])),
+    )
+    await Promise.all([events().place(), events().place()])
+    await events().place()
+    const placed = await events().readPlaced(begin, 1000)
+    expect(placed.map(({ number }) => number)).toEqual(placed.map((_, at) => begin + 1 + at))
+    expect(new Set(placed.map(({ id }) => id)).size).toBe(placed.length)
+    expect(placed.filter(({ kind }) => kind.startsWith('key.re'))).toHaveLength(40)
+    expect(await events().lastPlace()).toBe(begin + placed.length)
+  })
+})
