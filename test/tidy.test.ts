@@ -86,6 +86,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'revocations',
     'oauth',
     'outbound',
+    'admin',
   ],
   store: [
     'postgres',
@@ -103,6 +104,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'consents',
     'deliveries',
+    'admin',
   ],
   platform: ['config-files', 'outbound', 'traces'],
   http: [
@@ -116,6 +118,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'oauth',
     'accounts',
     'security-pages',
+    'admin',
     'internal',
   ],
   compose: ['findings'],

@@ -9,6 +9,7 @@ import { onBehalfOf } from '../platform/origin-context.ts'
 import type { Tracer } from '../ports/traces.ts'
 import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
+import type { ComposedAdmin } from './admin.ts'
 import type { Base } from './base.ts'
 import type { ComposedDemo } from './demo.ts'
 import type { Finding } from './findings/finding.ts'
@@ -25,6 +26,7 @@ type Parts = Readonly<{
   base: Base
   opened: OpenParts
   pages: ComposedPages
+  admin: ComposedAdmin
   subjects: ComposedRevocations &
     ComposedOAuth &
     ComposedAccounts &
@@ -85,7 +87,12 @@ export const composeApps = (
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null, findings }
   openedMetrics.watch(watchedOf(parts))
-  const internalApp = createInternalApp({ ...around, render: openedMetrics.render, judgeHealth })
+  const internalApp = createInternalApp({
+    ...around,
+    render: openedMetrics.render,
+    judgeHealth,
+    admin: parts.admin,
+  })
   return { app, internalApp, findings }
 }
 

@@ -6,6 +6,7 @@ import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import type { Tracer } from '../ports/traces.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
+import { composeAdmin } from './admin.ts'
 import { composeApps } from './apps.ts'
 import { composeBase } from './base.ts'
 import { composeDeliveries } from './deliveries.ts'
@@ -126,6 +127,7 @@ const assemble = async (
     base,
     opened,
     pages,
+    admin: composeAdmin(config, { base, accounts, mail, shownUpstreams }),
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo },
     mailsWaiting: mail.waiting,
     oldestDeliverySeconds: oldestSeconds,

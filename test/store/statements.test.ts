@@ -20,6 +20,8 @@ import { createAccountAdministration } from '../../src/store/accounts/account-ad
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../../src/store/accounts/asserted-accounts.ts'
+import { createAdministeredAccounts } from '../../src/store/admin/administered-accounts.ts'
+import { createAdministeredSignIns } from '../../src/store/admin/administered-sign-ins.ts'
 import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
@@ -180,6 +182,7 @@ const askAccounts = async () => {
   await administration(silent).find({ id: ID })
   await administration(silent).find({ email: line.email })
   await administration(silent).find({ external_id: 'auth0|1' })
+  await askAdministered(silent)
   await createAssertedAccounts(silent).find({ external_id: 'auth0|1' })
   await createAssertedAccounts(silent).find({ verified_email: line.email })
   await administration(silent).create(line)
@@ -461,6 +464,24 @@ const EXCEPTIONS: readonly string[] = [
   // The watchdog tells its own connection from those whose statements it ends.
   'src/store/postgres/watchdog.ts pg_backend_pid()',
 ]
+
+/** Each page of administrators, with each filter. */
+const askAdministered = async (database: Database) => {
+  const page = { after: null, limit: 1 }
+  const accounts = createAdministeredAccounts(database, LIFETIMES)
+  for (const selection of ['all', 'disabled', 'administrators', 'viewers', { email_prefix: 'a' }] as const)
+    await accounts.list({ selection, ...page })
+  await accounts.find(ID)
+  await accounts.countLiving(ID)
+  const named = { id: ID, versions: null }
+  await accounts.change({ ...named, change: { name: null } }).catch(() => {})
+  await accounts.end({ ...named, reason: 'disabled', isDisabled: true })
+  await accounts.delete(named)
+  const signIns = createAdministeredSignIns(database)
+  for (const of of [null, { sub: ID }, { client_id: 'app' }]) await signIns.list({ of, ...page })
+  await signIns.find(ID)
+  await signIns.findRevokedToken(ID)
+}
 
 const offencesOf = ({ path, text }: Readonly<{ path: string; text: string }>): readonly string[] =>
   findOffences(text).map(offence => `${path} ${offence}`)
