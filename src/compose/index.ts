@@ -15,7 +15,7 @@ import type { Finding } from './findings/finding.ts'
 import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
-import { type OnClose, type OpenParts, openParts } from './open.ts'
+import { allOf, type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 import { composeTemplates } from './templates.ts'
@@ -138,10 +138,8 @@ const assemble = async (
   return {
     ...apps,
     demo: demoOf(config, opened),
-    reload: async () => {
-      // At the same time, since either file system may hang.
-      await Promise.all([opened.keys.reload(), opened.reloadFiles(), upstreams.reload()])
-    },
+    // At the same time, since either file system may hang.
+    reload: () => allOf([opened.keys.reload(), opened.reloadFiles(), upstreams.reload()]),
     drain: () => {
       isDraining = true
       revocations.drain()

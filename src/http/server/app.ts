@@ -3,12 +3,12 @@ import { Problem } from '../../domain/base/problem.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { OnBehalfOf } from '../../ports/events.ts'
-import type { SpanAttributes, Tracer } from '../../ports/traces.ts'
 import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, methodRefused, problemReply } from './refusal.ts'
-import type { Handle, Http, Reply, Route } from './route.ts'
+import { type Handle, type Http, nameOf, type Reply, type Route } from './route.ts'
+import { type Answer, type Tracing, traced } from './traced.ts'
 
 type Needs = Readonly<{
   routes: readonly Route[]
@@ -25,8 +25,7 @@ type Needs = Readonly<{
   onBehalfOf: OnBehalfOf
   /** True once the process is stopping: clients are asked to use another instance. */
   isDraining: () => boolean
-  /** Null where the requests of this listener are not traced. `issuer`: the origin that clients ask. */
-  tracing: Readonly<{ tracer: Tracer; issuer: string }> | null
+  tracing: Tracing | null
 }>
 
 const SECURITY_HEADERS = {
@@ -118,7 +117,7 @@ const NOWHERE = {
 const asksForPage = ({ req }: Context<Http>): boolean =>
   req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
-const createAnswer = (needs: Needs) => {
+const createAnswer = (needs: Needs): Answer => {
   const {
     routes,
     cors,
@@ -187,57 +186,6 @@ const createAnswer = (needs: Needs) => {
 const nonceHeader = (nonce: string | null): Reply['headers'] =>
   nonce === null ? NOTHING : { 'DPoP-Nonce': nonce }
 
-type Answer = ReturnType<typeof createAnswer>
-
-/**
- * OpenTelemetry, "HTTP server spans" – A span for each request that no probe sends. It has the pattern of the route and never the path, the
- * address of the issuer and never that of the client, and nothing that the request says (docs/decisions/0054).
- */
-const traced = (answer: Answer, { tracing, routes }: Needs): Answer => {
-  if (tracing === null) return answer
-  const { protocol, hostname, port } = new URL(tracing.issuer)
-  const scheme = protocol.slice(0, -1)
-  const server: SpanAttributes = {
-    'url.scheme': scheme,
-    'server.address': hostname,
-    'server.port': Number(port) || (scheme === 'https' ? 443 : 80),
-  }
-  const known = new Map(routes.map(({ path, isProbe = false }) => [path, isProbe]))
-  return (context, path, policy, handle) => {
-    const isProbe = known.get(path)
-    if (isProbe === true) return answer(context, path, policy, handle)
-    const name = nameOf(context.req.method)
-    const method = name === 'other' ? '_OTHER' : name
-    const route: SpanAttributes = isProbe === undefined ? {} : { 'http.route': path }
-    const verb = name === 'other' ? 'HTTP' : name
-    const start = {
-      name: isProbe === undefined ? verb : `${verb} ${path}`,
-      kind: 'server',
-      attributes: { 'http.request.method': method, ...route, ...server },
-      traceparent: context.env.incoming.headers['traceparent']?.toString(),
-    } as const
-    return tracing.tracer.trace(start, async note => {
-      const response = await answer(context, path, policy, async call => {
-        const reply = await handle(call)
-        note({ 'signet.request_id': call.request_id, ...refusalOf(reply) })
-        return reply
-      })
-      const { status } = response
-      note({
-        'http.response.status_code': status,
-        ...(status >= 500 ? { 'error.type': String(status) } : {}),
-      })
-      return response
-    })
-  }
-}
-
-/** Code and reason of a refusal, which are of closed lists. */
-const refusalOf = ({ log: { error, reason } = {} }: Reply): SpanAttributes => ({
-  ...(typeof error === 'string' ? { 'signet.error': error } : {}),
-  ...(typeof reason === 'string' ? { 'signet.reason': reason } : {}),
-})
-
 /** The CORS policy of an unknown path: a page may read that the path is unknown. */
 const policyOfNone = (path: string): Route['cors'] => (isOfAccounts(path) ? 'clients-with-cookies' : 'anyone')
 
@@ -246,10 +194,6 @@ const isOfAccounts = (path: string): boolean => path.startsWith('/auth/')
 /** An unknown path without the tokens and JWTs that it may contain, for the log. */
 const loggable = (path: string): string =>
   path.slice(0, 200).replace(/(signet_[a-z]+_)[\w-]+|(eyJ)[\w.-]+/g, '$1$2…')
-
-/** The method as a label of a metric. A stranger must not be able to make a series. */
-const nameOf = (method: string): string => (METHODS.has(method) ? method : 'other')
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 const methodsByPath = (routes: readonly Route[]): ReadonlyMap<string, string> => {
   const methods = new Map<string, string>()
