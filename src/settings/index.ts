@@ -9,6 +9,7 @@ import { CLIENT_SETTINGS } from './clients.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import { PASSWORD_HOOK_SETTINGS } from './password-hook.ts'
+import { PROCESS_SETTINGS } from './process.ts'
 import {
   addressRanges,
   integer,
@@ -240,10 +241,7 @@ export const SETTINGS = {
     standard: 'none',
     help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',
   },
-  LOG_LEVEL: {
-    ...oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
-    help: 'JSON lines on standard output.',
-  },
+  ...PROCESS_SETTINGS,
 } as const satisfies Record<string, Setting<unknown>>
 
 export type Name = keyof typeof SETTINGS
