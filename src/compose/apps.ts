@@ -6,6 +6,7 @@ import { type App, createApp } from '../http/server/app.ts'
 import { createClientAddress } from '../http/server/client-address.ts'
 import { createCors } from '../http/server/cors.ts'
 import { reportKeys } from '../signing/list-keys.ts'
+import type { Heartbeat } from '../store/heartbeat.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedDemo } from './demo.ts'
@@ -20,6 +21,7 @@ import type { ComposedUpstream } from './upstream.ts'
 type Parts = Readonly<{
   base: Base
   opened: OpenParts
+  heartbeat: Heartbeat
   pages: ComposedPages
   subjects: ComposedRevocations &
     ComposedOAuth &
@@ -39,11 +41,14 @@ export const composeApps = (
   config: Config,
   parts: Parts,
 ): Readonly<{ app: App; internalApp: App | null }> => {
-  const { base, opened, pages, subjects, isDraining } = parts
+  const { base, opened, heartbeat, pages, subjects, isDraining } = parts
   const { clients, issuer, keys, log, metrics, random, redis } = base
   const judgeHealth = createJudgeHealth({
-    needs: { database: () => opened.database.ping() },
-    helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
+    needs: { database: heartbeat.beat },
+    helpers: {
+      clock: heartbeat.isClockRight,
+      ...(redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {}),
+    },
     isDraining,
   })
   const around = { random, log, pages, isDraining }
@@ -74,9 +79,17 @@ export const composeApps = (
   })
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null }
-  openedMetrics.watch(watchedOf(parts))
+  openedMetrics.watch({ ...watchedOf(parts), clockOffset: clockOffsetOf(heartbeat) })
   return { app, internalApp: createInternalApp({ ...around, render: openedMetrics.render, judgeHealth }) }
 }
+
+/** The offset at a heartbeat of this moment; the last known one while Postgres is away. */
+const clockOffsetOf =
+  ({ beat, clockOffset }: Heartbeat) =>
+  async (): Promise<number | null> => {
+    await beat().catch(() => {})
+    return clockOffset()
+  }
 
 /** The gauges that are read when the metrics are asked for. */
 const watchedOf = ({ base, opened, mailsWaiting, oldestDeliverySeconds, logLinesDropped }: Parts) => {

@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from 'vitest'
 import { hasPostgres } from '../support/backends.ts'
-import { openPair, startWorkers } from '../support/rolling-restart.ts'
 import { startFrontProxy } from '../support/services/front-proxies.ts'
+import { openPair, startWorkers } from '../support/services/rolling-restart.ts'
 
 const WORKERS = 16
 const ROUNDS = 4

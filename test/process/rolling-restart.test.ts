@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { hasPostgres } from '../support/backends.ts'
-import { openPair, type Pair, startWorkers } from '../support/rolling-restart.ts'
 import { startFrontProxy } from '../support/services/front-proxies.ts'
+import { openPair, type Pair, startWorkers } from '../support/services/rolling-restart.ts'
 import type { Service } from '../support/services/services.ts'
 
 /** The longest that a proxy takes to see `/readyz`, on a machine that is busy. */

@@ -49,7 +49,7 @@ export const createStatementRecorder = () => {
       query(record(client), { seconds_left: client.typed(1, FLOAT8), isWaiting: () => true })
     return {
       run,
-      load: () => ({ connections: 1, statements: 0, isLost: false }),
+      load: () => ({ connections: 1, statements: 0, isLost: false, isAnswering: true }),
       ping: async () => {},
       ensure: async () => {},
       close: async () => {},

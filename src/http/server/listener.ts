@@ -83,7 +83,7 @@ const inQuietTurn = (work: () => void): void => {
   look(began)
 }
 const QUIET_MILLISECONDS = 0.1
-const QUIET_WITHIN_MILLISECONDS = 200
+const QUIET_WITHIN_MILLISECONDS = 2000
 
 /** The first lines of a request. */
 type Head = Readonly<{

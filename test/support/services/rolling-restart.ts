@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, vi } from 'vitest'
 import { z } from 'zod'
-import { createDatabaseWithSchema } from './backends.ts'
-import { CLIENTS, createPepperText, SERVICE } from './clients.ts'
-import { openDatabase } from './database.ts'
-import { seedFamily } from './families.ts'
-import { becomesReady, openSandbox, type Program, stopProgram } from './process.ts'
-import { freePort } from './services/services.ts'
+import { createDatabaseWithSchema } from '../backends.ts'
+import { CLIENTS, createPepperText, SERVICE } from '../clients.ts'
+import { openDatabase } from '../database.ts'
+import { seedFamily } from '../families.ts'
+import { becomesReady, openSandbox, type Program, stopProgram } from '../process.ts'
+import { freePort } from './services.ts'
 
 /** Two programs on one database, as they stand behind a proxy. */
 export const openPair = async (environment: Readonly<Record<string, string>>) => {
@@ -89,17 +89,19 @@ export const startWorkers = async (url: string, { pair, count, from }: Load) => 
     const agent = new Agent({ keepAlive: true, maxSockets: 1, localAddress: from })
     const ask = async (form: Form, headers: Form = {}) => {
       const answer = await post(`${url}/token`, { agent, form, headers }).catch(String)
-      if (typeof answer === 'object' && answer.status === 200) answered++
-      else failed.push(`${form['grant_type']}: ${JSON.stringify(answer)}`)
-      return z.object({ text: z.string() }).safeParse(answer).data?.text ?? '{}'
+      if (typeof answer === 'object' && answer.status === 200) {
+        answered++
+        return answer.text
+      }
+      failed.push(`${form['grant_type']}: ${JSON.stringify(answer)}`)
+      return null
     }
     let refresh_token = first
     while (!end.signal.aborted && failed.length < FAILURES_MOST) {
       await ask({ grant_type: 'client_credentials' }, SERVICE)
-      const text = await ask({ grant_type: 'refresh_token', client_id: 'app', refresh_token })
-      const tokens = z.object({ refresh_token: z.string() }).safeParse(JSON.parse(text))
-      if (!tokens.success) break
-      refresh_token = tokens.data.refresh_token
+      const rotated = await ask({ grant_type: 'refresh_token', client_id: 'app', refresh_token })
+      if (rotated === null) break
+      refresh_token = z.object({ refresh_token: z.string() }).parse(JSON.parse(rotated)).refresh_token
     }
     agent.destroy()
   }
