@@ -21,7 +21,6 @@ import type { ComposedUpstream } from './upstream.ts'
 type Parts = Readonly<{
   base: Base
   opened: OpenParts
-  heartbeat: Heartbeat
   pages: ComposedPages
   subjects: ComposedRevocations &
     ComposedOAuth &
@@ -41,8 +40,8 @@ export const composeApps = (
   config: Config,
   parts: Parts,
 ): Readonly<{ app: App; internalApp: App | null }> => {
-  const { base, opened, heartbeat, pages, subjects, isDraining } = parts
-  const { clients, issuer, keys, log, metrics, random, redis } = base
+  const { base, opened, pages, subjects, isDraining } = parts
+  const { clients, heartbeat, issuer, keys, log, metrics, random, redis } = base
   const judgeHealth = createJudgeHealth({
     needs: { database: heartbeat.beat },
     helpers: {

@@ -1,10 +1,8 @@
 import type { Config } from '../config.ts'
 import type { App } from '../http/server/app.ts'
-import { systemRandom } from '../platform/random.ts'
 import { openUpstreams } from '../platform/upstreams-file.ts'
 import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
-import { createHeartbeat } from '../store/heartbeat.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
 import { composeApps } from './apps.ts'
@@ -90,8 +88,7 @@ const assemble = async (
   const shownUpstreams = upstreams.current
   const pages = composePages(config, { ...templates, upstreams: offersOf({ shownUpstreams }) })
   const opened = await openParts(config, { clock, log, database, authorities, onClose, onPhase })
-  const heartbeat = createHeartbeat({ ...opened, holder: systemRandom.uuid(), clock, log })
-  const base = composeBase(config, opened, { clock: heartbeat.clock, log, wait })
+  const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
   const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, onClose })
   const mail = composeMail(config, {
@@ -120,7 +117,6 @@ const assemble = async (
   const apps = composeApps(config, {
     base,
     opened,
-    heartbeat,
     pages,
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo },
     mailsWaiting: mail.waiting,
