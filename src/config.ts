@@ -27,6 +27,7 @@ type Derived = Readonly<{
   REDIS_PREFIX: string
   SECOND_FACTOR_ROLES: readonly string[]
   DYNAMIC_CLIENT_GRACE_SECONDS: number
+  DRAIN_SECONDS: number
 }>
 
 type DerivedLimit = Extract<keyof Derived, `RATE_LIMIT_${string}`>
@@ -63,6 +64,7 @@ const derive = (settings: Settings): Derived => {
     DYNAMIC_CLIENT_GRACE_SECONDS:
       settings.DYNAMIC_CLIENT_GRACE_SECONDS ??
       Math.min(settings.ACCESS_TOKEN_TTL_SECONDS + AGENT_SLACK_SECONDS, LONG_GRACE_SECONDS),
+    DRAIN_SECONDS: settings.DRAIN_SECONDS ?? (settings.DATABASE_URL === null ? 0 : DRAIN_SECONDS),
   }
 }
 
@@ -77,6 +79,9 @@ const secondFactorRolesOf = ({
 
 /** A process of an agent refreshes when its access token expires, or at its next request after that. */
 const AGENT_SLACK_SECONDS = 900
+
+/** A proxy that asks `/readyz` every two seconds has learnt by then that this instance stops. On the embedded database there is no other one. */
+const DRAIN_SECONDS = 5
 
 /** The settings that decide on the audiences of tokens. A command may have read these settings alone. */
 export const audiencePolicyOf = ({

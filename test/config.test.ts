@@ -67,6 +67,7 @@ describe('configuration', () => {
       REGISTRATION_AUDIENCES: null,
       REGISTRATION_SCOPES: null,
       DYNAMIC_CLIENT_GRACE_SECONDS: 1_800,
+      DRAIN_SECONDS: 0,
       RATE_LIMIT_CLIENT_REGISTRATIONS: { count: 300, window_seconds: 60 },
       RATE_LIMIT_REGISTRATION_CHANGES: { count: 30, window_seconds: 60 },
       RATE_LIMIT_DEVICE_REQUESTS: { count: 60, window_seconds: 60 },
@@ -543,6 +544,10 @@ describe('configuration', () => {
       ['1', '65536'],
       ['0', '65537'],
     ],
+    DRAIN_SECONDS: [
+      ['0', '5', '600'],
+      ['-1', '601', '5s', '0.5'],
+    ],
     LOG_LEVEL: [
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
       ['INFO', 'verbose', '30'],
@@ -808,5 +813,15 @@ describe('DYNAMIC_CLIENT_GRACE_SECONDS', () => {
     [{ ACCESS_TOKEN_TTL_SECONDS: '60', DYNAMIC_CLIENT_GRACE_SECONDS: '0' }, 0],
   ])('follows the life of an access token where it is unset: %j', (given, seconds) => {
     expect(configOf(given).DYNAMIC_CLIENT_GRACE_SECONDS).toBe(seconds)
+  })
+})
+
+describe('DRAIN_SECONDS', () => {
+  it('is 5 where it is unset, and 0 in development, on the embedded database', () => {
+    const REFRESH_TOKEN_PEPPER = Buffer.alloc(32, 7).toString('base64url')
+    const served = { DATABASE_URL: 'postgres://signet:secret@localhost/signet', REFRESH_TOKEN_PEPPER }
+    expect(
+      [{}, served, { ...served, DRAIN_SECONDS: '0' }].map(given => configOf(given).DRAIN_SECONDS),
+    ).toEqual([0, 5, 0])
   })
 })

@@ -8,6 +8,7 @@ import { createCors } from '../http/server/cors.ts'
 import { onBehalfOf } from '../platform/origin-context.ts'
 import type { Tracer } from '../ports/traces.ts'
 import { reportKeys } from '../signing/list-keys.ts'
+import type { Heartbeat } from '../store/heartbeat.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { ComposedAdmin } from './admin.ts'
 import type { Base } from './base.ts'
@@ -47,10 +48,13 @@ export const composeApps = (
   parts: Parts,
 ): Readonly<{ app: App; internalApp: App | null; findings: () => Promise<readonly Finding[]> }> => {
   const { base, opened, pages, subjects, isDraining } = parts
-  const { clients, issuer, keys, log, metrics, random, redis } = base
+  const { clients, heartbeat, issuer, keys, log, metrics, random, redis } = base
   const judgeHealth = createJudgeHealth({
-    needs: { database: () => opened.database.ping() },
-    helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
+    needs: { database: heartbeat.beat },
+    helpers: {
+      clock: heartbeat.isClockRight,
+      ...(redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {}),
+    },
     isDraining,
   })
   const around = { random, log, pages, isDraining, onBehalfOf }
@@ -86,7 +90,7 @@ export const composeApps = (
   })
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null, findings }
-  openedMetrics.watch(watchedOf(parts))
+  openedMetrics.watch({ ...watchedOf(parts), clockOffset: clockOffsetOf(heartbeat) })
   const internalApp = createInternalApp({
     ...around,
     render: openedMetrics.render,
@@ -95,6 +99,14 @@ export const composeApps = (
   })
   return { app, internalApp, findings }
 }
+
+/** The offset at a heartbeat of this moment; the last known one while Postgres is away. */
+const clockOffsetOf =
+  ({ beat, clockOffset }: Heartbeat) =>
+  async (): Promise<number | null> => {
+    await beat().catch(() => {})
+    return clockOffset()
+  }
 
 /** The gauges that are read when the metrics are asked for. */
 const watchedOf = ({ base, opened, mailsWaiting, oldestDeliverySeconds, logLinesDropped }: Parts) => {

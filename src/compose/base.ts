@@ -11,6 +11,7 @@ import { createJudgeProof } from '../grants/dpop.ts'
 import { createProofNonces } from '../grants/dpop-nonce.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Clock, Log, Metrics, Wait } from '../ports/effects.ts'
+import { createHeartbeat } from '../store/heartbeat.ts'
 import { composeClients } from './clients.ts'
 import type { OpenParts } from './open.ts'
 import { composeStores } from './stores.ts'
@@ -18,8 +19,10 @@ import { composeStores } from './stores.ts'
 type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait }>
 
 /** The parts that every composer gets: open connections, stores, and the rules of the configuration that several subjects share. */
-export const composeBase = (config: Config, opened: OpenParts, { clock, log, wait }: Effects) => {
+export const composeBase = (config: Config, opened: OpenParts, { clock: ownClock, log, wait }: Effects) => {
   const { database, keys, metrics, outbound, passwords, peppers, redis, scopes } = opened
+  const heartbeat = createHeartbeat({ database, holder: systemRandom.uuid(), clock: ownClock, log })
+  const { clock } = heartbeat
   const lifetimes: Lifetimes = {
     access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
     idle_seconds: config.REFRESH_TOKEN_IDLE_SECONDS,
@@ -41,6 +44,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     askClaims: composeAskClaims(config, { askHook, metrics, clock, log }),
     ...composeClients(config, { opened, endings: stores.endings, limits, clock, log }),
     clock,
+    heartbeat,
     issuer: config.ISSUER,
     judgeProof,
     judgeSender: createJudgeSender(judgeProof),

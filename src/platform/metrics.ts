@@ -14,6 +14,8 @@ import { VERSION } from './version.ts'
 /** The sources of gauges, read at each scrape. */
 export type Watched = Readonly<{
   database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
+  /** Seconds by which the clock of Postgres is ahead; null where Postgres has not been asked yet. */
+  clockOffset: () => Promise<number | null>
   passwordsWaiting: () => number
   /** Null: this server sends no mail. */
   mailsWaiting: (() => Readonly<{ all: number; late: number }>) | null
@@ -165,18 +167,19 @@ const createCounters = (registry: Registry): Metrics => {
 const watch = (registry: Registry, watched: Watched) => {
   const { database, passwordsWaiting, mailsWaiting, oldestDeliverySeconds, logLinesDropped } = watched
   const { isRedisHealthy, keys } = watched
-  const gauge = (name: string, help: string, read: () => number | null) =>
+  const gauge = (name: string, help: string, read: () => number | null | Promise<number | null>) =>
     new Gauge({
       name: `signet_${name}`,
       help,
       registers: [registry],
-      collect() {
-        const value = read()
+      async collect() {
+        const value = await read()
         if (value === null) this.remove()
         else this.set(value)
       },
     })
   gauge('database_up', '0 while Postgres was away when last asked.', () => Number(!database().isLost))
+  gauge('database_clock_offset_seconds', 'By which the clock of Postgres is ahead.', watched.clockOffset)
   gauge('database_connections_max', 'The size of the pool.', () => database().connections)
   gauge(
     'database_statements',

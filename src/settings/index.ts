@@ -9,6 +9,7 @@ import { CLIENT_SETTINGS } from './clients.ts'
 import { HOOK_SETTINGS } from './hooks.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
+import { PROCESS_SETTINGS } from './process.ts'
 import { ROLE_SETTINGS } from './roles.ts'
 import {
   addressRanges,
@@ -237,6 +238,7 @@ export const SETTINGS = {
     help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',
   },
   ...TELEMETRY_SETTINGS,
+  ...PROCESS_SETTINGS,
 } as const satisfies Record<string, Setting<unknown>>
 
 export type Name = keyof typeof SETTINGS

@@ -194,8 +194,4 @@ export const TELEMETRY_SETTINGS = {
     ...integer({ standard: 512, least: 1, most: SPANS_MAX }),
     help: 'Spans of one export, at most.',
   },
-  LOG_LEVEL: {
-    ...oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
-    help: 'JSON lines on standard output.',
-  },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>

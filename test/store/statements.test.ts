@@ -42,6 +42,7 @@ import { createFactors } from '../../src/store/factors/factors.ts'
 import { FAMILIES_AT_ONCE } from '../../src/store/families/note-unfinished.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
 import { createFinishEndings } from '../../src/store/families/unfinished-endings.ts'
+import { createHeartbeat } from '../../src/store/heartbeat.ts'
 import { createIdentities } from '../../src/store/identities/identities.ts'
 import { createSweep } from '../../src/store/janitor.ts'
 import { createAddressees } from '../../src/store/mail/addressees.ts'
@@ -57,6 +58,7 @@ import { TABLES } from '../../src/store/schema/privileges.ts'
 import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
 import { createSessionExchanges } from '../../src/store/sessions/exchange-session.ts'
 import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
+import { createLog } from '../support/effects.ts'
 import { LIFETIMES, pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
 import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
@@ -106,6 +108,12 @@ const askEverything = async () => {
   await askIdentities()
   await askEvents()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
+  await createHeartbeat({
+    database: answering([]),
+    holder: ID,
+    clock: () => new Date(),
+    log: createLog().log,
+  }).beat()
   await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
 

@@ -39,5 +39,6 @@ export const RETENTIONS = [
   ['spent_proofs', SHORT_RETENTION_SECONDS],
   ['deliveries', RETENTION_SECONDS],
   ['exchanged_sessions', RETENTION_SECONDS],
+  ['leases', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

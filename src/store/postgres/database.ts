@@ -16,8 +16,11 @@ export type Database = Readonly<{
    * connection.
    */
   run: <T>(query: Query<T>) => Promise<T>
-  /** The size of the pool, the statements under way, and whether Postgres was away at last notice. */
-  load: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
+  /**
+   * The size of the pool, the statements under way, whether Postgres was away at last notice, and whether it answered within the last
+   * second while no connection has ended since.
+   */
+  load: () => Readonly<{ connections: number; statements: number; isLost: boolean; isAnswering: boolean }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
   /** Like `ping`, but an answer that came within the last second is used again, unless a connection has ended since. */
@@ -59,7 +62,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
 
   return {
     run,
-    load: () => ({ connections: options.pool_size, statements: statements(), isLost: health.isLost() }),
+    load: () => ({
+      connections: options.pool_size,
+      statements: statements(),
+      isLost: health.isLost(),
+      isAnswering: health.isFresh(),
+    }),
     ping,
     ensure,
     close: pool.close,

@@ -226,7 +226,7 @@ export const unfinishedEndings = pgTable('unfinished_endings', {
   due_at: instant().notNull(),
 })
 
-/** Tasks that only one replica may do at a time, with the replica that holds the lease and its expiry. */
+/** Tasks that only one replica may do at a time, with the replica that holds the lease and its expiry. Each replica holds its heartbeat. */
 export const leases = pgTable('leases', {
   task: text().primaryKey(),
   holder: uuid().notNull(),
