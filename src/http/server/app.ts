@@ -8,7 +8,7 @@ import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, methodRefused, problemReply } from './refusal.ts'
 import { type Handle, type Http, nameOf, type Reply, type Route } from './route.ts'
-import { type Answer, type Tracing, traced } from './traced.ts'
+import { type AnswerRoute, type Tracing, traced } from './traced.ts'
 
 type Needs = Readonly<{
   routes: readonly Route[]
@@ -63,7 +63,7 @@ export const createApp = (needs: Needs): App => {
  * Answers the requests that no route takes: preflights, wrong methods, unknown paths. An app of its own, because Hono looks a route up in
  * one table only where no route takes all methods; the slower look-up cost 2% of a token request.
  */
-const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
+const createRest = ({ routes, cors }: Needs, answer: AnswerRoute): Pick<App, 'fetch'> => {
   const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
     const { cors: policy = 'none', errors } = routes.find(route => route.path === path) ?? {}
@@ -117,7 +117,7 @@ const NOWHERE = {
 const asksForPage = ({ req }: Context<Http>): boolean =>
   req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
-const createAnswer = (needs: Needs): Answer => {
+const createAnswer = (needs: Needs): AnswerRoute => {
   const {
     routes,
     cors,

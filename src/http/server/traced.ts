@@ -3,7 +3,7 @@ import type { SpanAttributes, Tracer } from '../../ports/traces.ts'
 import { type Http, nameOf, type Reply, type Route } from './route.ts'
 
 /** Answers a request that a route has taken, by its handler. */
-export type Answer = (
+export type AnswerRoute = (
   context: Context<Http>,
   path: string,
   policy: Route['cors'],
@@ -18,9 +18,9 @@ export type Tracing = Readonly<{ tracer: Tracer; issuer: string }>
  * address of the issuer and never that of the client, and nothing that the request says (docs/decisions/0054).
  */
 export const traced = (
-  answer: Answer,
+  answer: AnswerRoute,
   { tracing, routes }: Readonly<{ tracing: Tracing | null; routes: readonly Route[] }>,
-): Answer => {
+): AnswerRoute => {
   if (tracing === null) return answer
   const { protocol, hostname, port } = new URL(tracing.issuer)
   const scheme = protocol.slice(0, -1)
