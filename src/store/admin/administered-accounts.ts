@@ -1,6 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import { type AdministeredAccount, LIVING_MOST } from '../../domain/account/administered-account.ts'
-import { NIL_UUID } from '../../domain/base/uuid.ts'
+import { MAX_UUID, NIL_UUID } from '../../domain/base/uuid.ts'
 import { ADMIN_SCOPE, VIEWER_SCOPE } from '../../domain/oauth/scope.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountSelection, AdministeredAccounts } from '../../ports/administration.ts'
@@ -44,9 +44,9 @@ export const createAdministeredAccounts = (
         with newest as materialized (
           select *
           from signet.refresh_families
-          where user_id = ${id}
-          order by id desc
-          limit ${KEPT_MOST}
+          where (user_id, id) < (${id}::uuid, ${MAX_UUID}::uuid) and user_id >= ${id}::uuid
+          order by user_id desc, id desc
+          limit ${sql.unsafe(String(KEPT_MOST))}
         )
         select least(count(*), ${LIVING_MOST})::int as count
         from newest f

@@ -1,4 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
+import { MAX_UUID } from '../../domain/base/uuid.ts'
 import type { AdministeredSignIn } from '../../domain/sign-in/administered-sign-in.ts'
 import type { AdministeredSignIns } from '../../ports/administration.ts'
 import type { Database } from '../postgres/index.ts'
@@ -10,9 +11,7 @@ export const createAdministeredSignIns = (database: Database): AdministeredSignI
         with page as materialized (
           select *
           from signet.refresh_families f
-          where ${selected(sql, of)}
-            and f.id < ${after ?? LAST_ID}
-          order by f.id desc
+          ${pageOf(sql, of, after ?? MAX_UUID)}
           limit ${sql.unsafe(String(PAGE_MOST))}
         )
         ${judgedFrom(sql, sql`(select * from page order by id desc limit ${limit})`)}
@@ -42,12 +41,23 @@ export const createAdministeredSignIns = (database: Database): AdministeredSignI
 /** A literal, because a generic plan, which must serve any limit, would sort the whole table. */
 const PAGE_MOST = 201
 
-/** RFC 9562 §5.10 – Sorts after every id. */
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-
-const selected = (sql: ISql, of: Parameters<AdministeredSignIns['list']>[0]['of']): Fragment => {
-  if (of === null) return sql`true`
-  return 'sub' in of ? sql`f.user_id = ${of.sub}` : sql`f.client_id = ${of.client_id}`
+/**
+ * The condition and the order of a page. A column that is compared for equality plays no part in the order, and the planner would then walk
+ * the primary key past every newer sign-in of others; compared as rows, the index of both columns alone has the order.
+ */
+const pageOf = (
+  sql: ISql,
+  of: Parameters<AdministeredSignIns['list']>[0]['of'],
+  before: string,
+): Fragment => {
+  if (of === null) return sql`where f.id < ${before} order by f.id desc`
+  return 'sub' in of
+    ? sql`
+        where (f.user_id, f.id) < (${of.sub}::uuid, ${before}::uuid) and f.user_id >= ${of.sub}::uuid
+        order by f.user_id desc, f.id desc`
+    : sql`
+        where (f.client_id, f.id) < (${of.client_id}::text, ${before}::uuid) and f.client_id >= ${of.client_id}::text
+        order by f.client_id desc, f.id desc`
 }
 
 /** The families `f` of a table or CTE, with what is judged of them: by the same order of reasons as a refresh that is refused. */

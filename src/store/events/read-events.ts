@@ -1,5 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
-import { NIL_UUID, UUID_BYTES, uuidOf } from '../../domain/base/uuid.ts'
+import { MAX_UUID, NIL_UUID, UUID_BYTES, uuidOf } from '../../domain/base/uuid.ts'
 import { type Event, type PlacedEvent, parseActor } from '../../domain/events/event.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
 import type { Database } from '../postgres/index.ts'
@@ -119,9 +119,6 @@ const boundsOf = ({ from, until }: EventFilter) => ({
   from: from === null ? NIL_UUID : firstIdAt(from),
   until: until === null ? MAX_UUID : firstIdAt(until),
 })
-
-/** RFC 9562 §5.10 – The max UUID: sorts after every id. */
-const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /** RFC 9562 §5.7 – Sorts before every UUIDv7 of this millisecond and after those of the one before. */
 export const firstIdAt = (time: Date): string => {

@@ -255,6 +255,11 @@ describe('PASSWORD_HOOK_URL', () => {
       expect(rows[0]).toEqual({ name: 'Ada', external_id: 'old|7' })
     })
 
+    it('gives no role that administers the server', async () => {
+      former.answerWith(describing({ roles: ['signet:admin', 'editor', 'signet:viewer'] }))
+      expect((await signIn(open, newEmail())).user.roles).toEqual(['editor'])
+    })
+
     it('makes one account when two instances are asked at once', async () => {
       const email = newEmail()
       const answers = await Promise.all([open, beside].map(each => trySignIn(each, email)))
