@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { createInternalApp } from '../http/internal/index.ts'
+import { openConsolePages } from '../http/layout/layout.ts'
 import { createJudgeHealth } from '../http/public/health.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type App, createApp } from '../http/server/app.ts'
@@ -10,6 +11,7 @@ import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { ComposedAdmin } from './admin.ts'
 import type { Base } from './base.ts'
+import type { ComposedConsole } from './console.ts'
 import type { ComposedDemo } from './demo.ts'
 import type { ComposedHosted } from './hosted.ts'
 import type { ComposedMail } from './mail.ts'
@@ -30,6 +32,7 @@ type Parts = Readonly<{
     ComposedUpstream &
     ComposedHosted &
     Readonly<{ demo: ComposedDemo }>
+  console: ComposedConsole
   /** Null: no mail is sent. */
   mailsWaiting: ComposedMail['waiting']
   oldestDeliverySeconds: () => number | null
@@ -78,15 +81,15 @@ export const composeApps = (
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null }
   openedMetrics.watch(watchedOf(parts))
-  return {
-    app,
-    internalApp: createInternalApp({
-      ...around,
-      render: openedMetrics.render,
-      judgeHealth,
-      admin: parts.admin,
-    }),
-  }
+  const internalApp = createInternalApp({
+    ...around,
+    pages: openConsolePages(pages.brand),
+    render: openedMetrics.render,
+    judgeHealth,
+    admin: parts.admin,
+    console: parts.console,
+  })
+  return { app, internalApp }
 }
 
 /** The gauges that are read when the metrics are asked for. */

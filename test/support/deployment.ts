@@ -36,6 +36,8 @@ export type Instance = Readonly<{
   internalApp: App | null
   /** The client that a start without CLIENTS_FILE makes. Null with CLIENTS_FILE. */
   demo: Signet['demo']
+  /** Null but on the embedded default. */
+  console_link: Signet['console_link']
   reload: () => Promise<void>
   close: () => Promise<void>
 }>
@@ -154,7 +156,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
-  const { app, internalApp, demo, reload, close } = await compose(
+  const { app, internalApp, demo, console_link, reload, close } = await compose(
     withCheapPasswords(reading.config, environment),
     {
       log,
@@ -189,6 +191,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     app,
     internalApp,
     demo,
+    console_link,
     reload,
     close,
   }
