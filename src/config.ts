@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { errorCodeOf } from './domain/base/error-code.ts'
+import { isLoopback } from './domain/base/ip-address.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { LONG_GRACE_SECONDS } from './domain/oauth/client.ts'
 import type { ClientPolicy } from './domain/oauth/parse-clients.ts'
@@ -20,6 +21,8 @@ export type Config = Omit<Settings, keyof Derived> & Derived
 type Derived = Readonly<{
   ISSUER: string
   DEFAULT_AUDIENCE: string
+  /** Null: this server has no internal listener, and no console of its own. */
+  CONSOLE_URL: string | null
   RATE_LIMIT_REGISTER: RateLimit
   RATE_LIMIT_REFRESH: RateLimit
   RATE_LIMIT_PASSWORD: RateLimit
@@ -55,6 +58,7 @@ const derive = (settings: Settings): Derived => {
   return {
     ISSUER: issuer,
     DEFAULT_AUDIENCE: default_audience,
+    CONSOLE_URL: settings.CONSOLE_URL ?? internalOriginOf(settings),
     RATE_LIMIT_REGISTER: limitOf('RATE_LIMIT_REGISTER'),
     RATE_LIMIT_REFRESH: limitOf('RATE_LIMIT_REFRESH'),
     RATE_LIMIT_PASSWORD: limitOf('RATE_LIMIT_PASSWORD'),
@@ -66,6 +70,17 @@ const derive = (settings: Settings): Derived => {
       Math.min(settings.ACCESS_TOKEN_TTL_SECONDS + AGENT_SLACK_SECONDS, LONG_GRACE_SECONDS),
     DRAIN_SECONDS: settings.DRAIN_SECONDS ?? (settings.DATABASE_URL === null ? 0 : DRAIN_SECONDS),
   }
+}
+
+/** The origin of the internal listener, for a browser on this machine. An address that means every network is no origin. */
+const internalOriginOf = ({
+  INTERNAL_HOST,
+  INTERNAL_PORT,
+}: Pick<Settings, 'INTERNAL_HOST' | 'INTERNAL_PORT'>): string | null => {
+  if (INTERNAL_PORT === null) return null
+  if (!isLoopback(INTERNAL_HOST)) return `http://localhost:${INTERNAL_PORT}`
+  const host = INTERNAL_HOST.includes(':') ? `[${INTERNAL_HOST}]` : INTERNAL_HOST
+  return new URL(`http://${host}:${INTERNAL_PORT}`).origin
 }
 
 /** Ours: a developer on the embedded database administers without a second factor; a password alone administers nothing elsewhere. */

@@ -51,7 +51,7 @@ const main = async () => {
     process.on('SIGHUP', () => void reload(signet, log))
     onStopSignals(() => void stop(config, { listeners, signet, log }))
     reportReady(config, log)
-    printReady(config, signet)
+    printReady(config, signet, { isInternal: listeners.length > 1 })
   } catch (error) {
     if (error instanceof StartFault) return giveUp(error.lines)
     if (error instanceof Unavailable) return giveUp([DATABASE_LOST])
@@ -142,7 +142,9 @@ const reportReady = (config: Config, log: ProcessLog) => {
   log.info({ event: 'ready', issuer, host, port }, 'ready')
 }
 
-const printReady = (config: Config, { demo }: Signet) => {
+type Listening = Readonly<{ isInternal: boolean }>
+
+const printReady = (config: Config, { demo, console_link }: Signet, { isInternal }: Listening) => {
   const { ISSUER, HOST, PORT } = config
   const lines = [
     `Signet is ready: ${ISSUER}`,
@@ -158,6 +160,8 @@ const printReady = (config: Config, { demo }: Signet) => {
     const { url, email, password } = demo.sign_in
     lines.push(`Try signing in: ${url} (${email}, password ${password})`)
   }
+  if (console_link !== null && isInternal)
+    lines.push(`Console, signed in once within 10 minutes: ${console_link}`)
   screen.write(`${lines.join('\n')}\n`)
 }
 

@@ -26,6 +26,7 @@ describe('configuration', () => {
       HOST: '127.0.0.1',
       INTERNAL_PORT: 9090,
       INTERNAL_HOST: '127.0.0.1',
+      CONSOLE_URL: 'http://127.0.0.1:9090',
       ISSUER: 'http://localhost:8080',
       DATABASE_URL: null,
       DATABASE_SCHEMA: 'public',
@@ -156,6 +157,16 @@ describe('configuration', () => {
       ['0', '65536', 'x', 'OFF', '-1', '1.5'],
     ],
     INTERNAL_HOST: [['0.0.0.0', '::'], []],
+    CONSOLE_URL: [
+      ['https://console.example.com', 'http://127.0.0.1:9090', 'http://localhost:9090', 'http://[::1]:1'],
+      [
+        'http://console.example.com',
+        'https://console.example.com/',
+        'https://a.example/console',
+        'console',
+        'https://*',
+      ],
+    ],
     ISSUER: [
       [
         'https://id.example.com',

@@ -119,6 +119,8 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'accounts',
     'security-pages',
     'admin',
+    'console-pages',
+    'console',
     'internal',
   ],
   compose: ['findings'],

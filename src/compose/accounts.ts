@@ -77,6 +77,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     countSignIns: parts.countSignIns,
     notifyOwner,
     openBrowserSession,
+    openSignIn,
     requireStepUp,
     limits,
     signInLimit,

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { createInternalApp } from '../http/internal/index.ts'
+import { openConsolePages } from '../http/layout/layout.ts'
 import { createJudgeHealth } from '../http/public/health.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type App, createApp } from '../http/server/app.ts'
@@ -12,6 +13,7 @@ import type { Heartbeat } from '../store/heartbeat.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { ComposedAdmin } from './admin.ts'
 import type { Base } from './base.ts'
+import type { ComposedConsole } from './console.ts'
 import type { ComposedDemo } from './demo.ts'
 import type { Finding } from './findings/finding.ts'
 import { createServerFindings } from './findings/server-findings.ts'
@@ -34,6 +36,7 @@ type Parts = Readonly<{
     ComposedUpstream &
     ComposedHosted &
     Readonly<{ demo: ComposedDemo }>
+  console: ComposedConsole
   /** Null: no mail is sent. */
   mailsWaiting: ComposedMail['waiting']
   oldestDeliverySeconds: () => number | null
@@ -93,9 +96,11 @@ export const composeApps = (
   openedMetrics.watch({ ...watchedOf(parts), clockOffset: clockOffsetOf(heartbeat) })
   const internalApp = createInternalApp({
     ...around,
+    pages: openConsolePages(pages.brand),
     render: openedMetrics.render,
     judgeHealth,
     admin: parts.admin,
+    console: parts.console,
   })
   return { app, internalApp, findings }
 }

@@ -5,16 +5,17 @@ import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import type { Tracer } from '../ports/traces.ts'
 import type { Database } from '../store/postgres/index.ts'
-import { composeAccounts } from './accounts.ts'
+import { type ComposedAccounts, composeAccounts } from './accounts.ts'
 import { composeAdmin } from './admin.ts'
 import { composeApps } from './apps.ts'
-import { composeBase } from './base.ts'
+import { type Base, composeBase } from './base.ts'
+import { composeConsole } from './console.ts'
 import { composeDeliveries } from './deliveries.ts'
 import { composeDemo } from './demo.ts'
 import type { Finding } from './findings/finding.ts'
 import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
-import { composeOAuth } from './oauth.ts'
+import { type ComposedOAuth, composeOAuth } from './oauth.ts'
 import { allOf, type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
@@ -36,6 +37,8 @@ export type Signet = Readonly<{
   }> | null
   /** What the server finds of itself, as `signetd doctor` does. Rejects only where a check fails by itself. */
   findings(): Promise<readonly Finding[]>
+  /** Signs the developer in to the console, once. Null but on the embedded database of a machine that others cannot reach. */
+  console_link: string | null
   /** Reads CLIENTS_FILE, SCOPES_FILE, UPSTREAMS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
   /** From now on the server is not ready, and every answer asks its client to close the connection. */
@@ -121,14 +124,15 @@ const assemble = async (
     notices,
     limits: base.limits,
   })
-  const demo = await composeDemo(config, { ...base, ...oauth, ...accounts, opened })
+  const own = await composeOwnClients(config, { base, oauth, accounts, opened })
   let isDraining = false
   const apps = composeApps(config, {
     base,
     opened,
     pages,
     admin: composeAdmin(config, { base, accounts, mail, shownUpstreams }),
-    subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo },
+    subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo: own.demo },
+    console: own.console,
     mailsWaiting: mail.waiting,
     oldestDeliverySeconds: oldestSeconds,
     logLinesDropped,
@@ -138,6 +142,7 @@ const assemble = async (
   return {
     ...apps,
     demo: demoOf(config, opened),
+    console_link: own.console?.link?.url ?? null,
     // At the same time, since either file system may hang.
     reload: () => allOf([opened.keys.reload(), opened.reloadFiles(), upstreams.reload()]),
     drain: () => {
@@ -147,6 +152,14 @@ const assemble = async (
     close,
   }
 }
+
+type Composed = Readonly<{ base: Base; oauth: ComposedOAuth; accounts: ComposedAccounts; opened: OpenParts }>
+
+/** The clients that this server itself acts as. */
+const composeOwnClients = async (config: Config, { base, oauth, accounts, opened }: Composed) => ({
+  demo: await composeDemo(config, { ...base, ...oauth, ...accounts, opened }),
+  console: await composeConsole(config, { ...base, ...accounts, limits: base.limits, opened, oauth }),
+})
 
 const demoOf = ({ ISSUER }: Config, { demo }: OpenParts): Signet['demo'] =>
   demo && {

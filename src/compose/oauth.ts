@@ -38,7 +38,7 @@ type Parts = Base &
 
 /** Composes the flows of the OAuth endpoints, and the metadata that describes them. */
 export const composeOAuth = (config: Config, parts: Parts) => {
-  const { issuer, limits } = parts
+  const { limits } = parts
   const { issue, isBounded, requireLength } = composeIssue(config, parts)
   const raiseAlert = createRaiseAlert({ ...parts, onReuse: parts.notices.refreshReused })
   const rotate = createRotate({
@@ -73,6 +73,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     issue,
     rotate,
     proveSender,
+    grants,
     readRequestObject,
     exchange: createExchange({ ...parts, authenticateClient, proveSender, grants }),
     endByIssuer: createEndByIssuer({ ...parts, verifyByIssuer }),
@@ -90,15 +91,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     }),
     introspect: createIntrospect({ ...parts, authenticateClient, ownTokens }),
     userinfo: createUserinfo({ ...parts, ownTokens }),
-    metadata: authorizationServerMetadata({
-      issuer,
-      isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
-      isRegistrationOpen: config.REGISTRATION !== 'off',
-      areDocumentsTaken: config.CLIENT_ID_DOCUMENTS === 'on',
-      grant_types: grants.map(grant => grant.grant_type),
-      grant_profiles: config.ASSERTION_ISSUERS_FILE === null ? [] : [ID_JAG.profile],
-      signing_algorithms: SIGNING_ALGORITHMS,
-    }),
+    metadata: metadataOf(config, grants),
   }
 }
 
@@ -116,6 +109,17 @@ const composeIssue = (config: Config, parts: Parts) => {
   })
   return { issue, isBounded, requireLength }
 }
+
+const metadataOf = (config: Config, grants: ReturnType<typeof createGrants>) =>
+  authorizationServerMetadata({
+    issuer: config.ISSUER,
+    isPushRequired: config.REQUIRE_PUSHED_AUTHORIZATION_REQUESTS === 'on',
+    isRegistrationOpen: config.REGISTRATION !== 'off',
+    areDocumentsTaken: config.CLIENT_ID_DOCUMENTS === 'on',
+    grant_types: grants.map(grant => grant.grant_type),
+    grant_profiles: config.ASSERTION_ISSUERS_FILE === null ? [] : [ID_JAG.profile],
+    signing_algorithms: SIGNING_ALGORITHMS,
+  })
 
 type Requesting = Parts &
   Readonly<{

@@ -4,7 +4,8 @@ import { createPepper, type Peppers } from '../domain/base/pepper.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { RegistrationRefusal } from '../domain/clients/registration-refusals.ts'
-import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
+import { type Client, DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
+import { consoleClient } from '../domain/oauth/console-client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
 import { createRegisteredClients } from '../flows/clients/registered-clients.ts'
@@ -50,7 +51,10 @@ export const openParts = async (config: Config, parts: Parts) => {
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = clientPolicyOf(config)
-  const { clients, isWithheld, findRegistration, putListed, putStored } = createRegisteredClients({ log })
+  const { clients, isWithheld, findRegistration, putListed, putStored } = createRegisteredClients({
+    log,
+    builtIn: builtInOf(config),
+  })
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
   const scopes = await openScopes(config.SCOPES_FILE)
@@ -111,6 +115,10 @@ export const openParts = async (config: Config, parts: Parts) => {
     scopes: scopes.current,
   }
 }
+
+/** The client of the console, wherever its pages may lead people to. */
+const builtInOf = ({ ISSUER: issuer, CONSOLE_URL: console_url }: Config): readonly Client[] =>
+  console_url === null ? [] : [consoleClient({ issuer, console_url })]
 
 type Following = Readonly<{ database: Database; log: Log }> &
   Pick<ReturnType<typeof createRegisteredClients>, 'putStored'>

@@ -6,6 +6,7 @@ import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarde
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
+import { CONSOLE_SETTINGS } from './console.ts'
 import { HOOK_SETTINGS } from './hooks.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
@@ -54,6 +55,7 @@ export const SETTINGS = {
     ...text('127.0.0.1'),
     help: 'Address of the internal listener. In a container bind it to the network of the scraper, not to the ingress.',
   },
+  ...CONSOLE_SETTINGS,
   ISSUER: {
     schema: z.string().optional(),
     standard: '`http://localhost:$PORT`',

@@ -8,6 +8,7 @@ import { judgeTraces } from './trace-options.ts'
 export const judgeTogether = (settings: Partial<Settings>): readonly string[] => [
   ...judgePorts(settings),
   ...judgeIssuer(settings),
+  ...judgeConsole(settings),
   ...judgeAudience(settings),
   ...judgeRegistrationAudiences(settings),
   ...judgePeppers(settings),
@@ -44,6 +45,14 @@ const judgeIssuer = ({ ISSUER, HOST }: Partial<Settings>): readonly string[] => 
     return ['ISSUER must be https unless its host is loopback']
   return []
 }
+
+/** Ours – At one origin, a page of the public listener could read the pages of the console. */
+const judgeConsole = ({ CONSOLE_URL, PORT, ISSUER }: Partial<Settings>): readonly string[] =>
+  CONSOLE_URL !== undefined && CONSOLE_URL === (ISSUER ?? `http://localhost:${PORT}`)
+    ? [
+        'CONSOLE_URL must not be the issuer: name the origin under which administrators reach the internal listener',
+      ]
+    : []
 
 /** Characters of ISSUER and of DEFAULT_AUDIENCE, at most: both are in tokens, whose length is bounded. */
 const ADDRESS_MAX_CHARACTERS = 255

@@ -36,6 +36,8 @@ export type Instance = Readonly<{
   internalApp: App | null
   /** The client that a start without CLIENTS_FILE makes. Null with CLIENTS_FILE. */
   demo: Signet['demo']
+  /** Null but on the embedded default. */
+  console_link: Signet['console_link']
   reload: () => Promise<void>
   findings: Signet['findings']
   close: () => Promise<void>
@@ -155,7 +157,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
-  const { app, internalApp, demo, findings, reload, close } = await compose(
+  const { app, internalApp, demo, console_link, findings, reload, close } = await compose(
     withCheapPasswords(reading.config, environment),
     {
       log,
@@ -190,6 +192,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     app,
     internalApp,
     demo,
+    console_link,
     reload,
     findings,
     close,

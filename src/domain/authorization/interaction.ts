@@ -1,5 +1,6 @@
 import { ACR, acrOf } from '../oauth/acr.ts'
 import type { Client, DocumentPart } from '../oauth/client.ts'
+import { isConsentImplied } from '../oauth/console-client.ts'
 import type { Reason } from '../oauth/oauth-error.ts'
 import { isLoopbackOrPrivateUse } from '../oauth/redirect-uri.ts'
 import type { BrowserSession } from '../sign-in/browser-session.ts'
@@ -145,8 +146,8 @@ const consentStep = ({ request, client, consent, catalogue }: AuthorizationStand
   const kept = standings.filter(({ standing }) => standing !== 'declined')
   const isImitable =
     client.token_endpoint_auth_method === 'none' && isLoopbackOrPrivateUse(request.redirect_uri)
-  const isAskedAgain = request.prompt.includes('consent') || (isImitable && !client.first_party)
-  const isNew = !client.first_party && kept.some(({ standing }) => standing === 'new')
+  const isAskedAgain = request.prompt.includes('consent') || (isImitable && !isConsentImplied(client))
+  const isNew = !isConsentImplied(client) && kept.some(({ standing }) => standing === 'new')
   if (!isAskedAgain && !isNew && kept.length > 0)
     return { step: 'issue', scope: kept.map(({ scope }) => scope) }
   return {

@@ -2,7 +2,7 @@ import type { Peppers } from '../base/pepper.ts'
 import { sealText, unsealText } from '../factors/sealed-secret.ts'
 
 /** What a sealed value is for: one kind of form opens nothing in another kind. `mailed`: the address that a link was mailed to. */
-type Purpose = 'account' | 'logout' | 'mailed' | 'device'
+type Purpose = 'account' | 'logout' | 'mailed' | 'device' | 'console' | 'console note'
 
 type Bound = Readonly<{ session_id: string; purpose: Purpose }>
 

@@ -32,7 +32,7 @@ export const unseal = (secret: SealedSecret, owner: string, peppers: Peppers): U
 export const pepperIdOf = (secret: SealedSecret): number => secret[1] ?? 0
 
 /** What a sealed text is for. Each use has keys of its own: pages for strangers can be made at will, and wear no other key out. */
-export type SealedUse = 'interaction' | 'session form' | 'client id' | 'upstream attempt'
+export type SealedUse = 'interaction' | 'session form' | 'client id' | 'upstream attempt' | 'console'
 
 /**
  * RFC 5869 §3.2 – Seals a text that travels through a browser, as base64url. Ours: each use and owner have a key of their own, so that no

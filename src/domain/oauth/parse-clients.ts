@@ -12,6 +12,7 @@ import {
   SHORT_GRACE_SECONDS,
 } from './client.ts'
 import { MEMBERS, type Metadata, metadata, metadataBeside, toClient } from './client-metadata.ts'
+import { CONSOLE_CLIENT_ID } from './console-client.ts'
 import { findSpelling } from './resource.ts'
 
 /** What decides on registrations, from the settings. */
@@ -98,6 +99,8 @@ const parseMetadata = (text: string): object | null => {
 const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: ClientPolicy): Parsed => {
   if (!parsed.success) return { faults: parsed.error.issues.flatMap(faultsOf) }
   const client = toClient(parsed.data)
+  if (client.client_id === CONSOLE_CLIENT_ID)
+    return { faults: [{ path: ['client_id'], message: OF_CONSOLE }] }
   const tooLong = judgeRegistration(client, policy)
   if (tooLong !== null) return { faults: [{ path: [], message: tooLong }] }
   if (client.first_party && client.refresh_grace_seconds > SHORT_GRACE_SECONDS)
@@ -107,6 +110,8 @@ const judge = (parsed: z.ZodSafeParseResult<Metadata>, policy: ClientPolicy): Pa
   const faults = faultsOfExchange(client, policy)
   return faults.length > 0 ? { faults } : { client }
 }
+
+const OF_CONSOLE = 'is that of the console, which is built in: take another one'
 
 const EXCHANGE_GRANT: (typeof GRANT_TYPES)[number] = 'urn:ietf:params:oauth:grant-type:token-exchange'
 

@@ -16,22 +16,25 @@ type Registry = Readonly<{
   firstPartyOrigins: ReadonlySet<string>
 }>
 
+/** `builtIn`: the clients that this server itself acts as. No page of theirs calls the account API. */
+type Needs = Readonly<{ log: Log; builtIn: readonly Client[] }>
+
 /** Clients that one line of the log names, at most. */
 const NAMED_MOST = 20
 
 /**
  * Ours – All clients of this instance, in memory: no request reads anything for a client. A client of CLIENTS_FILE stands before one of the
- * database with the same id, and both before the built-in one.
+ * database with the same id, and both before the built-in one of the account API. None stands before those of `builtIn`.
  */
-export const createRegisteredClients = ({ log }: Readonly<{ log: Log }>) => {
+export const createRegisteredClients = ({ log, builtIn }: Needs) => {
   const originsOf = createOriginsOf()
   let listed: readonly Client[] = []
   let stored: StoredClients = new Map()
-  let registry = merge(listed, stored, originsOf)
+  let registry = merge({ listed, stored, builtIn }, originsOf)
   let twice = ''
 
   const rebuild = () => {
-    registry = merge(listed, stored, originsOf)
+    registry = merge({ listed, stored, builtIn }, originsOf)
     const both = listed.map(({ client_id }) => client_id).filter(client_id => stored.has(client_id))
     if (both.length > 0 && both.join('\n') !== twice)
       log.warn({ event: 'clients_registered_twice', client_ids: both.slice(0, NAMED_MOST) }, TWICE)
@@ -75,9 +78,10 @@ export const createRegisteredClients = ({ log }: Readonly<{ log: Log }>) => {
 const TWICE =
   'clients stand in CLIENTS_FILE and in the database: those of the file are used; remove one of the two'
 
+type Sources = Readonly<{ listed: readonly Client[]; stored: StoredClients; builtIn: readonly Client[] }>
+
 const merge = (
-  listed: readonly Client[],
-  stored: StoredClients,
+  { listed, stored, builtIn }: Sources,
   originsOf: (client: Client) => readonly string[],
 ): Registry => {
   const byId = new Map([[FIRST_PARTY.client_id, FIRST_PARTY]])
@@ -86,6 +90,7 @@ const merge = (
     else if (!isSelfRegistered(client)) byId.set(client_id, client)
   for (const client of listed) byId.set(client.client_id, client)
   const clients = [...byId.values()]
+  for (const client of builtIn) byId.set(client.client_id, client)
   return {
     byId,
     origins: new Set(clients.flatMap(originsOf)),

@@ -8,6 +8,7 @@ import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
 import type { RequireLength } from '../../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, grantedAudience } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { CONSOLE_CLIENT_ID, isConsentImplied } from '../../domain/oauth/console-client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
 import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
@@ -66,7 +67,7 @@ export const answerWithCode = async (
     code_challenge: request.code_challenge,
     dpop_jkt: request.dpop_jkt,
     nonce: request.nonce,
-    consent_version: client.first_party ? null : (consent?.version ?? 0),
+    consent_version: isConsentImplied(client) ? null : (consent?.version ?? 0),
     isRefreshable: isRefreshable(request, client),
     pushed_request: pushed && digestOf(pushed),
     claims,
@@ -93,9 +94,13 @@ export const audienceOfGrant = (
 ): readonly string[] =>
   client.first_party && !request.isAudienceGiven ? grantedAudience(client, [], policy) : request.audience
 
-/** OpenID Connect Core §11 – With `openid`, a refresh token is for a client that may act while the person is away. */
+/**
+ * OpenID Connect Core §11 – With `openid`, a refresh token is for a client that may act while the person is away. Ours: the console has one
+ * all the same, and its sign-in ends with the browser session.
+ */
 export const isRefreshable = (
   { scope }: Pick<AuthorizationRequest, 'scope'>,
-  { grant_types }: Client,
+  { grant_types, client_id }: Client,
 ): boolean =>
-  grant_types.includes('refresh_token') && (!scope.includes('openid') || scope.includes('offline_access'))
+  grant_types.includes('refresh_token') &&
+  (!scope.includes('openid') || scope.includes('offline_access') || client_id === CONSOLE_CLIENT_ID)

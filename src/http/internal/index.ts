@@ -2,6 +2,8 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { OnBehalfOf } from '../../ports/events.ts'
 import { adminRoutes } from '../admin/index.ts'
+import { type ConsoleNeeds, consoleRoutes } from '../console/index.ts'
+import { brandRoutes } from '../hosted/brand-files.ts'
 import type { Pages } from '../layout/layout.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
 import { type App, createApp } from '../server/app.ts'
@@ -18,13 +20,22 @@ type Needs = Readonly<{
   onBehalfOf: OnBehalfOf
   isDraining: () => boolean
   admin: Parameters<typeof adminRoutes>[0]
+  /** Null where the console has no address. */
+  console: ConsoleNeeds | null
 }>
 
 /** Ours (docs/decisions/0034) – The app of the internal listener, for the scraper and the operator. Its own requests are not counted. */
-export const createInternalApp = ({ render, judgeHealth, admin, ...around }: Needs): App =>
-  createApp({
+export const createInternalApp = ({ render, judgeHealth, admin, console: needs, ...around }: Needs): App => {
+  const app: App = createApp({
     ...around,
-    routes: [metricsRoute(render), ...healthRoutes(judgeHealth), ...adminRoutes(admin)],
+    routes: [
+      metricsRoute(render),
+      ...healthRoutes(judgeHealth),
+      ...adminRoutes(admin),
+      ...(needs === null
+        ? []
+        : [...consoleRoutes({ ...needs, app: () => app }), ...brandRoutes(around.pages.brand)]),
+    ],
     cors: createCors({ origins: [], clients: NO_CLIENTS }),
     clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log: unheard }),
     metrics: uncounted,
@@ -32,6 +43,8 @@ export const createInternalApp = ({ render, judgeHealth, admin, ...around }: Nee
     isHttps: false,
     tracing: null,
   })
+  return app
+}
 
 /** No browser has any business here. */
 const NO_CLIENTS: Pick<Clients, 'hasFirstPartyOrigin'> = { hasFirstPartyOrigin: () => false }

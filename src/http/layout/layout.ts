@@ -41,6 +41,10 @@ export type Sheet = Readonly<{
   isBrandInside?: true
   /** On the bar at the top of a page to stay on. */
   tools?: Html
+  /** Above the title of a page to stay on: the way to its neighbours. */
+  before?: Html
+  /** True for a page to stay on that has tables and plots. */
+  isWide?: true
   /** True for a page that refuses something: its title says so, and it has the reference of the log. */
   isFault?: boolean
   /** The address of the same page in another language, as a path of ours, for a page that answers a form. Without it, none is offered. */
@@ -68,11 +72,15 @@ export type Pages = Readonly<{
 const asset = (name: string) => readFileSync(new URL(name, PAGE_TEMPLATES), 'utf8').replaceAll(COMMENTS, '')
 const COMMENTS = /\/\*[\s\S]*?\*\//g
 
-const STYLE = asset('style.css')
-  .replaceAll(/\s+/g, ' ')
-  .replaceAll(/ ?([{};,>]) ?/g, '$1')
-  .replaceAll(/: /g, ':')
-  .trim()
+const sheetOf = (name: string) =>
+  asset(name)
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/ ?([{};,>]) ?/g, '$1')
+    .replaceAll(/: /g, ':')
+    .trim()
+const STYLE = sheetOf('style.css')
+/** What the pages of the console have besides. */
+const CONSOLE_STYLE = sheetOf('console.css')
 const SCRIPT = asset('script.js').replaceAll(/\n\s*/g, '\n').trim()
 
 /**
@@ -84,7 +92,20 @@ export const openPages = (
   own?: ReadonlyMap<Language, Words>,
   upstreams: () => readonly UpstreamOffer[] = () => [],
 ): Pages => {
-  const style = brandStyle(brand) + STYLE
+  return openPagesIn(brandStyle(brand) + STYLE, { brand, own, upstreams })
+}
+
+/** The same for the console, which has tables and plots. */
+export const openConsolePages = (brand: Brand): Pages =>
+  openPagesIn(brandStyle(brand) + STYLE + CONSOLE_STYLE, { brand, own: undefined, upstreams: () => [] })
+
+type Opening = Readonly<{
+  brand: Brand
+  own: ReadonlyMap<Language, Words> | undefined
+  upstreams: () => readonly UpstreamOffer[]
+}>
+
+const openPagesIn = (style: string, { brand, own, upstreams }: Opening): Pages => {
   const { languages, sayIn } = openTexts(own)
   const names = languages.map(language => ({ language, name: sayIn(language)('layout.language') }))
   const policyFor = policyOf({ style, script: SCRIPT })
@@ -159,9 +180,10 @@ ${footer(whole)}`
 }
 
 const stay = (whole: Whole): Html => {
-  const { content = NOTHING, tools = NOTHING } = whole.sheet
+  const { content = NOTHING, tools = NOTHING, before = NOTHING, isWide } = whole.sheet
   return html`<header class="top">${brandOf(whole.view.brand)}${tools}</header>
-<main>
+<main${isWide ? html` class="wide"` : null}>
+${before}
 ${head(whole.sheet)}
 ${content}
 </main>

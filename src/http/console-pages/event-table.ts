@@ -1,0 +1,51 @@
+import { type Html, html } from '../layout/html.ts'
+import type { EventShown } from './answers.ts'
+import {
+  accountPath,
+  clientPath,
+  link,
+  mono,
+  NONE,
+  shown,
+  signInPath,
+  stateBadge,
+  table,
+  when,
+  wordsOf,
+} from './parts.ts'
+
+/** Events, the newest first, each with the way to what it is about. */
+export const eventTable = (events: readonly EventShown[]): Html =>
+  table({
+    label: 'Events',
+    head: ['When (UTC)', 'What', 'Outcome', 'Reason', 'By', 'About', 'From'],
+    rows: events.map(event => [
+      when(event.at),
+      link(`/console/events/${encodeURIComponent(event.id)}`, wordsOf(event.kind)),
+      html`${stateBadge(event.outcome)}${event.count !== null && event.count > 1 ? html` <span class="muted small">×${event.count}</span>` : null}`,
+      event.reason === null ? NONE : html`${wordsOf(event.reason)}`,
+      actorOf(event),
+      aboutOf(event),
+      mono(event.ip),
+    ]),
+    empty: 'No event.',
+  })
+
+export const actorOf = ({ actor }: EventShown): Html => {
+  if (actor === null) return NONE
+  const { type, id } = actor
+  if (id === null) return html`${shown(type)}`
+  if (type === 'person') return link(accountPath(id), 'a person')
+  return type === 'client' ? link(clientPath(id), shown(id)) : html`${shown(type)} ${shown(id)}`
+}
+
+const aboutOf = ({ sub, sid, client_id }: EventShown): Html => {
+  const links = [
+    ...(sub === null ? [] : [link(accountPath(sub), 'account')]),
+    ...(sid === null ? [] : [link(signInPath(sid), 'sign-in')]),
+    ...(client_id === null ? [] : [link(clientPath(client_id), shown(client_id))]),
+  ]
+  return links.length === 0
+    ? NONE
+    : html`${links.map((each, index) => (index === 0 ? each : html` · ${each}`))}`
+}

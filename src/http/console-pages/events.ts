@@ -1,0 +1,91 @@
+import { html } from '../layout/html.ts'
+import type { Page } from '../layout/layout.ts'
+import type { EventShown } from './answers.ts'
+import { actorOf, eventTable } from './event-table.ts'
+import { type ConsoleFrame, consolePage } from './frame.ts'
+import {
+  accountPath,
+  clientPath,
+  facts,
+  link,
+  mono,
+  NONE,
+  nextPage,
+  section,
+  shown,
+  signInPath,
+  stateBadge,
+  when,
+  wordsOf,
+} from './parts.ts'
+
+/** The filters of the list, with their labels. */
+export const EVENT_FILTERS = {
+  kind: 'Kind',
+  outcome: 'Outcome',
+  sub: 'sub',
+  sid: 'sid',
+  client_id: 'Client',
+  actor: 'By',
+  ip: 'Address',
+  request_id: 'Request id',
+  jti: 'jti',
+  from: 'From',
+  until: 'Until',
+} as const
+
+type Events = Readonly<{
+  query: Readonly<Record<string, string>>
+  events: Readonly<{ items: readonly EventShown[]; next: string | null }>
+}>
+
+/** What happened, the newest first. */
+export const eventsPage = (frame: ConsoleFrame, { query, events: { items, next } }: Events): Page =>
+  consolePage(frame, {
+    title: 'Events',
+    tab: 'events',
+    content: html`<section class="card">
+<form class="filter" action="/console/events">${Object.entries(EVENT_FILTERS).map(
+      ([name, label]) =>
+        html`<label>${label} <input name="${name}" type="search" maxlength="200" value="${query[name] ?? ''}"></label>`,
+    )}<button class="quiet slim">Show</button></form>
+${eventTable(items)}
+${nextPage('/console/events', query, next)}
+</section>`,
+  })
+
+/** One event, with all that is known of it. */
+export const eventPage = (frame: ConsoleFrame, event: EventShown): Page => {
+  const { id, at, kind, outcome, reason, sub, sid, client_id, jti, ip, request_id, count, details } = event
+  return consolePage(frame, {
+    title: wordsOf(kind),
+    lead: html`${stateBadge(outcome)} ${when(at)} UTC`,
+    tab: 'events',
+    content: section({
+      title: 'The event',
+      content: facts([
+        ['id', mono(id)],
+        ['Reason', reason === null ? NONE : html`${wordsOf(reason)}`],
+        ['By', actorOf(event)],
+        ['Account', sub === null ? NONE : link(accountPath(sub), shown(sub))],
+        ['Sign-in', sid === null ? NONE : link(signInPath(sid), shown(sid))],
+        ['Client', client_id === null ? NONE : link(clientPath(client_id), shown(client_id))],
+        ['jti', mono(jti)],
+        ['Address', mono(ip)],
+        [
+          'Request',
+          request_id === null
+            ? NONE
+            : link(`/console/events?${new URLSearchParams({ request_id }).toString()}`, shown(request_id)),
+        ],
+        ['Count', html`${count ?? 1}`],
+        [
+          'Details',
+          details === null || details === undefined
+            ? NONE
+            : html`<pre tabindex="0" aria-label="Details">${shown(JSON.stringify(details, null, 1))}</pre>`,
+        ],
+      ]),
+    }),
+  })
+}

@@ -1,0 +1,182 @@
+import { z } from 'zod'
+import { accountPage } from '../console-pages/account.ts'
+import { accountFormPage } from '../console-pages/account-form.ts'
+import { accountsPage } from '../console-pages/accounts.ts'
+import {
+  ACCOUNT,
+  ACCOUNTS,
+  ANYTHING,
+  CONSENTS,
+  EVENTS,
+  endedText,
+  SIGN_INS,
+} from '../console-pages/answers.ts'
+import { accountPath, quoted } from '../console-pages/parts.ts'
+import type { Route } from '../server/route.ts'
+import { actionRoutes, type ConsoleAction, idOf } from './actions.ts'
+import { listQueryOf } from './list-query.ts'
+import { CONSOLE_ROUTE } from './reply.ts'
+import type { ConsoleAct, ConsoleShow, Visiting } from './visiting.ts'
+
+const apiPath = (sub: string): string => `/admin/accounts/${encodeURIComponent(sub)}`
+const toAccounts = () => '/console/accounts'
+
+const ACTIONS: readonly ConsoleAction[] = [
+  {
+    name: 'disable',
+    title: 'Disable this account',
+    label: 'Disable the account',
+    effect:
+      'Every sign-in of the account ends now, and the person cannot sign in again until the account is enabled.',
+    isFinal: false,
+    request: sub => ({ method: 'POST', path: `${apiPath(sub)}/disable` }),
+    signetd: sub => `signetd accounts disable ${quoted(sub)}`,
+    did: answer => `The account is disabled.${endedText(answer)}`,
+    next: accountPath,
+  },
+  {
+    name: 'enable',
+    title: 'Enable this account',
+    label: 'Enable the account',
+    effect: 'The person can sign in again. Sign-ins that have ended stay ended.',
+    isFinal: false,
+    request: sub => ({ method: 'POST', path: `${apiPath(sub)}/enable` }),
+    signetd: sub => `signetd accounts enable ${quoted(sub)}`,
+    did: () => 'The account is enabled.',
+    next: accountPath,
+  },
+  {
+    name: 'end-sign-ins',
+    title: 'End every sign-in of this account',
+    label: 'End every sign-in',
+    effect: 'Every device and application of the person is signed out now. The person can sign in again.',
+    isFinal: true,
+    request: sub => ({ method: 'POST', path: `${apiPath(sub)}/end-sign-ins` }),
+    signetd: sub => `signetd accounts end-sessions ${quoted(sub)}`,
+    did: answer => `The sign-ins of the account are ended.${endedText(answer)}`,
+    next: accountPath,
+  },
+  {
+    name: 'remove-factors',
+    title: 'Remove the second factors of this account',
+    label: 'Remove the second factors',
+    effect:
+      'The authenticator application, every passkey and the recovery codes are removed, and every sign-in ends. Do this for a person who has lost them and whom you know by another way.',
+    isFinal: true,
+    request: sub => ({ method: 'DELETE', path: `${apiPath(sub)}/factors` }),
+    signetd: sub => `signetd accounts remove-factors ${quoted(sub)}`,
+    did: answer => `The second factors are removed.${endedText(answer)}`,
+    next: accountPath,
+  },
+  {
+    name: 'delete',
+    title: 'Delete this account',
+    label: 'Delete the account',
+    effect: 'The account is deleted with all data of the person, and every sign-in ends.',
+    isFinal: true,
+    request: sub => ({ method: 'DELETE', path: apiPath(sub) }),
+    signetd: sub => `signetd accounts delete ${quoted(sub)} --now`,
+    did: () => 'The account is deleted.',
+    next: toAccounts,
+  },
+]
+
+const EMAIL = z.object({ email: z.string() })
+
+/** The accounts: their list, a person's page, and what an administrator does to one. */
+export const accountConsoleRoutes = (visiting: Visiting): readonly Route[] => {
+  const path = '/console/accounts'
+  return [
+    { ...CONSOLE_ROUTE, method: 'GET', path, handle: visiting.showing(showAccounts) },
+    { ...CONSOLE_ROUTE, method: 'GET', path: `${path}/new`, handle: visiting.showing(showNew) },
+    { ...CONSOLE_ROUTE, method: 'POST', path: `${path}/new`, handle: visiting.acting(create) },
+    { ...CONSOLE_ROUTE, method: 'GET', path: `${path}/:id`, handle: visiting.showing(showAccount) },
+    { ...CONSOLE_ROUTE, method: 'GET', path: `${path}/:id/change`, handle: visiting.showing(showChange) },
+    { ...CONSOLE_ROUTE, method: 'POST', path: `${path}/:id/change`, handle: visiting.acting(change) },
+    ...actionRoutes(visiting, {
+      tab: 'accounts',
+      path,
+      apiPath,
+      aboutOf: value => EMAIL.parse(value).email,
+      actions: ACTIONS,
+    }),
+  ]
+}
+
+const showAccounts: ConsoleShow = async ({ call, frame, get }) => {
+  const { query, search } = listQueryOf(call, ['email_prefix', 'role', 'disabled'])
+  const { value } = await get(`/admin/accounts${search}`, ACCOUNTS)
+  return accountsPage(frame, { query, accounts: value })
+}
+
+const showAccount: ConsoleShow = async visit => {
+  const { frame, get, ask } = visit
+  const own = apiPath(idOf(visit))
+  const { value: account } = await get(own, ACCOUNT)
+  const [signIns, consents, events] = await Promise.all([
+    ask({ method: 'GET', path: `${own}/sign-ins?limit=${SHOWN_MOST}` }, SIGN_INS),
+    ask({ method: 'GET', path: `${own}/consents` }, CONSENTS),
+    ask({ method: 'GET', path: `${own}/events?limit=${SHOWN_MOST}` }, EVENTS),
+  ])
+  return accountPage(frame, {
+    account,
+    signIns: 'value' in signIns ? signIns.value.items : null,
+    consents: 'value' in consents ? consents.value.items : null,
+    events: 'value' in events ? events.value.items : null,
+  })
+}
+
+/** Of the sign-ins and events on a person's page. */
+const SHOWN_MOST = 20
+
+const showNew: ConsoleShow = async ({ frame }) =>
+  accountFormPage(frame, { account: null, etag: null, given: {}, faults: [] })
+
+const showChange: ConsoleShow = async visit => {
+  const { value: account, etag } = await visit.get(apiPath(idOf(visit)), ACCOUNT)
+  const given = {
+    roles: account.roles.join(' '),
+    external_id: account.external_id ?? '',
+    ...(account.email_verified ? { email_verified: 'yes' } : {}),
+  }
+  return accountFormPage(visit.frame, { account, etag, given, faults: [] })
+}
+
+const CREATED = z.object({ sub: z.string() })
+
+const create: ConsoleAct = async ({ ask, goOn, reply, frame }, given) => {
+  const { email = '', name = '', invite } = given
+  const body = {
+    email,
+    ...(name === '' ? {} : { name }),
+    ...rolesOf(given),
+    ...(invite === undefined ? {} : { invite: true }),
+    ...(given['email_verified'] === undefined ? {} : { email_verified: true }),
+  }
+  const answer = await ask({ method: 'POST', path: '/admin/accounts', body }, CREATED)
+  if ('value' in answer) return goOn(accountPath(answer.value.sub), 'The account is created.')
+  const { status, title, errors } = answer.refusal
+  return reply(accountFormPage(frame, { account: null, etag: null, given, faults: errors, title }), status)
+}
+
+const change: ConsoleAct = async (visit, given) => {
+  const { ask, goOn, reply, get, frame } = visit
+  const sub = idOf(visit)
+  const external_id = given['external_id'] ?? ''
+  const body = {
+    roles: (given['roles'] ?? '').split(/[\s,]+/).filter(Boolean),
+    external_id: external_id === '' ? null : external_id,
+    email_verified: given['email_verified'] !== undefined,
+  }
+  const { etag = null } = given
+  const answer = await ask({ method: 'PATCH', path: apiPath(sub), body, etag }, ANYTHING)
+  if ('value' in answer) return goOn(accountPath(sub), 'The account is changed.')
+  const { status, title, errors } = answer.refusal
+  const { value: account } = await get(apiPath(sub), ACCOUNT)
+  return reply(accountFormPage(frame, { account, etag, given, faults: errors, title }), status)
+}
+
+const rolesOf = ({ roles = '' }: Readonly<Record<string, string>>) => {
+  const named = roles.split(/[\s,]+/).filter(Boolean)
+  return named.length === 0 ? {} : { roles: named }
+}

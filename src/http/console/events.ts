@@ -1,0 +1,24 @@
+import { EVENT, EVENTS } from '../console-pages/answers.ts'
+import { EVENT_FILTERS, eventPage, eventsPage } from '../console-pages/events.ts'
+import type { Route } from '../server/route.ts'
+import { idOf } from './actions.ts'
+import { listQueryOf } from './list-query.ts'
+import { CONSOLE_ROUTE } from './reply.ts'
+import type { ConsoleShow, Visiting } from './visiting.ts'
+
+/** The events: their list, and one of them. */
+export const eventConsoleRoutes = (visiting: Visiting): readonly Route[] => [
+  { ...CONSOLE_ROUTE, method: 'GET', path: '/console/events', handle: visiting.showing(showEvents) },
+  { ...CONSOLE_ROUTE, method: 'GET', path: '/console/events/:id', handle: visiting.showing(showEvent) },
+]
+
+const showEvents: ConsoleShow = async ({ call, frame, get }) => {
+  const { query, search } = listQueryOf(call, Object.keys(EVENT_FILTERS))
+  const { value } = await get(`/admin/events${search}`, EVENTS)
+  return eventsPage(frame, { query, events: value })
+}
+
+const showEvent: ConsoleShow = async visit => {
+  const { value } = await visit.get(`/admin/events/${encodeURIComponent(idOf(visit))}`, EVENT)
+  return eventPage(visit.frame, value)
+}

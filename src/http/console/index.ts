@@ -1,0 +1,38 @@
+import type { Route } from '../server/route.ts'
+import { accountConsoleRoutes } from './accounts.ts'
+import { createAskApi } from './api.ts'
+import { clientConsoleRoutes } from './clients.ts'
+import { type EntryLink, entryLinkRoute } from './entry-link.ts'
+import { eventConsoleRoutes } from './events.ts'
+import { findConsoleRoute } from './find.ts'
+import { healthConsoleRoute } from './health.ts'
+import { keyConsoleRoutes } from './keys.ts'
+import { overviewConsoleRoute } from './overview.ts'
+import { consoleSignInRoutes } from './sign-in.ts'
+import { signInConsoleRoutes } from './sign-ins.ts'
+import { createVisiting, type VisitingNeeds } from './visiting.ts'
+
+export type ConsoleNeeds = Omit<VisitingNeeds, 'askApi'> &
+  Readonly<{
+    /** Null but on the embedded database. */
+    link: EntryLink | null
+  }>
+type Needs = ConsoleNeeds & Readonly<{ app: Parameters<typeof createAskApi>[0] }>
+
+/** Ours (docs/decisions/0058) – The console, on the internal listener alone. A test compares its routes with openapi.yaml. */
+export const consoleRoutes = ({ app, ...needs }: Needs): readonly Route[] => {
+  const given = { ...needs, askApi: createAskApi(app) }
+  const visiting = createVisiting(given)
+  return [
+    ...consoleSignInRoutes({ ...given, visiting }),
+    entryLinkRoute(given, visiting),
+    overviewConsoleRoute(visiting),
+    findConsoleRoute(visiting),
+    ...accountConsoleRoutes(visiting),
+    ...signInConsoleRoutes(visiting),
+    ...clientConsoleRoutes(visiting),
+    ...keyConsoleRoutes(visiting),
+    ...eventConsoleRoutes(visiting),
+    healthConsoleRoute(visiting),
+  ]
+}
