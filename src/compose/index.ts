@@ -116,14 +116,8 @@ const assemble = async (
   const oauth = composeOAuth(config, { ...base, ensureStore: opened.database.ensure, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
   const upstream = composeUpstream(config, { ...base, ...accounts, notices, shownUpstreams })
-  const hosted = composeHosted(config, {
-    ...base,
-    ...oauth,
-    ...accounts,
-    ...upstream,
-    notices,
-    limits: base.limits,
-  })
+  const { limits } = base
+  const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, ...upstream, notices, limits })
   const own = await composeOwnClients(config, { base, oauth, accounts, opened })
   let isDraining = false
   const apps = composeApps(config, {

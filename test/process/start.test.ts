@@ -61,13 +61,6 @@ describe('a start on the embedded default', () => {
       'Get a token:',
       expect.stringMatching(/^ {2}curl -s -u demo:[\w-]{43} -d grant_type=client_credentials http/),
       expect.stringMatching(/^Try signing in: http\S+\/demo \(demo@example\.com, password [\w-]{16}\)$/),
-      ...(program.err().includes('Console')
-        ? [
-            expect.stringMatching(
-              /^Console, signed in once within 10 minutes: http:\S+\/console\/enter\?key=[\w-]{43}$/,
-            ),
-          ]
-        : []),
     ])
     expect(phasesOf(program)).toEqual(['making_database', 'opening_database', 'migrating_database'])
     const ready = { event: 'ready', issuer, host: '127.0.0.1', port: sandbox.port }

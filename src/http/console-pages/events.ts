@@ -6,6 +6,7 @@ import { type ConsoleFrame, consolePage } from './frame.ts'
 import {
   accountPath,
   clientPath,
+  commands,
   facts,
   link,
   mono,
@@ -51,6 +52,13 @@ export const eventsPage = (frame: ConsoleFrame, { query, events: { items, next }
     )}<button class="quiet slim">Show</button></form>
 ${eventTable(items)}
 ${nextPage('/console/events', query, next)}
+${commands({
+  console_url: frame.console_url,
+  method: 'GET',
+  path: `/admin/events?${new URLSearchParams(query).toString()}`,
+  accept: 'application/x-ndjson',
+  signetd: null,
+})}
 </section>`,
   })
 

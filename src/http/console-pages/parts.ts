@@ -92,14 +92,17 @@ type Commands = Readonly<{
   method: string
   path: string
   body?: object | undefined
+  /** Of the answer. Default: JSON. */
+  accept?: string
   signetd: string | null
 }>
 
 /** The same request by hand. */
-export const commands = ({ console_url, method, path, body, signetd }: Commands): Html => {
+export const commands = ({ console_url, method, path, body, accept, signetd }: Commands): Html => {
   const data =
     body === undefined ? '' : ` -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`
-  const curl = `curl -X ${method} -H "Authorization: Bearer $TOKEN"${data} ${quoted(console_url + path)}`
+  const form = accept === undefined ? '' : ` -H ${quoted(`Accept: ${accept}`)}`
+  const curl = `curl -X ${method} -H "Authorization: Bearer $TOKEN"${form}${data} ${quoted(console_url + path)}`
   return html`<details><summary>The same by hand</summary>
 <pre tabindex="0" aria-label="With curl">${shown(curl)}</pre>
 ${signetd === null ? null : html`<pre tabindex="0" aria-label="With signetd">${shown(signetd)}</pre>`}

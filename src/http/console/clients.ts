@@ -53,7 +53,7 @@ const ACTIONS: readonly ConsoleAction[] = [
     effect: 'The registration is deleted, and no request of the client is answered any more.',
     isFinal: true,
     request: id => ({ method: 'DELETE', path: apiPath(id) }),
-    signetd: id => `signetd clients remove ${quoted(id)}`,
+    signetd: id => `signetd clients remove ${quoted(id)} --now`,
     did: () => 'The client is deleted.',
     next: () => '/console/clients',
   },

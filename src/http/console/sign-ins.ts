@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endedText, SIGN_INS, TIMELINE } from '../console-pages/answers.ts'
-import { quoted, signInPath } from '../console-pages/parts.ts'
+import { signInPath } from '../console-pages/parts.ts'
 import { timelinePage } from '../console-pages/sign-in.ts'
 import { signInsPage } from '../console-pages/sign-ins.ts'
 import type { Route } from '../server/route.ts'
@@ -18,7 +18,7 @@ const END: ConsoleAction = {
   effect: 'Its refresh token and its access tokens are dead from now on. The person can sign in again.',
   isFinal: true,
   request: sid => ({ method: 'POST', path: `${apiPath(sid)}/end` }),
-  signetd: sid => `signetd sign-ins end ${quoted(sid)}`,
+  signetd: () => null,
   did: answer => `The sign-in has ended.${endedText(answer)}`,
   next: signInPath,
 }
