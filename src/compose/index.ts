@@ -17,9 +17,8 @@ import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { type ComposedOAuth, composeOAuth } from './oauth.ts'
 import { allOf, type OnClose, type OpenParts, openParts } from './open.ts'
-import { composePages } from './pages.ts'
+import { composePages, composeTemplates } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
-import { composeTemplates } from './templates.ts'
 import { composeTracer, tracedLog, tracedParts } from './traced.ts'
 import { composeUpstream, offersOf } from './upstream.ts'
 
@@ -104,13 +103,8 @@ const assemble = async (
   const base = composeBase(config, opened, { clock, log, wait })
   const revocations = composeRevocations({ ...base, onClose })
   const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, tracer, onClose })
-  const mail = composeMail(config, {
-    ...base,
-    mails: templates.mails,
-    brand: pages.brand,
-    printMail,
-    onClose,
-  })
+  const { mails } = templates
+  const mail = composeMail(config, { ...base, mails, brand: pages.brand, printMail, onClose })
   const { statusLists } = revocations
   const { notices } = mail
   const oauth = composeOAuth(config, { ...base, ensureStore: opened.database.ensure, notices, statusLists })

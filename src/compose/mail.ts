@@ -13,7 +13,7 @@ import { openMailTemplates } from '../platform/mail-templates.ts'
 import { openSmtp } from '../platform/smtp.ts'
 import type { Base } from './base.ts'
 import type { OnClose } from './open.ts'
-import type { ComposedTemplates } from './templates.ts'
+import type { ComposedTemplates } from './pages.ts'
 
 type Parts = Base &
   Pick<ComposedTemplates, 'mails'> &

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { composeLetters } from '../../compose/mail.ts'
-import { composeBrand } from '../../compose/pages.ts'
-import { composeTemplates } from '../../compose/templates.ts'
+import { composeBrand, composeTemplates } from '../../compose/pages.ts'
 import { audiencePolicyOf, readSettings } from '../../config.ts'
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
 import { LINK_SEED_BYTES, linkTokenOf } from '../../domain/account/email-link.ts'

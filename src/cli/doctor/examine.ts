@@ -6,7 +6,7 @@ import {
   examineProxies,
   judgeCapacity,
 } from '../../compose/findings/services.ts'
-import { composeTemplates } from '../../compose/templates.ts'
+import { composeTemplates } from '../../compose/pages.ts'
 import { type Config, clientPolicyOf, describeSignInLimit, readConfig } from '../../config.ts'
 import { openRedis } from '../../ephemeral/redis.ts'
 import { findListenFault } from '../../http/server/listen-address.ts'
