@@ -12,7 +12,7 @@ export type LateIndex = Readonly<{
 }>
 
 /** Ours: up to this size, the build of an index takes about as long as any other change of a table. */
-const LARGE_BYTES = 8_000_000
+const LARGE_BYTES = 16_000_000
 
 /** A unique index is no late one: a statement may depend on it. */
 const CREATE_INDEX = /^(?:\s|--[^\n]*\n)*create index "(\w+)" on "(\w+)" ([^;]+);?\s*$/i

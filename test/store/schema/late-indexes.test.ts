@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findUnbuiltIndexes } from '../../../src/store/migrations/build-indexes.ts'
 import { expectedIndexes } from '../../../src/store/migrations/late-indexes.ts'
 import { migrate } from '../../../src/store/migrations/migrate.ts'
 import { type Migration, readMigrations } from '../../../src/store/schema/migrations.ts'
@@ -34,7 +35,7 @@ describe.skipIf(!hasPostgres)('large indexes', () => {
     own = await createEmptyDatabase()
     await migrate({ url: own.url })
     database = openDatabase({ url: own.url, pool_size: 6, answer_seconds: 30 })
-    await fill(database, 50_000)
+    await fill(database, 40_000)
   }, 60_000)
   afterAll(async () => {
     await database.close()
@@ -103,6 +104,8 @@ describe.skipIf(!hasPostgres)('large indexes', () => {
     await interrupt(known)
     expect(await validity('late_index')).toEqual(INVALID)
     expect(await migrate({ url: own.url, known, isDryRun: true })).toEqual([built('late_index')])
+    const left = await database.run(sql => findUnbuiltIndexes(sql, { known, schema: 'public' }))
+    expect(left.map(({ name }) => name)).toEqual(['late_index'])
     expect(await migrate({ url: own.url, known })).toEqual([built('late_index')])
     expect(await validity('late_index')).toEqual(VALID)
     await goBack(known)
@@ -192,7 +195,7 @@ const fill = async ({ sql }: Database, families: number) => {
       id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
       idle_expires_at, expires_at
     )
-    select gen_random_uuid(), ${user}, 0, 'c', '', '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)},
+    select gen_random_uuid(), ${user}, 0, 'c', repeat('s', 400), '{}', now(), '{}', ${randomBytes(16)}, 1, ${randomBytes(32)},
       now() + interval '7 days', now() + make_interval(secs => number)
     from generate_series(1, ${families}) as number`
 }
