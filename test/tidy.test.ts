@@ -91,6 +91,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   store: [
     'postgres',
     'schema',
+    'migrations',
     'embedded',
     'events',
     'families',

@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
-import { migrate } from '../store/schema/migrate.ts'
+import { migrate } from '../store/migrations/migrate.ts'
 import type { Step } from '../store/schema/migrations.ts'
 import type { Io } from './terminal/io.ts'
 
@@ -62,6 +62,8 @@ const linesOf = ({ steps, dry_run, embedded }: Exclude<Outcome, { faults: unknow
   if (embedded)
     return ['DATABASE_URL is unset: nothing to do, since each start brings the embedded database up to date']
   if (steps.length === 0) return ['the schema is up to date']
-  const verb = { up: dry_run ? 'would apply' : 'applied', down: dry_run ? 'would undo' : 'undid' }
+  const verb = dry_run
+    ? { up: 'would apply', down: 'would undo', build: 'would build' }
+    : { up: 'applied', down: 'undid', build: 'built' }
   return steps.map(({ name, direction }) => `${verb[direction]} ${name}`)
 }

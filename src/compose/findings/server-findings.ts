@@ -3,8 +3,10 @@ import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { RedisConnection } from '../../ephemeral/redis.ts'
 import type { IgnoredHeader } from '../../http/server/client-address.ts'
 import type { Clock } from '../../ports/effects.ts'
+import { findUnbuiltIndexes } from '../../store/migrations/build-indexes.ts'
 import { type Database, readCapacity } from '../../store/postgres/index.ts'
 import { findDatabaseFaults } from '../../store/schema/database-faults.ts'
+import { readMigrations } from '../../store/schema/migrations.ts'
 import { examineFiles } from './examine-files.ts'
 import { type Finding, type Found, OK, presentFinding } from './finding.ts'
 import { examineKeysDirectory, examineMail, examineProxies, judgeCapacity } from './services.ts'
@@ -65,8 +67,18 @@ const examineSchema = ({ DATABASE_SCHEMA, DATABASE_URL }: Config, { database }: 
   asking(async () => {
     if (DATABASE_URL === null) return OK
     const faults = await findDatabaseFaults(database, DATABASE_SCHEMA)
-    return { fault: faults.length === 0 ? null : faults.join('; ') }
+    if (faults.length > 0) return { fault: faults.join('; ') }
+    const needs = { known: readMigrations(), schema: DATABASE_SCHEMA }
+    const unbuilt = await database.run(sql => findUnbuiltIndexes(sql, needs))
+    return unbuilt.length === 0 ? OK : unbuiltFinding(unbuilt.map(({ name }) => name))
   })
+
+const unbuiltFinding = (names: readonly string[]): Found => ({
+  fault: null,
+  isWarning: true,
+  note: `these indexes are not built, so that lists are slow: ${names.join(', ')}`,
+  advice: 'run signetd migrate, unless it is at work',
+})
 
 const examineRedis = ({ redis }: Needs): Found => {
   const fault = redis?.fault() ?? null

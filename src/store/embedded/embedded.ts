@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import type { StartPhase } from '../../ports/effects.ts'
-import { migrate } from '../schema/migrate.ts'
+import { migrate } from '../migrations/migrate.ts'
 import { judgeDataDir, openDataDir } from './data-dir.ts'
 import { type DirectoryLock, holdDirectory, isHeld, socketPath } from './directory-lock.ts'
 

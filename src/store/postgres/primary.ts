@@ -1,5 +1,6 @@
 import postgres, { type Sql } from 'postgres'
 import { addressesOf, connectionOptions, type DatabasePlace, isStandby } from './hosts.ts'
+import { isRefusedByPooler } from './session-settings.ts'
 import { trackSockets } from './sockets.ts'
 
 /** A migration waits longer than a request may. */
@@ -14,8 +15,19 @@ const CLIENT_OPTIONS = {
   fetch_types: false,
 }
 
-/** Runs the work of a migration on one connection beside the pool, to the first host that is not a standby. */
-export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Promise<T>): Promise<T> => {
+/** Settings of a connection whose statements take as long as they must. The highest value stands for none. */
+const PATIENT = { statement_timeout: 2_147_483_647, lock_timeout: 2_147_483_647, search_path: 'pg_catalog' }
+
+/**
+ * Runs the work of a migration on one connection beside the pool, to the first host that is not a standby. `patient`: without the role's
+ * timeouts, where no pooler refuses their settings.
+ */
+export const onPrimary = async <T>(
+  place: DatabasePlace,
+  work: (sql: Sql) => Promise<T>,
+  patience: 'patient' | 'of_role' = 'of_role',
+): Promise<T> => {
+  let settings = patience === 'patient' ? PATIENT : {}
   const addresses = addressesOf(place)
   const sockets = trackSockets(addresses, {
     connect_seconds: MIGRATION_CONNECT_SECONDS,
@@ -29,7 +41,7 @@ export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Pro
       ...CLIENT_OPTIONS,
       ...signIn,
       ...address,
-      connection: { application_name: 'signetd migrate', ...startup },
+      connection: { application_name: 'signetd migrate', ...startup, ...settings },
       socket: dialer.connect,
     }
     const sql = postgres(options)
@@ -38,6 +50,10 @@ export const onPrimary = async <T>(place: DatabasePlace, work: (sql: Sql) => Pro
       const isUseless = await inTime(isStandby(sql), MIGRATION_CONNECT_SECONDS * addresses.length)
       if (!isUseless || others === 0) return await work(sql)
       dialer.failOver()
+    } catch (error) {
+      if (!isRefusedByPooler(error) || Object.keys(settings).length === 0) throw error
+      settings = {}
+      others++
     } finally {
       await sql.end({ timeout: MIGRATION_CONNECT_SECONDS })
     }

@@ -19,7 +19,8 @@ export type Migration = Readonly<{
   compatible_with: number | null
 }>
 
-export type Step = Readonly<{ name: string; direction: 'up' | 'down' }>
+/** `build`: of an index, outside of the migration that has it. */
+export type Step = Readonly<{ name: string; direction: 'up' | 'down' | 'build' }>
 
 /** Three levels up, from src/store/schema and from dist/store/schema. */
 const DIRECTORY = fileURLToPath(new URL('../../../drizzle', import.meta.url))
@@ -48,7 +49,9 @@ const readRollback = (name: string): readonly string[] | null => {
   return existsSync(path) ? readFileSync(path, 'utf8').split('--> statement-breakpoint') : null
 }
 
-export type Plan = Readonly<{ steps: readonly (Step & { migration: Migration })[] } | { fault: string }>
+type PlannedStep = Readonly<{ name: string; direction: 'up' | 'down'; migration: Migration }>
+
+export type Plan = Readonly<{ steps: readonly PlannedStep[] } | { fault: string }>
 
 export const AHEAD =
   'the schema is of a newer version of Signet, or not its own: run that version, or go back with its signetd migrate --to'

@@ -35,6 +35,20 @@ describe('what a running server finds of itself', () => {
     expect(findings.filter(({ outcome }) => outcome === 'fault')).toEqual([])
   })
 
+  it.skipIf(!hasPostgres)('warns of an index that signetd migrate has not built yet', async () => {
+    const { of } = await foundBy()
+    const { sql } = deployment.database
+    await sql`drop index users_disabled_index`
+    const found = await of('migrations')
+    await sql`create index users_disabled_index on users using btree (id) where disabled_at is not null`
+    expect(found).toMatchObject({
+      outcome: 'warning',
+      detail: expect.stringContaining('users_disabled_index'),
+      advice: expect.stringContaining('run signetd migrate'),
+    })
+    expect(await of('migrations')).toMatchObject({ outcome: 'ok' })
+  })
+
   it('warns of forwarded headers that were not believed, with the peer, and of none that were', async () => {
     const { signet, of } = await foundBy()
     const ask = (from: string) =>

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
-import { migrate } from '../../../src/store/schema/migrate.ts'
+import { migrate } from '../../../src/store/migrations/migrate.ts'
 
 /** The URL of another database on the same server. */
 export const withDatabase = (url: string, name: string): string => {
