@@ -52,6 +52,16 @@ export const writeEvents = (
     select user_id, id from events_written
   )`
 
+/**
+ * The origin of a row that a request has presented to a statement of several requests. `actor` is null for what the request did, and the
+ * server where the server has ended what a stranger may have presented.
+ */
+export const presentedBy = (sql: ISql, actor: EventActor | null): EventRows['origin'] & object => ({
+  actor,
+  ip: sql`presented_ip`,
+  request_id: sql`presented_request_id`,
+})
+
 const selectEvents = (sql: ISql, statements_origin: EventOrigin, rows: EventRows): Fragment => {
   const { actor, ip, request_id } = rows.origin ?? statements_origin
   return sql`
