@@ -1,6 +1,7 @@
 /** The registered clients, and the assertions and proofs that they have spent. A comment states atomicity and failure. */
 import type { Digest } from '../domain/base/digest.ts'
 import type { RegistrationRefusal } from '../domain/clients/registration-refusals.ts'
+import type { EventKind } from '../domain/events/event-kinds.ts'
 import type { Client, ClientRecord } from '../domain/oauth/client.ts'
 import type { OAuthError } from '../domain/oauth/oauth-error.ts'
 
@@ -70,8 +71,13 @@ export type ClientRegistrations = {
  * clients are. All verbs reject with Unavailable when the database is away.
  */
 export type RegistrationRows = Pick<ClientRegistrations, 'find' | 'delete' | 'enable' | 'disable'> & {
-  /** Atomic. 'full' when there are REGISTRATIONS_MOST rows; 'taken' when the id has a row. */
-  add(row: Registered & Readonly<{ isDisabled: boolean }>): Promise<'added' | 'taken' | 'full'>
+  /**
+   * Atomic. 'full' when there are REGISTRATIONS_MOST rows; 'taken' when the id has a row. `event`: what happened to the client, which may
+   * have had no row because its id told everything.
+   */
+  add(
+    row: Registered & Readonly<{ isDisabled: boolean; event: EventKind }>,
+  ): Promise<'added' | 'taken' | 'full'>
   /** Atomic. False when the id has no row, or one that says that the client was deleted, which is final. */
   change(row: Registered): Promise<boolean>
 }

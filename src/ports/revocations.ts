@@ -19,6 +19,8 @@ export type Revocations = {
   revokeAccessToken(token: {
     jti: string
     sid?: string | undefined
+    /** The client that revokes its token, for the event. */
+    client_id?: string
     expires_at: Date
   }): Promise<Readonly<{ ended: string | null; is_new: boolean }>>
   /** The database's time at which the token lived; null when the token, its family or its account has been ended. */

@@ -104,7 +104,7 @@ const disableOne = async (
   if (await clients.disable(client_id)) return 'disabled'
   if (!hasSealedForm(client_id)) return 'unknown'
   const row = { client_id, metadata: rowMetadataOf('sealed'), client_secret_digest: null }
-  const added = await registrations.add({ ...row, isDisabled: true })
+  const added = await registrations.add({ ...row, isDisabled: true, event: 'client.disabled' })
   if (added === 'full') return 'full'
   return added === 'added' || (await clients.disable(client_id)) ? 'disabled' : 'unknown'
 }

@@ -46,7 +46,8 @@ export const EVENT_KINDS = {
   'consent.granted': 'A person granted something to a client.',
   'consent.withdrawn': 'A person, or an operator, withdrew what was granted to a client.',
 
-  'client.registered': 'A client registered itself.',
+  'client.registered':
+    'A client registered itself, and has a row. Most have none: their id holds the registration.',
   'client.created': 'An operator created a client.',
   'client.changed': 'A client was changed: by an operator, or by itself.',
   'client.secret_added': 'A client got another secret.',

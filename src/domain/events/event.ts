@@ -31,7 +31,7 @@ export type Event = Readonly<{
   outcome: EventOutcome
   /** Why it was refused, or ended. */
   reason: string | null
-  /** Null: a stranger, whom only the address names. */
+  /** Null: a stranger, whom only the address names; a refused request proves no person. */
   actor: EventActor | null
   sub: string | null
   client_id: string | null
@@ -54,7 +54,7 @@ export const actorText = (actor: EventActor | null): string | null => {
   return actor.type === 'system' ? actor.type : `${actor.type}:${actor.id}`
 }
 
-/** Reads `actorText`. Without a person either, the actor was a stranger, whom only the address names. */
+/** Reads `actorText`. `sub` is the person who has acted where the text names no actor; null: a stranger. */
 export const parseActor = (text: string | null, sub: string | null): EventActor | null => {
   if (text === null) return sub === null ? null : { type: 'person', id: sub }
   const [type = '', ...id] = text.split(':')

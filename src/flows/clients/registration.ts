@@ -79,7 +79,11 @@ export const createRegistration = (needs: Needs) => {
     const client = clientOf({ client_id, metadata, secret: secret && digestOf(secret) }, needs)
     if (initial !== null && !(await needs.tokens.spend(digestOf(initial as Plain<'initial_access_token'>))))
       throw new OAuthError('initial_access_token_invalid')
-    if (whole === null) await addRow(rows, rowOf({ client_id, metadata, secret: secret && digestOf(secret) }))
+    if (whole === null)
+      await addRow(rows, {
+        ...rowOf({ client_id, metadata, secret: secret && digestOf(secret) }),
+        event: 'client.registered',
+      })
     return answer({ client, issued_at, secret })
   }
 
@@ -99,7 +103,12 @@ export const createRegistration = (needs: Needs) => {
     const secret = usesSecret(method) && kept === null ? createSecret(needs.random) : null
     const digest = secret === null ? (usesSecret(method) ? kept : null) : digestOf(secret)
     const client = clientOf({ client_id, metadata, secret: digest }, needs)
-    if (!(await putRow(rows, sealed, rowOf({ client_id, metadata, secret: digest }))))
+    if (
+      !(await putRow(rows, sealed, {
+        ...rowOf({ client_id, metadata, secret: digest }),
+        event: 'client.changed',
+      }))
+    )
       throw new OAuthError('registration_deleted', { client_id })
     await needs.lookNow()
     return answer({ client, issued_at: sealed.issued_at, secret })
@@ -112,7 +121,7 @@ export const createRegistration = (needs: Needs) => {
     await needs.endings.endClient(client_id)
     const deleted = { client_id, metadata: rowMetadataOf('deleted'), client_secret_digest: null }
     if (sealed.metadata === null) await rows.delete(client_id)
-    else await putRow(rows, sealed, deleted)
+    else await putRow(rows, sealed, { ...deleted, event: 'client.deleted' })
     await needs.lookNow()
   }
 
@@ -166,23 +175,27 @@ const rowOf = ({ client_id, metadata, secret }: Described) => ({
   client_secret_digest: secret ?? null,
 })
 
-type Row = Parameters<RegistrationRows['change']>[0]
+type Added = Omit<Parameters<RegistrationRows['add']>[0], 'isDisabled'>
 
 /** Seconds after which a client may try again that found no room: an operator has to make some. */
 const FULL_SECONDS = 3_600
 
-const addRow = async (rows: RegistrationRows, row: Row): Promise<boolean> => {
+const addRow = async (rows: RegistrationRows, row: Added): Promise<boolean> => {
   const added = await rows.add({ ...row, isDisabled: false })
   if (added === 'full') throw new Unavailable('registrations', FULL_SECONDS, 'too many rows of registrations')
   return added === 'added'
 }
 
 /** Changes the row of the client, or adds one where its id has told everything until now. False: the client was deleted. */
-const putRow = async (rows: RegistrationRows, sealed: SealedRegistration, row: Row): Promise<boolean> => {
+const putRow = async (
+  rows: RegistrationRows,
+  sealed: SealedRegistration,
+  { event, ...row }: Added,
+): Promise<boolean> => {
   if (await rows.change(row)) return true
   if (sealed.metadata === null) return false
   // Another request may have added the row meanwhile.
-  return (await addRow(rows, row)) || rows.change(row)
+  return (await addRow(rows, { ...row, event })) || rows.change(row)
 }
 
 type Told = Readonly<{ client: Client; issued_at: number; secret: Secret | null }>

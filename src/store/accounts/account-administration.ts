@@ -5,7 +5,7 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import { writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
-import { accountLineColumns } from '../schema/account-columns.ts'
+import { accountLineColumns, formerAccount } from '../schema/account-columns.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson, rolesChanged } from './end-person.ts'
@@ -33,13 +33,14 @@ export const createAccountAdministration = (
   enable: async account_id => {
     const enabled = await database.run(
       (sql, { origin }) => sql`
-        with account as (
-          update signet.users set disabled_at = null where id = ${account_id} returning id
+        with ${formerAccount(sql, account_id)},
+        account as (
+          update signet.users u set disabled_at = null from former where u.id = former.id returning u.id
         ),
         ${writeEvents(sql, origin, [
           {
             kind: 'account.enabled',
-            from: sql`account join signet.users former on former.id = account.id and former.disabled_at is not null`,
+            from: sql`account join former on former.disabled_at is not null`,
             user_id: sql`account.id`,
           },
         ])}
@@ -51,10 +52,11 @@ export const createAccountAdministration = (
   setRoles: async (account_id, roles) => {
     const changed = await database.run(
       (sql, { origin }) => sql`
-        with account as (
-          update signet.users set roles = ${roles}::text[] where id = ${account_id} returning id, roles
+        with ${formerAccount(sql, account_id)},
+        account as (
+          update signet.users u set roles = ${roles}::text[] from former where u.id = former.id returning u.id, u.roles
         ),
-        ${writeEvents(sql, origin, [rolesChanged(sql)])}
+        ${writeEvents(sql, origin, [rolesChanged(sql, sql`former`)])}
         select id from account`,
     )
     return changed.length > 0
@@ -118,14 +120,20 @@ const createSetExternalId =
     try {
       const changed = await database.run(
         (sql, { origin }) => sql`
-          with account as (
-            update signet.users
+          with ${formerAccount(sql, account_id)},
+          account as (
+            update signet.users u
             set external_id = ${external_id}
-            where id = ${account_id}
-            returning id
+            from former
+            where u.id = former.id
+            returning u.id, u.external_id
           ),
           ${writeEvents(sql, origin, [
-            { kind: 'account.external_id_changed', from: sql`account`, user_id: sql`account.id` },
+            {
+              kind: 'account.external_id_changed',
+              from: sql`account join former on former.external_id is distinct from account.external_id`,
+              user_id: sql`account.id`,
+            },
           ])}
           select id from account`,
       )

@@ -54,19 +54,24 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
   return end
 }
 
-/** The event of the change that ends the sign-ins of the CTE `account (id, roles)`. */
+/** The event of the change that ends the sign-ins of the CTE `account (id, roles)`, which is held: `users` is the row of before the change. */
 const changeOf = (sql: ISql, { reason, isDisabled, withoutFactors, roles }: Ending): EventRows => {
   const ofAccount = { from: sql`account`, user_id: sql`account.id` }
-  if (isDisabled) return { ...ofAccount, kind: 'account.disabled' }
+  if (isDisabled)
+    return {
+      ...ofAccount,
+      kind: 'account.disabled',
+      from: sql`account join signet.users former on former.id = account.id and former.disabled_at is null`,
+    }
   if (withoutFactors) return { ...ofAccount, kind: 'factor.all_removed' }
-  if (roles) return rolesChanged(sql)
+  if (roles) return rolesChanged(sql, sql`signet.users former`)
   return { ...ofAccount, kind: 'account.everything_revoked', reason }
 }
 
-/** The event of the CTE `account (id, roles)`, whose roles the statement has changed. */
-export const rolesChanged = (sql: ISql): EventRows => ({
+/** The event of the CTE `account (id, roles)`, against the account's row of before the change. */
+export const rolesChanged = (sql: ISql, former: Fragment): EventRows => ({
   kind: 'account.roles_changed',
-  from: sql`account join signet.users former on former.id = account.id`,
+  from: sql`account join ${former} on former.id = account.id and former.roles is distinct from account.roles`,
   user_id: sql`account.id`,
   details: sql`jsonb_build_object('from', former.roles, 'to', account.roles)`,
 })

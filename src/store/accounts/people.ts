@@ -3,7 +3,7 @@ import type { Person, ProfileField } from '../../domain/account/profile.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import { personColumns } from '../schema/account-columns.ts'
+import { formerAccount, personColumns } from '../schema/account-columns.ts'
 
 export const createFindPerson =
   (database: Database): Accounts['findPerson'] =>
@@ -23,7 +23,8 @@ export const createChangeProfile =
   async ({ id, change }) => {
     const [person] = await database.run(
       (sql, { origin }) => sql<Person[]>`
-        with given as materialized (
+        with ${formerAccount(sql, id)},
+        given as materialized (
           select ${JSON.stringify(change)}::text::jsonb as claims
         ),
         person as (
@@ -43,8 +44,8 @@ export const createChangeProfile =
               then u.profile_updated_at
               else statement_timestamp()
             end
-          from given
-          where u.id = ${id} and u.disabled_at is null
+          from given, former
+          where u.id = former.id and u.disabled_at is null
           returning u.id, ${personColumns(sql)}
         ),
         ${writeEvents(sql, origin, [
@@ -52,8 +53,7 @@ export const createChangeProfile =
             kind: 'account.profile_changed',
             from: sql`
               given, person
-              join signet.users former on former.id = person.id
-                and coalesce(former.profile_updated_at, former.created_at) is distinct from person.updated_at`,
+              join former on coalesce(former.profile_updated_at, former.created_at) is distinct from person.updated_at`,
             user_id: sql`person.id`,
             details: sql`jsonb_build_object('members', array(select jsonb_object_keys(given.claims)))`,
           },

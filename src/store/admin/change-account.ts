@@ -5,7 +5,7 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AdministeredAccounts } from '../../ports/administration.ts'
 import { type EventRows, writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
-import { accountVersion, isOfVersion } from '../schema/account-columns.ts'
+import { accountVersion, formerAccount, isOfVersion } from '../schema/account-columns.ts'
 
 type Changed = AdministeredAccount | Readonly<{ id: null; is_known: boolean }>
 
@@ -19,7 +19,8 @@ export const createChangeAccount =
     try {
       const [changed] = await database.run(
         (sql, { origin }) => sql<Changed[]>`
-          with given as materialized (
+          with ${formerAccount(sql, id)},
+          given as materialized (
             select ${JSON.stringify(change)}::text::jsonb as fields
           ),
           changed as (
@@ -47,8 +48,8 @@ export const createChangeAccount =
                 then u.profile_updated_at
                 else statement_timestamp()
               end
-            from given
-            where u.id = ${id} and ${isOfVersion(sql, versions)}
+            from given, former
+            where u.id = former.id and ${isOfVersion(sql, versions)}
             returning ${administeredColumns(sql)}
           ),
           ${writeEvents(sql, origin, eventsOf(sql))}
@@ -65,9 +66,9 @@ export const createChangeAccount =
     }
   }
 
-/** The events of the CTEs `given (fields)` and `changed`, of what has another value than before the statement. */
+/** The events of the CTEs `given (fields)`, `former` and `changed`, of what has another value than before. */
 const eventsOf = (sql: ISql): [EventRows, ...EventRows[]] => {
-  const formerly = sql`changed join signet.users former on former.id = changed.id`
+  const formerly = sql`changed join former on former.id = changed.id`
   const user_id = sql`changed.id`
   return [
     {

@@ -1,5 +1,6 @@
 import type { Sql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
+import type { EventKind } from '../../domain/events/event-kinds.ts'
 import { CLIENTS_MOST, type ClientRecord, REGISTRATIONS_MOST } from '../../domain/oauth/client.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
 import { type EventRows, writeEvents } from '../events/write-events.ts'
@@ -12,7 +13,13 @@ const PAGE_ROWS = 250
 
 /** Every change locks the client first and `client_head` last: two changes at once wait for each other in one order. */
 export const createClientRegistrations = (database: Database): ClientRegistrations => ({
-  create: client => insertClient(database, { ...client, isSelfRegistered: false, isDisabled: false }),
+  create: client =>
+    insertClient(database, {
+      ...client,
+      isSelfRegistered: false,
+      isDisabled: false,
+      event: 'client.created',
+    }),
 
   replace: async ({ client_id, metadata, client_secret_digest, version }) => {
     const [row] = await database.run(
@@ -97,7 +104,7 @@ export const clientColumns = (sql: Sql) =>
   sql`client_id, metadata, client_secret_digest, version::float8 as version, created_at, updated_at, disabled_at`
 
 type Inserted = Parameters<ClientRegistrations['create']>[0] &
-  Readonly<{ isSelfRegistered: boolean; isDisabled: boolean }>
+  Readonly<{ isSelfRegistered: boolean; isDisabled: boolean; event: EventKind }>
 
 export const insertClient = async (
   database: Database,
@@ -114,7 +121,7 @@ export const insertClient = async (
 /** The id is looked for before, so that the log of Postgres has an error for a race alone. */
 const insertOnce = async (
   database: Database,
-  { client_id, metadata, client_secret_digest, isSelfRegistered, isDisabled }: Inserted,
+  { client_id, metadata, client_secret_digest, isSelfRegistered, isDisabled, event }: Inserted,
 ) => {
   const [row] = await database.run(
     (sql, { origin }) => sql<{ version: number | null; is_taken: boolean }[]>`
@@ -134,9 +141,7 @@ const insertOnce = async (
         from advanced
         returning version
       ),
-      ${writeEvents(sql, origin, [
-        { kind: isSelfRegistered ? 'client.registered' : 'client.created', from: sql`created`, client_id },
-      ])}
+      ${writeEvents(sql, origin, [{ kind: event, from: sql`created`, client_id }])}
       select
         (select version::float8 from created) as version,
         exists (select from signet.clients where client_id = ${client_id}) as is_taken`,
@@ -178,7 +183,7 @@ const setDisabled = async (
   return changed.length > 0
 }
 
-/** The event of the CTE `replaced (client_id)`, with the names of the members that differ. */
+/** The event of the CTE `replaced (client_id, metadata, client_secret_digest)`, with the names of the members that differ. */
 const clientChanged = (sql: Sql): EventRows => ({
   kind: 'client.changed',
   from: sql`

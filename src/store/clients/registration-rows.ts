@@ -22,7 +22,7 @@ export const createRegistrationRows = (database: Database): RegistrationRows => 
       const changed = await database.run(
         (sql, { origin }) => sql`
           with client as materialized (
-            select client_id, is_self_registered
+            select client_id, is_self_registered, metadata, client_secret_digest
             from signet.clients
             where client_id = ${client_id} and is_self_registered and metadata <> ${DELETED}
             for update
@@ -37,9 +37,18 @@ export const createRegistrationRows = (database: Database): RegistrationRows => 
               updated_at = statement_timestamp()
             from advanced
             where c.client_id = ${client_id}
-            returning c.client_id
+            returning c.client_id, c.metadata, c.client_secret_digest
           ),
-          ${writeEvents(sql, origin, [{ kind: 'client.changed', from: sql`changed`, client_id }])}
+          ${writeEvents(sql, origin, [
+            {
+              kind: metadata === DELETED ? 'client.deleted' : 'client.changed',
+              from: sql`
+                changed
+                join client on (client.metadata, client.client_secret_digest)
+                  is distinct from (changed.metadata, changed.client_secret_digest)`,
+              client_id,
+            },
+          ])}
           select client_id from changed`,
       )
       return changed.length > 0

@@ -6,10 +6,17 @@ import {
   type Redemption,
 } from '../../domain/authorization/authorization-code.ts'
 import { SPENT_CODE_SECONDS } from '../../domain/base/retention.ts'
+import { OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { EndReason, Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
-import { type EventRows, writeEvents } from '../events/write-events.ts'
+import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { writeSignInEntries } from '../families/feed-entries.ts'
-import { insertedColumns, issuedAt, openedColumns, openFamily } from '../families/open-family.ts'
+import {
+  insertedColumns,
+  issuedAt,
+  openedColumns,
+  openFamily,
+  signInOpened,
+} from '../families/open-family.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 import { boughtOrigin } from './bought-origin.ts'
@@ -186,23 +193,29 @@ export const createJudgeCodes =
 
 /** The families that were opened, and those that a replayed code has ended: of the requests that presented the codes. */
 const eventsOfCodes = (sql: ISql): [EventRows, ...EventRows[]] => {
-  const origin = { actor: null, ip: sql`presented_ip`, request_id: sql`presented_request_id` }
   const ofWritten = {
     user_id: sql`written.user_id`,
     client_id: sql`written.client_id`,
     sid: sql`written.id`,
-    origin,
+    origin: presentedBy(sql, null),
   }
   const replayed = sql`written join judged on judged.family_id = written.id and judged.verdict = 'replayed'`
   return [
     {
-      ...ofWritten,
-      kind: 'sign_in.opened',
-      from: sql`written join judged on judged.new_id = written.id and judged.verdict = 'redeemed'`,
-      details: sql`jsonb_build_object('amr', written.amr, 'scope', written.scope)`,
+      ...signInOpened(sql, sql`written`),
+      from: sql`
+        written as inserted
+        join judged on judged.new_id = inserted.id and judged.verdict = 'redeemed'`,
+      origin: presentedBy(sql, null),
     },
     { ...ofWritten, kind: 'code.replayed', outcome: 'refused', from: replayed },
-    { ...ofWritten, kind: 'sign_in.ended', reason: CODE_REPLAYED, from: replayed },
+    {
+      ...ofWritten,
+      kind: 'sign_in.ended',
+      reason: CODE_REPLAYED,
+      from: replayed,
+      origin: presentedBy(sql, OWN_ORIGIN.actor),
+    },
   ]
 }
 

@@ -141,7 +141,7 @@ const toEvent = (row: Row): Event => {
     kind: row.kind,
     outcome: row.outcome,
     reason: row.reason,
-    actor: parseActor(row.actor, sub),
+    actor: parseActor(row.actor, row.outcome === 'refused' ? null : sub),
     sub,
     client_id: row.client_id,
     sid: row.sid,

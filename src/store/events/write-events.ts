@@ -52,17 +52,43 @@ export const writeEvents = (
     select user_id, id from events_written
   )`
 
+/**
+ * The origin of a row that a request has presented to a statement of several requests. `actor` is null for what the request did, and the
+ * server where the server has ended what a stranger may have presented.
+ */
+export const presentedBy = (sql: ISql, actor: EventActor | null): EventRows['origin'] & object => ({
+  actor,
+  ip: sql`presented_ip`,
+  request_id: sql`presented_request_id`,
+})
+
+/**
+ * An index takes entries of 2,704 bytes: a longer text would refuse what the statement does. An id of a client has 1,024 characters at most,
+ * but a command may name any.
+ */
+const TEXT_MOST_CHARACTERS = 1_024
+/** An event is for reading, and goes to receivers whole. */
+const DETAILS_MOST_BYTES = 4_096
+
 const selectEvents = (sql: ISql, statements_origin: EventOrigin, rows: EventRows): Fragment => {
   const { actor, ip, request_id } = rows.origin ?? statements_origin
+  const text = (value: OrColumn<string | null>) =>
+    value === null ? sql`null::text` : sql`left(${value}::text, ${TEXT_MOST_CHARACTERS}::int)`
   return sql`
   select
     ${rows.kind}::text, ${rows.outcome ?? 'succeeded'}::text, ${rows.reason ?? null}::text,
-    ${actorText(actor)}::text,
-    coalesce(${rows.user_id ?? null}::uuid, ${NIL_UUID}::uuid), ${rows.client_id ?? null}::text,
-    ${rows.sid ?? null}::uuid, ${rows.jti ?? null}::text, ${ip}::text, ${request_id}::text,
-    ${rows.count ?? 1}::int, ${rows.details ?? sql`'{}'`}::jsonb
+    ${text(actorText(actor))},
+    coalesce(${rows.user_id ?? null}::uuid, ${NIL_UUID}::uuid), ${text(rows.client_id ?? null)},
+    ${rows.sid ?? null}::uuid, ${text(rows.jti ?? null)}, ${text(ip)}, ${text(request_id)},
+    ${rows.count ?? 1}::int, ${rows.details === undefined ? sql`'{}'::jsonb` : boundedDetails(sql, rows.details)}
   from ${rows.from ?? sql`(values (1)) as one`}`
 }
+
+const boundedDetails = (sql: ISql, details: Fragment): Fragment => sql`
+  case
+    when octet_length((${details})::jsonb::text) <= ${DETAILS_MOST_BYTES}::int then (${details})::jsonb
+    else '{"is_too_long": true}'::jsonb
+  end`
 
 /** An event for each sign-in of the CTE `ended (id)`. Owner and client of a family never change: its row of before the statement will do. */
 export const signInsEnded = (sql: ISql, reason: OrColumn<EndReason>): EventRows => ({

@@ -1,4 +1,5 @@
-import type { ISql } from 'postgres'
+import type { Fragment, ISql } from 'postgres'
+import { type EventOrigin, OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { EventKind } from '../../domain/events/event-kinds.ts'
 import { SHORT_GRACE_SECONDS } from '../../domain/oauth/client.ts'
 import {
@@ -14,22 +15,37 @@ import {
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
-import { type EventRows, writeEvents } from '../events/write-events.ts'
+import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
-/** `rotation` is null when the statement ran too late: its caller has given up, or is about to, and the client may have retried. */
-export type JudgedFamily = Readonly<{ id: string; rotation: Rotation | null }>
+export type JudgedFamily = Readonly<{
+  id: string
+  /** Null when the statement ran too late: its caller has given up, or is about to, and the client may have retried. */
+  rotation: Rotation | null
+  /** True when the verdict ends the family or answers another address: it is not carried out unless the statement `ends`. */
+  isSuspicious: boolean
+}>
+
+type Aim = Readonly<{
+  /** False: families whose rows another transaction holds are left out. */
+  waits: boolean
+  /** False: 'rotated' means that the token would have been rotated. Default true. */
+  rotates?: boolean
+  /** True: 'reused' and 'forged' end the family, and every suspicion is an event. Default false. */
+  ends?: boolean
+}>
 
 /** The verdict of a statement that has outlasted its caller. */
 const LATE = 'late'
 
-type Row = Family & { readonly verdict: string; readonly last_ip: string | null }
+type Row = Family & Readonly<{ verdict: string; last_ip: string | null; is_suspicious: boolean }>
 
 /**
- * Judges presented refresh tokens, each of another family, and carries out the verdicts in one statement. Returns a row for each family
- * that exists; unless the statement `waits`, families whose rows another transaction holds are left out. Unless the statement `rotates`,
- * 'rotated' means that the token would have been rotated; 'reused' and 'forged' end the family all the same.
+ * Judges presented refresh tokens, each of another family, and carries out the verdicts that are its aim, in one statement. Returns a row
+ * for each family that exists. Two forms of the statement have the same verdicts: the inserts of an ending and of its events cost a third
+ * of a rotation's time in Postgres even where they insert nothing, so that every token is judged without them first, and a suspicious one
+ * is judged again by the statement that `ends`.
  *
  * A row is locked before it is judged, so that the second of two racing rotations judges the result of the first: under read committed, a
  * statement that waited for a lock continues with the newest version of the row. Every time is the database's. Lateness counts from
@@ -38,14 +54,14 @@ type Row = Family & { readonly verdict: string; readonly last_ip: string | null 
  * rotated_at: a grace of 0 seconds therefore has its own condition.
  *
  * `superseded_at` has the times of the latest rotations, the latest first: its k-th entry is when generation - k was superseded. The row's
- * own list counts only while it begins with rotated_at: a server of the version before rotates without it. The account's row is not locked and may be older than the family's: a
- * family that a password change has just taken into the next epoch is ahead of the account and lives.
+ * own list counts only while it begins with rotated_at: a server of the version before rotates without it. The account's row is not locked
+ * and may be older than the family's: a family that a password change has just taken into the next epoch is ahead of the account and lives.
  */
 export const createJudge =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes) =>
   async (
     tokens: readonly Presentation[],
-    { waits, rotates = true }: Readonly<{ waits: boolean; rotates?: boolean }>,
+    { waits, rotates = true, ends = false }: Aim,
   ): Promise<readonly JudgedFamily[]> => {
     const rows = await database.run((sql, { seconds_left, origin }) => {
       const locking = waits ? sql`` : sql`skip locked`
@@ -110,7 +126,7 @@ export const createJudge =
         changing as (
           select *, verdict = 'rotated' as is_rotated
           from judged
-          where verdict in ('reused', 'forged') or verdict = 'rotated' and ${rotates}
+          where verdict = 'rotated' and ${rotates} or verdict in ('reused', 'forged') and ${ends}
         ),
         changed as (
           update signet.refresh_families f
@@ -143,33 +159,38 @@ export const createJudge =
           from changing
           where f.id = changing.id
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at
-        ),
-        ended as (
-          select id from changed where revoked_at is not null
-        ),
-        ${writeSignInEntries(sql, access_token_seconds)},
-        ${writeEvents(sql, origin, [suspicions(sql, rotates), endings(sql)])}
+        )
+        ${ends ? sql`, ${endingOf(sql, { origin, rotates, access_token_seconds })}` : sql``}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at, judged.claims,
           coalesce(changed.pepper_id, judged.pepper_id) as pepper_id,
           coalesce(changed.generation, judged.generation) as generation,
           coalesce(changed.idle_expires_at, judged.idle_expires_at) as idle_expires_at,
-          judged.last_ip, statement_timestamp() as at
+          judged.last_ip, ${isSuspicious(sql)} as is_suspicious, statement_timestamp() as at
         from judged
         left join changed on changed.id = judged.id`
     })
     return rows.map(toJudged)
   }
 
-/** The origin of the request that presented a token: the statement is that of several requests. */
-const presentersOrigin = (sql: ISql) => ({
-  actor: null,
-  ip: sql`presented_ip`,
-  request_id: sql`presented_request_id`,
-})
+/** On `judged`: true for a token that the operator may want to look into. */
+const isSuspicious = (sql: ISql): Fragment => sql`
+  (
+    judged.verdict in ('reused', 'forged')
+    or judged.verdict = 'replayed_within_grace' and coalesce(judged.last_ip <> judged.presented_ip, false)
+  )`
 
-/** An event for each token that the operator may want to look into. */
+type EndingOf = Readonly<{ origin: EventOrigin; rotates: boolean; access_token_seconds: number }>
+
+/** CTEs that tell the revocation feed of the families that were ended, and write the events of every suspicion. */
+const endingOf = (sql: ISql, { origin, rotates, access_token_seconds }: EndingOf): Fragment => sql`
+  ended as (
+    select id from changed where revoked_at is not null
+  ),
+  ${writeSignInEntries(sql, access_token_seconds)},
+  ${writeEvents(sql, origin, [suspicions(sql, rotates), endings(sql)])}`
+
 const suspicions = (sql: ISql, rotates: boolean): EventRows => ({
   kind: sql`
     case verdict
@@ -177,15 +198,12 @@ const suspicions = (sql: ISql, rotates: boolean): EventRows => ({
       when 'forged' then ${'refresh_token.forged' satisfies EventKind}
       else ${'refresh_token.answered_elsewhere' satisfies EventKind}
     end`,
-  from: sql`
-    judged
-    where verdict in ('reused', 'forged')
-      or verdict = 'replayed_within_grace' and last_ip <> presented_ip and ${rotates}`,
+  from: sql`judged where ${isSuspicious(sql)} and (${rotates} or verdict <> 'replayed_within_grace')`,
   outcome: sql`case when verdict in ('reused', 'forged') then 'refused' else 'succeeded' end`,
   user_id: sql`user_id`,
   client_id: sql`client_id`,
   sid: sql`id`,
-  origin: presentersOrigin(sql),
+  origin: presentedBy(sql, null),
   details: sql`
     jsonb_build_object('presented_generation', presented_generation, 'generation', generation, 'last_ip', last_ip)`,
 })
@@ -198,11 +216,12 @@ const endings = (sql: ISql): EventRows => ({
   user_id: sql`user_id`,
   client_id: sql`client_id`,
   sid: sql`judged.id`,
-  origin: presentersOrigin(sql),
+  origin: presentedBy(sql, OWN_ORIGIN.actor),
 })
 
-const toJudged = ({ verdict, last_ip, ...family }: Row): JudgedFamily => ({
+const toJudged = ({ verdict, last_ip, is_suspicious, ...family }: Row): JudgedFamily => ({
   id: family.id,
+  isSuspicious: is_suspicious,
   rotation: verdict === LATE ? null : rotationOf(parseRefreshVerdict(verdict), { family, last_ip }),
 })
 

@@ -37,6 +37,9 @@ export const createOpenFamily =
     return opened ?? null
   }
 
+/** Of a scope in an event: a client may be registered for many long values. */
+const SCOPE_MOST_CHARACTERS = 1_000
+
 /** The event of each family that a CTE has inserted. */
 export const signInOpened = (sql: ISql, inserted: Fragment): EventRows => ({
   kind: 'sign_in.opened',
@@ -44,7 +47,7 @@ export const signInOpened = (sql: ISql, inserted: Fragment): EventRows => ({
   user_id: sql`inserted.user_id`,
   client_id: sql`inserted.client_id`,
   sid: sql`inserted.id`,
-  details: sql`jsonb_build_object('amr', inserted.amr, 'scope', inserted.scope)`,
+  details: sql`jsonb_build_object('amr', inserted.amr, 'scope', left(inserted.scope, ${SCOPE_MOST_CHARACTERS}::int))`,
 })
 
 /** When the token of a sign-in at a client counts as issued: after the second up to which the client's tokens were ended. */

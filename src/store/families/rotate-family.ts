@@ -9,19 +9,28 @@ import { createJudge, type JudgedFamily } from './judge-families.ts'
 /**
  * Judges a presented refresh token and carries out the verdict, in a statement that several tokens may share. A shared statement skips
  * locked rows: if it waited, it would delay the clients of the rows that it holds, or deadlock. The token of a locked family gets a
- * statement of its own, which waits.
+ * statement of its own, which waits. So does a suspicious token: it is judged anew by the statement that ends families.
  */
 export const createRotateFamily = (database: Database, lifetimes: Lifetimes): RefreshFamilies['rotate'] => {
   const judge = createJudge(database, lifetimes)
+  const settle = async (token: Presentation) =>
+    rotationOfOne(await judge([token], { waits: true, ends: true }))
   return inBatches<Presentation, Rotation>({
     keyOf: token => token.family_id,
     together: async tokens => {
       const families = new Map((await judge(tokens, { waits: false })).map(family => [family.id, family]))
-      // A rotation is null when the statement ran past the time limit of its callers. Its answer has arrived, so no client was told to retry,
-      // and the token is judged again in a statement of its own.
-      return tokens.map(({ family_id }) => families.get(family_id)?.rotation ?? undefined)
+      return tokens.map(token => {
+        const family = families.get(token.family_id)
+        if (family?.isSuspicious) return settle(token)
+        // A rotation is null when the statement ran past the time limit of its callers. Its answer has arrived, so no client was told to retry,
+        // and the token is judged again in a statement of its own.
+        return family?.rotation ?? undefined
+      })
     },
-    alone: async token => rotationOfOne(await judge([token], { waits: true })),
+    alone: async token => {
+      const judged = await judge([token], { waits: true })
+      return judged[0]?.isSuspicious ? settle(token) : rotationOfOne(judged)
+    },
     isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
     traced: { summary: 'update refresh_families', tracing: database.batches },
   })
@@ -31,7 +40,7 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
 export const createJudgeToken = (database: Database, lifetimes: Lifetimes): RefreshFamilies['judge'] => {
   const judge = createJudge(database, lifetimes)
   return async token => {
-    const { outcome } = rotationOfOne(await judge([token], { waits: true, rotates: false }))
+    const { outcome } = rotationOfOne(await judge([token], { waits: true, rotates: false, ends: true }))
     return outcome
   }
 }

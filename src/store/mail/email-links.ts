@@ -80,7 +80,13 @@ const createRedeemVerification =
           returning u.id as account_id, u.email, u.language
         ),
         ${writeEvents(sql, origin, [
-          { kind: 'account.email_verified', from: sql`verified`, user_id: sql`verified.account_id` },
+          {
+            kind: 'account.email_verified',
+            from: sql`
+              verified
+              join signet.users former on former.id = verified.account_id and former.email_verified_at is null`,
+            user_id: sql`verified.account_id`,
+          },
         ])}
         select * from verified`,
     )

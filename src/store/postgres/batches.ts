@@ -13,8 +13,11 @@ export type BatchTracing = Readonly<{
 
 type Work<Entry, Answer> = Readonly<{
   keyOf: (entry: Entry) => string
-  /** Sends a batch, whose keys are distinct: all of it or nothing. An entry whose answer is undefined is sent alone. */
-  together: (batch: readonly Entry[]) => Promise<readonly (Answer | undefined)[]>
+  /**
+   * Sends a batch, whose keys are distinct: all of it or nothing. An entry whose answer is undefined is sent alone. The next batch does not
+   * wait for an answer that is still a promise.
+   */
+  together: (batch: readonly Entry[]) => Promise<readonly (Answer | Promise<Answer> | undefined)[]>
   alone: (entry: Entry) => Promise<Answer>
   /** True when a failed batch has certainly changed nothing. */
   isUndone: (fault: unknown) => boolean

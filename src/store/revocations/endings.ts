@@ -1,7 +1,7 @@
 import type { EndReason, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Ended, Endings } from '../../ports/revocations.ts'
 import { endPerson } from '../accounts/end-person.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import { writeLogoutNotices } from '../families/logout-notices.ts'
 import type { Database } from '../postgres/index.ts'
@@ -16,16 +16,25 @@ export const createEndings = (database: Database, { access_token_seconds }: Life
   endPerson: id => endPerson(database, { id, reason: REVOKED_GLOBALLY, access_token_seconds }),
 
   endClient: async client_id => {
-    for (;;) {
-      const { families, ...end } = await endSomeOfClient(database, client_id, access_token_seconds)
+    for (let isFirst = true; ; isFirst = false) {
+      const { families, ...end } = await endSomeOfClient(database, {
+        client_id,
+        isFirst,
+        access_token_seconds,
+      })
       // The count of found families decides, because some of them may have been ended by others while more are left.
       if (families < CLIENT_FAMILIES_AT_ONCE) return end
     }
   },
 })
 
-/** Atomic: ends a batch of families. The feed entry covers the whole client from the first batch on, and each batch writes it again. */
-const endSomeOfClient = async (database: Database, client_id: string, access_token_seconds: number) => {
+type Batch = Readonly<{ client_id: string; isFirst: boolean; access_token_seconds: number }>
+
+/**
+ * Atomic: ends a batch of families. The feed entry covers the whole client from the first batch on, and each batch writes it again. The
+ * event of the client is of the first batch, which ends its tokens, and of each later one that ended sign-ins.
+ */
+const endSomeOfClient = async (database: Database, { client_id, isFirst, access_token_seconds }: Batch) => {
   const [end] = await database.run(
     (sql, { origin }) => sql<(Ended & { families: number })[]>`
       with living as materialized (
@@ -49,10 +58,11 @@ const endSomeOfClient = async (database: Database, client_id: string, access_tok
       ${writeEvents(sql, origin, [
         {
           kind: 'client.everything_revoked',
-          from: sql`counted where families < ${CLIENT_FAMILIES_AT_ONCE}`,
+          from: sql`counted where ended > 0 or ${isFirst}`,
           client_id,
           details: sql`jsonb_build_object('sign_ins', counted.ended)`,
         },
+        signInsEnded(sql, REVOKED_GLOBALLY),
       ])}
       select ${endedColumns(sql)}, families
       from own_entry, counted`,

@@ -17,7 +17,7 @@ export const createRevocations = (
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): Revocations => ({
   /** Tokens of an ended family get no entry, because the family's entry covers them. */
-  revokeAccessToken: async ({ jti, sid, expires_at }) => {
+  revokeAccessToken: async ({ jti, sid, client_id = null, expires_at }) => {
     const [revoked] = await database.run(
       (sql, { origin }) => sql<{ ended: string | null; is_new: boolean }[]>`
         with family as materialized (
@@ -60,7 +60,7 @@ export const createRevocations = (
             kind: 'access_token.revoked',
             from: sql`(select from entry where kind = 'jti') told left join family on true`,
             user_id: sql`family.user_id`,
-            client_id: sql`family.client_id`,
+            client_id: sql`coalesce(family.client_id, ${client_id}::text)`,
             sid: sql`family.id`,
             jti,
           },

@@ -4,6 +4,15 @@ import type { Fragment, ISql } from 'postgres'
 export const accountColumns = (sql: ISql): Fragment => sql`
   u.id, u.email, u.roles, u.credential_epoch, u.device_epoch, u.disabled_at, u.created_at, u.email_verified_at, u.language`
 
+/**
+ * CTE `former`: the account as it stands once its row is locked. An update of `users` that joins it takes place after a concurrent one, so
+ * that an event compares with what was there before its own change; the row of the snapshot could be older.
+ */
+export const formerAccount = (sql: ISql, id: string): Fragment => sql`
+  former as materialized (
+    select * from signet.users where id = ${id} for no key update
+  )`
+
 /** The columns of `users u`, as the domain's Person without its `id`. */
 export const personColumns = (sql: ISql): Fragment => sql`
   u.email, u.email_verified_at, u.name, u.given_name, u.family_name, u.preferred_username, u.picture, u.locale, u.zoneinfo,

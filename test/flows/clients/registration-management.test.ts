@@ -228,7 +228,7 @@ describe('a client that an operator refuses', () => {
     const [client, bystander] = [await registerAgent(signet), await registerAgent(signet)]
     const rows = createRegistrationRows(deployment.database)
     const row = { client_id: client.client_id, metadata: rowMetadataOf('sealed'), client_secret_digest: null }
-    expect(await rows.add({ ...row, isDisabled: true })).toBe('added')
+    expect(await rows.add({ ...row, isDisabled: true, event: 'client.disabled' })).toBe('added')
     await becomes(400, client.client_id)
     await becomes(400, client.client_id, signet)
     expect(signet.lines.findLast(({ message }) => message === 'request')).toMatchObject({

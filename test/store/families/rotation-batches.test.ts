@@ -36,7 +36,7 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
   }
   const seed = () => seedFamily(ground)
 
-  it('are one statement, in which each token has its own verdict', async () => {
+  it('are one statement with a verdict for each token, and one more for each token that ends its family', async () => {
     const { rotate, statements } = createStore()
     const retry_proof = retryProofOf({
       idempotency_key: 'attempt 1',
@@ -68,7 +68,7 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
       rotate(presentation(elsewhere, 0, { resources: [API, 'https://elsewhere.example'] })),
       rotate(presentation(revoked, 0)),
     ])
-    expect(statements() - before).toBe(1)
+    expect(statements() - before).toBe(3)
     expect(rotations).toEqual([
       {
         outcome: 'rotated',
