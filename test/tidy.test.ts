@@ -76,6 +76,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   grants: ['verification'],
   flows: [
+    'events',
     'clients',
     'access',
     'factors',

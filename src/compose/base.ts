@@ -9,13 +9,14 @@ import { createProofNonces } from '../grants/dpop-nonce.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Clock, Log, Wait } from '../ports/effects.ts'
 import { composeClients } from './clients.ts'
+import type { ComposedEvents } from './events.ts'
 import type { OpenParts } from './open.ts'
 import { composeStores } from './stores.ts'
 
-type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait }>
+type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait; events: ComposedEvents }>
 
 /** The parts that every composer gets: open connections, stores, and the rules of the configuration that several subjects share. */
-export const composeBase = (config: Config, opened: OpenParts, { clock, log, wait }: Effects) => {
+export const composeBase = (config: Config, opened: OpenParts, { clock, log, wait, events }: Effects) => {
   const { database, keys, metrics, outbound, passwords, peppers, redis, scopes } = opened
   const lifetimes: Lifetimes = {
     access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
@@ -32,6 +33,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
   const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
   return {
     ...stores,
+    ...events,
     assertionIssuers: opened.assertionIssuers,
     askHook: createAskHook({ issuer: config.ISSUER, keys, outbound, clock, random: systemRandom }),
     ...composeClients(config, { opened, endings: stores.endings, limits, clock, log }),

@@ -9,6 +9,7 @@ import { composeApps } from './apps.ts'
 import { composeBase } from './base.ts'
 import { composeDeliveries } from './deliveries.ts'
 import { composeDemo } from './demo.ts'
+import { composeEvents } from './events.ts'
 import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
@@ -88,7 +89,8 @@ const assemble = async (
   const shownUpstreams = upstreams.current
   const pages = composePages(config, { ...templates, upstreams: offersOf({ shownUpstreams }) })
   const opened = await openParts(config, { clock, log, database, authorities, onClose, onPhase })
-  const base = composeBase(config, opened, { clock, log, wait })
+  const events = composeEvents(opened, { clock, log, wait, onClose })
+  const base = composeBase(config, opened, { clock, log, wait, events })
   const revocations = composeRevocations({ ...base, onClose })
   const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, onClose })
   const mail = composeMail(config, {

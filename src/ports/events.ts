@@ -1,6 +1,7 @@
 /** What happened, for operators. A comment states atomicity and failure. */
 import type { Event, EventOrigin, EventOutcome, PlacedEvent } from '../domain/events/event.ts'
 import type { EventKind } from '../domain/events/event-kinds.ts'
+import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
 
 /** The request, or the command, in which the caller runs. Without one: this server itself. */
 export type CurrentOrigin = () => EventOrigin
@@ -37,6 +38,21 @@ export type NewEvent = Readonly<{ kind: EventKind }> &
   Partial<Pick<Event, 'outcome' | 'reason' | 'sub' | 'client_id' | 'sid' | 'jti' | 'count' | 'details'>> &
   /** Where the caller is no longer in the request that caused the event. */
   Partial<Readonly<{ origin: EventOrigin }>>
+
+/** A sign-in that was refused. */
+export type RefusedSignIn = Readonly<{
+  reason: SignInResult
+  /** The reason as the log has it, where it says more. */
+  cause: string | null
+  /** Null: the account is not known. */
+  sub: string | null
+  client_id: string | null
+}>
+
+/** Records refused sign-ins, of the request that is under way. Costs microseconds and never fails; written within a second, or counted. */
+export type SignInRefusals = {
+  refused(refusal: RefusedSignIn): void
+}
 
 /** All reject with Unavailable when the database is away. */
 export type Events = {

@@ -19,7 +19,9 @@ export type EventRows = Readonly<{
   jti?: OrColumn<string | null>
   /** jsonb. */
   details?: Fragment
-  count?: number
+  count?: OrColumn<number>
+  /** As `actorText` writes it, in place of the origin's. */
+  actor?: Fragment
   /** In place of the statement's: a client that acts for itself, or a row that was given by another request. */
   origin?: Readonly<{
     actor: EventActor | null
@@ -57,7 +59,7 @@ const selectEvents = (sql: ISql, statements_origin: EventOrigin, rows: EventRows
   return sql`
   select
     ${rows.kind}::text, ${rows.outcome ?? 'succeeded'}::text, ${rows.reason ?? null}::text,
-    ${actorText(actor)}::text,
+    ${rows.actor ?? actorText(actor)}::text,
     coalesce(${rows.user_id ?? null}::uuid, ${NIL_UUID}::uuid), ${rows.client_id ?? null}::text,
     ${rows.sid ?? null}::uuid, ${rows.jti ?? null}::text, ${ip}::text, ${request_id}::text,
     ${rows.count ?? 1}::int, ${rows.details ?? sql`'{}'`}::jsonb
