@@ -8,6 +8,7 @@ import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
 import { createRegisteredClients } from '../flows/clients/registered-clients.ts'
+import { createActivityMeter } from '../flows/events/activity-meter.ts'
 import { openClientsFile } from '../platform/clients-file.ts'
 import { openAssertionIssuers } from '../platform/config-files/assertion-issuers-file.ts'
 import { openScopes } from '../platform/config-files/scopes-file.ts'
@@ -72,7 +73,8 @@ export const openParts = async (config: Config, parts: Parts) => {
   const following = await followStored(config, { database, log, putStored })
   onClose(following.stop)
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
-  const metrics = openedMetrics ?? absentMetrics
+  const meter = createActivityMeter({ metrics: openedMetrics ?? absentMetrics, clock })
+  const { metrics } = meter
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
@@ -99,6 +101,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     keys,
     key_seconds,
     lookForClients: following.lookNow,
+    meter,
     metrics,
     openedMetrics,
     outbound,

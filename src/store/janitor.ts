@@ -1,6 +1,8 @@
 import { type ExpiringTable, IDLE_SESSION_SECONDS, RETENTIONS } from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
+import { createCountLiving } from './events/count-living.ts'
+import { placeAll } from './events/place-events.ts'
 import type { Database } from './postgres/index.ts'
 import { numberAll } from './revocations/number-revocations.ts'
 
@@ -31,6 +33,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   spent_proofs: 'digest',
   deliveries: 'user_id, id',
   exchanged_sessions: 'user_id, digest, client_id',
+  activity: 'span, begins_at, instance, measure, label',
 }
 
 /** Where the walk through the browser sessions begins, and begins again. */
@@ -47,6 +50,7 @@ export type Sweep = () => Promise<Deleted | null>
  */
 export const createSweep = (database: Database, { holder }: Readonly<{ holder: string }>): Sweep => {
   const deleteIdleSessions = createDeleteIdleSessions(database)
+  const countLivingNowAndThen = createCountLivingNowAndThen(database)
   return async () => {
     if (!(await takeLease(database, holder))) return null
     const deleted: Partial<Record<ExpiringTable, number>> = {}
@@ -54,7 +58,23 @@ export const createSweep = (database: Database, { holder }: Readonly<{ holder: s
     deleted.browser_sessions = (deleted.browser_sessions ?? 0) + (await deleteIdleSessions())
     // Entries are numbered here too, because without followers the feed has no reader that numbers them.
     await numberAll(database)
+    await placeAll(database)
+    await countLivingNowAndThen()
     return deleted
+  }
+}
+
+/** Between two counts of the living sign-ins. */
+const LIVING_MILLISECONDS = 300_000
+
+const createCountLivingNowAndThen = (database: Database) => {
+  const countLiving = createCountLiving(database)
+  let counted_at = Number.NEGATIVE_INFINITY
+  return async (): Promise<void> => {
+    const now = performance.now()
+    if (now - counted_at < LIVING_MILLISECONDS) return
+    counted_at = now
+    await countLiving()
   }
 }
 

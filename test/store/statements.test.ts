@@ -34,6 +34,7 @@ import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
 import { createConsents } from '../../src/store/consents/consents.ts'
 import { createDeliveries } from '../../src/store/deliveries/deliveries.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
+import { createActivityCounts } from '../../src/store/events/activity-counts.ts'
 import { createEvents } from '../../src/store/events/events.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
@@ -380,6 +381,9 @@ const askEvents = async () => {
   await events.place()
   await events.readPlaced(0, 1)
   await events.lastPlace()
+  const activity = createActivityCounts(silent)
+  await activity.add(ID, [{ minute_seconds: 0, measure: 'grants', label: 'refresh_token', count: 1 }])
+  await activity.read({ hours: 24, now: new Date() })
 }
 
 const askAuthorization = async () => {

@@ -39,5 +39,6 @@ export const RETENTIONS = [
   ['spent_proofs', SHORT_RETENTION_SECONDS],
   ['deliveries', RETENTION_SECONDS],
   ['exchanged_sessions', RETENTION_SECONDS],
+  ['activity', 0],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

@@ -9,8 +9,8 @@ type OrColumn<T> = T | Fragment
 /** Events of one kind: one for each row of `from`, whose columns a member may name. A member that is left out is null. */
 export type EventRows = Readonly<{
   kind: OrColumn<EventKind>
-  /** What follows `from`: CTEs of the statement. One event, in any case, where it is left out. */
-  from?: Fragment
+  /** What follows `from`: CTEs of the statement. */
+  from: Fragment
   outcome?: OrColumn<EventOutcome>
   reason?: OrColumn<string | null>
   user_id?: OrColumn<string | null>
@@ -63,7 +63,7 @@ const selectEvents = (sql: ISql, statements_origin: EventOrigin, rows: EventRows
     coalesce(${rows.user_id ?? null}::uuid, ${NIL_UUID}::uuid), ${rows.client_id ?? null}::text,
     ${rows.sid ?? null}::uuid, ${rows.jti ?? null}::text, ${ip}::text, ${request_id}::text,
     ${rows.count ?? 1}::int, ${rows.details ?? sql`'{}'`}::jsonb
-  from ${rows.from ?? sql`(values (1)) as one`}`
+  from ${rows.from}`
 }
 
 /** An event for each sign-in of the CTE `ended (id)`. Owner and client of a family never change: its row of before the statement will do. */
