@@ -90,6 +90,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   store: [
     'postgres',
+    'partitions',
     'schema',
     'embedded',
     'events',

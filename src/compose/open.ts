@@ -146,16 +146,19 @@ const allOf = async (reloads: readonly Promise<void>[]): Promise<void> => {
 export type OpenParts = Awaited<ReturnType<typeof openParts>>
 
 /** Finishes endings and sweeps dead rows: a failure of the one does not keep the other from its work. */
-const createWholeSweep = ({ ACCESS_TOKEN_TTL_SECONDS }: Config, database: Database, log: Log): Sweep => {
+const createWholeSweep = (config: Config, database: Database, log: Log): Sweep => {
   const onFailure = (error: unknown) => {
     if (!(error instanceof Unavailable))
       log.error({ error: String(error) }, 'the rest of an ending could not be finished')
   }
   const finishEndings = createFinishEndings(database, {
-    access_token_seconds: ACCESS_TOKEN_TTL_SECONDS,
+    access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
     onFailure,
   })
-  const sweepRows = createSweep(database, { holder: random.uuid() })
+  const sweepRows = createSweep(database, {
+    holder: random.uuid(),
+    event_retention_days: config.EVENT_RETENTION_DAYS,
+  })
   return async () => {
     const finished = finishEndings().catch(onFailure)
     try {

@@ -6,6 +6,7 @@ import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarde
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
+import { EVENT_SETTINGS } from './events.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import { PASSWORD_HOOK_SETTINGS } from './password-hook.ts'
@@ -185,6 +186,7 @@ export const SETTINGS = {
   ...PASSWORD_HOOK_SETTINGS,
   ...SESSION_VERIFIER_SETTINGS,
   ...LIMIT_SETTINGS,
+  ...EVENT_SETTINGS,
   SECOND_FACTOR_ROLES: {
     schema: list,
     standard: 'none',

@@ -1,7 +1,8 @@
 import type { Sql, TransactionSql } from 'postgres'
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { type DatabasePlace, onPrimary, quoteIdentifier } from '../postgres/index.ts'
+import { prepareEventMonths, readEventMonths } from '../partitions/event-months.ts'
+import { type DatabasePlace, onPrimary, qualified, quoteIdentifier } from '../postgres/index.ts'
 import { faultOf } from './database-faults.ts'
 import { createHistory, createSchema, historyOf, readApplied } from './history.ts'
 import { createLease, holdLease, inPatientTransaction } from './lease.ts'
@@ -13,6 +14,8 @@ export type MigrateOptions = DatabasePlace &
     schema?: string
     /** The name of the last migration to apply, or `none`. Default: the newest. */
     to?: string
+    /** Months of events for which partitions are made ahead. Default 12. */
+    months_ahead?: number
     /** Returns the steps without taking them. */
     isDryRun?: boolean
     /** The migrations, for tests of other versions. Default: those of this version. */
@@ -27,6 +30,7 @@ export type MigrateOptions = DatabasePlace &
 export const migrate = async ({
   schema = DEFAULT_SCHEMA,
   to = 'latest',
+  months_ahead = 12,
   isDryRun = false,
   known = readMigrations(),
   ...place
@@ -35,13 +39,21 @@ export const migrate = async ({
     return await onPrimary(place, async sql => {
       const applied = await inPatientTransaction(sql, held => readApplied(held, schema))
       const steps = stepsOf(known, applied, to)
-      if (isDryRun || steps.length === 0) return steps.map(({ name, direction }) => ({ name, direction }))
-      await createLease(sql, schema)
-      return takeSteps(sql, { known, to, schema })
+      if (isDryRun) return steps.map(({ name, direction }) => ({ name, direction }))
+      if (steps.length > 0) await createLease(sql, schema)
+      const taken = steps.length > 0 ? await takeSteps(sql, { known, to, schema }) : []
+      await prepareMonths(qualified(sql, schema), months_ahead)
+      return taken
     })
   } catch (error) {
     throw await faultOf(error, place)
   }
+}
+
+/** Partitions are no state of the schema: a role that may not make them leaves the default partition to take the events. */
+const prepareMonths = async (sql: Sql, months_ahead: number): Promise<void> => {
+  const events = await readEventMonths(sql)
+  if (events?.may_change === true) await prepareEventMonths(sql, events, months_ahead)
 }
 
 type Wanted = Readonly<{ known: readonly Migration[]; to: string; schema: string }>
