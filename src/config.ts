@@ -3,12 +3,15 @@ import { errorCodeOf } from './domain/base/error-code.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { LONG_GRACE_SECONDS } from './domain/oauth/client.ts'
 import type { ClientPolicy } from './domain/oauth/parse-clients.ts'
+import { ADMIN_SCOPE } from './domain/oauth/scope.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
 import { type Name, SETTINGS, type Settings } from './settings/index.ts'
 import { judgeTogether } from './settings/judge-together.ts'
 import { ENDINGS_FACTOR } from './settings/limits.ts'
 import type { Setting } from './settings/setting.ts'
+
+export { traceOptionsOf } from './settings/trace-options.ts'
 
 /** Every setting, parsed and frozen. The peppers are null where they are still to be generated. */
 export type Config = Omit<Settings, keyof Derived> & Derived
@@ -22,7 +25,9 @@ type Derived = Readonly<{
   RATE_LIMIT_PASSWORD: RateLimit
   RATE_LIMIT_MAIL: RateLimit
   REDIS_PREFIX: string
+  SECOND_FACTOR_ROLES: readonly string[]
   DYNAMIC_CLIENT_GRACE_SECONDS: number
+  DRAIN_SECONDS: number
 }>
 
 type DerivedLimit = Extract<keyof Derived, `RATE_LIMIT_${string}`>
@@ -54,15 +59,29 @@ const derive = (settings: Settings): Derived => {
     RATE_LIMIT_REFRESH: limitOf('RATE_LIMIT_REFRESH'),
     RATE_LIMIT_PASSWORD: limitOf('RATE_LIMIT_PASSWORD'),
     RATE_LIMIT_MAIL: limitOf('RATE_LIMIT_MAIL'),
+    SECOND_FACTOR_ROLES: secondFactorRolesOf(settings),
     REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(issuer),
     DYNAMIC_CLIENT_GRACE_SECONDS:
       settings.DYNAMIC_CLIENT_GRACE_SECONDS ??
       Math.min(settings.ACCESS_TOKEN_TTL_SECONDS + AGENT_SLACK_SECONDS, LONG_GRACE_SECONDS),
+    DRAIN_SECONDS: settings.DRAIN_SECONDS ?? (settings.DATABASE_URL === null ? 0 : DRAIN_SECONDS),
   }
+}
+
+/** Ours: a developer on the embedded database administers without a second factor; a password alone administers nothing elsewhere. */
+const secondFactorRolesOf = ({
+  SECOND_FACTOR_ROLES: roles,
+  DATABASE_URL,
+}: Pick<Settings, 'SECOND_FACTOR_ROLES' | 'DATABASE_URL'>): readonly string[] => {
+  if (roles === 'none') return []
+  return roles ?? (DATABASE_URL === null ? [] : [ADMIN_SCOPE])
 }
 
 /** A process of an agent refreshes when its access token expires, or at its next request after that. */
 const AGENT_SLACK_SECONDS = 900
+
+/** A proxy that asks `/readyz` every two seconds has learnt by then that this instance stops. On the embedded database there is no other one. */
+const DRAIN_SECONDS = 5
 
 /** The settings that decide on the audiences of tokens. A command may have read these settings alone. */
 export const audiencePolicyOf = ({

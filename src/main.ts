@@ -5,15 +5,14 @@ import { type Config, describeSignInLimit, findProxyDoubt, readConfig } from './
 import { StartFault } from './domain/base/start-fault.ts'
 import { Unavailable } from './domain/base/unavailable.ts'
 import { findListenFault, type ListenAddress, listenFaultOf } from './http/server/listen-address.ts'
-import { type Listener, openListener } from './http/server/listener.ts'
+import { FINISH_SECONDS, type Listener, openListener } from './http/server/listener.ts'
 import { createUnreadable } from './http/server/malformed-requests.ts'
 import { openLog, type ProcessLog } from './platform/log.ts'
 import { openOutput } from './platform/output.ts'
 import { systemRandom } from './platform/random.ts'
+import { systemWait } from './platform/wait.ts'
 import type { StartPhase } from './ports/effects.ts'
 
-/** Seconds for the requests that are under way when the process receives SIGTERM or SIGINT. */
-const DRAIN_SECONDS = 10
 /** Ctrl-C under npm comes twice, from the terminal and from npm: a signal that follows the first one so closely is the same wish. */
 const SAME_WISH_MILLISECONDS = 1000
 
@@ -50,7 +49,7 @@ const main = async () => {
       throw error
     })
     process.on('SIGHUP', () => void reload(signet, log))
-    onStopSignals(() => void stop(listeners, signet, log))
+    onStopSignals(() => void stop(config, { listeners, signet, log }))
     reportReady(config, log)
     printReady(config, signet)
   } catch (error) {
@@ -174,11 +173,14 @@ const reload = async (signet: Signet, log: ProcessLog) => {
   }
 }
 
-/** Finishes the requests that are under way, takes no new one, and ends the process within seconds. */
-const stop = async (listeners: readonly Listener[], signet: Signet, log: ProcessLog) => {
+type Running = Readonly<{ listeners: readonly Listener[]; signet: Signet; log: ProcessLog }>
+
+/** Serves on until proxies have seen that `/readyz` is 503. Then finishes the requests under way, takes no new one, and ends the process. */
+const stop = async ({ DRAIN_SECONDS }: Config, { listeners, signet, log }: Running) => {
   log.info({}, 'stopping')
   signet.drain()
-  await Promise.all(listeners.map(listener => listener.drain(DRAIN_SECONDS)))
+  await systemWait(DRAIN_SECONDS * 1000)
+  await Promise.all(listeners.map(listener => listener.close(FINISH_SECONDS)))
   await signet.close()
   log.info({}, 'stopped')
   await log.close()

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readConfig, readSettings } from '../src/config.ts'
+import { readConfig, readSettings, traceOptionsOf } from '../src/config.ts'
 import { paletteOf } from '../src/domain/base/palette.ts'
 import { type Name, SETTINGS } from '../src/settings/index.ts'
 import { PEPPER } from './support/clients.ts'
@@ -51,6 +51,9 @@ describe('configuration', () => {
       PASSWORD_HOOK_UNTIL: null,
       PASSWORD_HOOK_FOR: 'imported',
       SESSION_VERIFIER_URL: null,
+      CLAIMS_HOOK_URL: null,
+      CLAIMS_HOOK_ON_FAILURE: 'refuse',
+      CLAIMS_HOOK_CACHE_SECONDS: 60,
       PASSWORD_WORKERS: Math.min(4, availableParallelism()),
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
@@ -65,6 +68,7 @@ describe('configuration', () => {
       REGISTRATION_AUDIENCES: null,
       REGISTRATION_SCOPES: null,
       DYNAMIC_CLIENT_GRACE_SECONDS: 1_800,
+      DRAIN_SECONDS: 0,
       RATE_LIMIT_CLIENT_REGISTRATIONS: { count: 300, window_seconds: 60 },
       RATE_LIMIT_REGISTRATION_CHANGES: { count: 30, window_seconds: 60 },
       RATE_LIMIT_DEVICE_REQUESTS: { count: 60, window_seconds: 60 },
@@ -97,6 +101,29 @@ describe('configuration', () => {
       TRUSTED_PROXY_HEADER: 'x-forwarded-for',
       OUTBOUND_ALLOW: [],
       CORS_ORIGINS: [],
+      OTEL_EXPORTER_OTLP_ENDPOINT: null,
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: null,
+      OTEL_SDK_DISABLED: false,
+      OTEL_TRACES_EXPORTER: 'otlp',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: undefined,
+      OTEL_EXPORTER_OTLP_HEADERS: {},
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: {},
+      OTEL_EXPORTER_OTLP_TIMEOUT: 10_000,
+      OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: undefined,
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'none',
+      OTEL_EXPORTER_OTLP_CERTIFICATE: null,
+      OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: null,
+      OTEL_EXPORTER_OTLP_CLIENT_KEY: null,
+      OTEL_SERVICE_NAME: undefined,
+      OTEL_RESOURCE_ATTRIBUTES: {},
+      OTEL_TRACES_SAMPLER: 'parentbased_always_on',
+      OTEL_TRACES_SAMPLER_ARG: 1,
+      OTEL_PROPAGATORS: ['tracecontext', 'baggage'],
+      OTEL_BSP_SCHEDULE_DELAY: 5_000,
+      OTEL_BSP_EXPORT_TIMEOUT: 30_000,
+      OTEL_BSP_MAX_QUEUE_SIZE: 2_048,
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 512,
       LOG_LEVEL: 'info',
     })
   })
@@ -304,6 +331,15 @@ describe('configuration', () => {
       ['https://app.example/session'],
       ['app.example', 'ftp://app.example/', 'http://10.0.0.5/session'],
     ],
+    CLAIMS_HOOK_URL: [
+      ['https://app.example/claims'],
+      ['app.example', 'ftp://app.example/', 'http://10.0.0.5/claims'],
+    ],
+    CLAIMS_HOOK_ON_FAILURE: [['refuse', 'without'], ['ignore']],
+    CLAIMS_HOOK_CACHE_SECONDS: [
+      ['0', '3600'],
+      ['-1', '3601', 'x'],
+    ],
     RATE_LIMIT_LOGIN: RATE,
     RATE_LIMIT_ACCOUNTS: RATE,
     RATE_LIMIT_REGISTER: RATE,
@@ -345,7 +381,7 @@ describe('configuration', () => {
     ],
     RATE_LIMIT_PASSWORD: RATE,
     RATE_LIMIT_SECOND_FACTOR: RATE,
-    SECOND_FACTOR_ROLES: [['admin', 'admin, support'], []],
+    SECOND_FACTOR_ROLES: [['admin', 'admin, support', 'none'], []],
     PASSKEY_RP_ID: [
       ['example.com', 'localhost', 'id.example.com', 'xn--bcher-kva.example'],
       [
@@ -437,6 +473,83 @@ describe('configuration', () => {
       ['0', '60', '3600'],
       ['-1', '3601', '1h', '0.5'],
     ],
+    OTEL_EXPORTER_OTLP_ENDPOINT: [
+      ['http://localhost:4318', 'https://collector.example/base/'],
+      [
+        'localhost:4318',
+        'grpc://localhost:4317',
+        'https://me:hidden@collector.example',
+        'https://a.example/?x',
+      ],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: [
+      ['http://localhost:4318/v1/traces', 'https://collector.example/in?tenant=1'],
+      ['collector', 'ftp://collector.example', 'https://me@collector.example'],
+    ],
+    OTEL_SDK_DISABLED: [
+      ['true', 'True', 'false'],
+      ['1', 'yes', 'off'],
+    ],
+    OTEL_TRACES_EXPORTER: [
+      ['otlp', 'none', 'console', 'zipkin'],
+      ['otlp,console', 'OTLP', 'file'],
+    ],
+    OTEL_EXPORTER_OTLP_PROTOCOL: [
+      ['http/json', 'http/protobuf', 'grpc'],
+      ['http', 'json', 'HTTP/JSON'],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: [['http/json', 'grpc'], ['http']],
+    OTEL_EXPORTER_OTLP_HEADERS: [
+      ['authorization=Bearer%20hidden', 'a=b,c=d==', ' api-key = k , x-tenant = 1 ', 'empty='],
+      ['authorization', '=value', 'a b=c', 'a=%E0%A4%A', 'a=x%0d%0ay', 'a=%C3%A4', 'a=1,A=2'],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: [['api-key=k'], ['api-key: k']],
+    OTEL_EXPORTER_OTLP_TIMEOUT: [
+      ['1', '600000'],
+      ['0', '600001', '10s'],
+    ],
+    OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: [['1'], ['0', '-1']],
+    OTEL_EXPORTER_OTLP_COMPRESSION: [['none', 'gzip'], ['deflate']],
+    OTEL_EXPORTER_OTLP_CERTIFICATE: [['ca.pem'], []],
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: [['client.pem'], []],
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: [['client.key'], []],
+    OTEL_SERVICE_NAME: [['signet', 'Sign-in of Example'], ['x'.repeat(256)]],
+    OTEL_RESOURCE_ATTRIBUTES: [
+      ['deployment.environment.name=production,team=identity%2Caccess', 'city=K%C3%B6ln'],
+      ['production', '=x', 'a=b,a=c', 'a=%', 'a=%00', `a=${'x'.repeat(256)}`],
+    ],
+    OTEL_TRACES_SAMPLER: [
+      ['always_on', 'always_off', 'traceidratio', 'parentbased_traceidratio', 'jaeger_remote'],
+      ['always', 'ALWAYS_ON'],
+    ],
+    OTEL_TRACES_SAMPLER_ARG: [
+      ['0', '0.25', '.5', '1', '1.0'],
+      ['1.1', '-0.5', '50%', '1e-3', '.'],
+    ],
+    OTEL_PROPAGATORS: [
+      ['tracecontext', 'tracecontext, baggage', 'none', 'b3'],
+      ['w3c', 'tracecontext,'],
+    ],
+    OTEL_BSP_SCHEDULE_DELAY: [
+      ['1', '600000'],
+      ['0', '600001'],
+    ],
+    OTEL_BSP_EXPORT_TIMEOUT: [
+      ['1', '600000'],
+      ['0', '600001'],
+    ],
+    OTEL_BSP_MAX_QUEUE_SIZE: [
+      ['1', '65536'],
+      ['0', '65537'],
+    ],
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: [
+      ['1', '65536'],
+      ['0', '65537'],
+    ],
+    DRAIN_SECONDS: [
+      ['0', '5', '600'],
+      ['-1', '601', '5s', '0.5'],
+    ],
     LOG_LEVEL: [
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
       ['INFO', 'verbose', '30'],
@@ -466,6 +579,83 @@ describe('configuration', () => {
         : new RegExp(`^${name} `),
     )
     expect(faults[0]).not.toContain('\n')
+  })
+
+  describe('of traces', () => {
+    const on = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318' }
+    const optionsOf = (environment: Record<string, string>) => traceOptionsOf(configOf(environment))
+
+    it.each([
+      ['no endpoint', { OTEL_SERVICE_NAME: 'signet' }],
+      ['an empty endpoint', { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
+      ['OTEL_SDK_DISABLED', { ...on, OTEL_SDK_DISABLED: 'true' }],
+      ['OTEL_TRACES_EXPORTER=none', { ...on, OTEL_TRACES_EXPORTER: 'none' }],
+    ])('are off with %s', (_name, environment) => {
+      expect(optionsOf(environment)).toBe(null)
+    })
+
+    it.each([
+      ['OTEL_TRACES_EXPORTER', 'console'],
+      ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+      ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'http/protobuf'],
+      ['OTEL_TRACES_SAMPLER', 'parentbased_jaeger_remote'],
+      ['OTEL_PROPAGATORS', 'tracecontext,b3'],
+      ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', '2049'],
+    ])('refuse %s=%s only where they are on', (name, value) => {
+      expect(faultsOf({ [name]: value })).toEqual([])
+      expect(faultsOf({ ...on, OTEL_SDK_DISABLED: 'true', [name]: value })).toEqual([])
+      expect(faultsOf({ ...on, [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} must`))])
+    })
+
+    it('go to /v1/traces of the endpoint, or to the whole URL that is for them alone', () => {
+      expect(optionsOf(on)?.url).toBe('http://localhost:4318/v1/traces')
+      expect(optionsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c.example/base/' })?.url).toBe(
+        'https://c.example/base/v1/traces',
+      )
+      const whole = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c.example/in' }
+      expect([optionsOf(whole)?.url, optionsOf({ ...on, ...whole })?.url]).toEqual([
+        'https://c.example/in',
+        'https://c.example/in',
+      ])
+    })
+
+    it('take what is for them alone before what is for all signals', () => {
+      const environment = {
+        ...on,
+        OTEL_EXPORTER_OTLP_HEADERS: 'api-key=all,x-tenant=1',
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'Api-Key=traces',
+        OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: '2000',
+      }
+      expect(optionsOf(environment)).toMatchObject({
+        headers: { 'api-key': 'traces', 'x-tenant': '1' },
+        timeout_milliseconds: 2000,
+      })
+    })
+
+    it('are named by OTEL_SERVICE_NAME, then by OTEL_RESOURCE_ATTRIBUTES', () => {
+      const attributes = { ...on, OTEL_RESOURCE_ATTRIBUTES: 'service.name=ids,team=identity' }
+      expect(optionsOf(on)?.resource).toEqual({ 'service.name': 'signet' })
+      expect(optionsOf(attributes)?.resource).toEqual({ 'service.name': 'ids', team: 'identity' })
+      expect(optionsOf({ ...attributes, OTEL_SERVICE_NAME: 'login' })?.resource['service.name']).toBe('login')
+    })
+
+    it.each([
+      ['always_off', { root: 'always_off', isParentBased: false, ratio: 0.5 }],
+      ['traceidratio', { root: 'traceidratio', isParentBased: false, ratio: 0.5 }],
+      ['parentbased_always_on', { root: 'always_on', isParentBased: true, ratio: 0.5 }],
+      ['parentbased_traceidratio', { root: 'traceidratio', isParentBased: true, ratio: 0.5 }],
+    ])('are sampled by %s', (name, sampler) => {
+      expect(
+        optionsOf({ ...on, OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: '0.5' })?.sampler,
+      ).toEqual(sampler)
+    })
+
+    it('repeat no header in a fault', () => {
+      const [fault = ''] = faultsOf({ ...on, OTEL_EXPORTER_OTLP_HEADERS: 'authorization: Bearer hidden' })
+      expect(fault).toMatch(/^OTEL_EXPORTER_OTLP_HEADERS must/)
+      expect(fault).not.toMatch(/hidden|Bearer/)
+    })
   })
 
   it('refuses a password hook without an end, and one that no request would reach', () => {
@@ -625,5 +815,15 @@ describe('DYNAMIC_CLIENT_GRACE_SECONDS', () => {
     [{ ACCESS_TOKEN_TTL_SECONDS: '60', DYNAMIC_CLIENT_GRACE_SECONDS: '0' }, 0],
   ])('follows the life of an access token where it is unset: %j', (given, seconds) => {
     expect(configOf(given).DYNAMIC_CLIENT_GRACE_SECONDS).toBe(seconds)
+  })
+})
+
+describe('DRAIN_SECONDS', () => {
+  it('is 5 where it is unset, and 0 in development, on the embedded database', () => {
+    const REFRESH_TOKEN_PEPPER = Buffer.alloc(32, 7).toString('base64url')
+    const served = { DATABASE_URL: 'postgres://signet:secret@localhost/signet', REFRESH_TOKEN_PEPPER }
+    expect(
+      [{}, served, { ...served, DRAIN_SECONDS: '0' }].map(given => configOf(given).DRAIN_SECONDS),
+    ).toEqual([0, 5, 0])
   })
 })

@@ -21,7 +21,7 @@ export const startProgram = async (
   const port = await freePort()
   const started = performance.now()
   const child = spawn(process.execPath, words, {
-    env: { ...process.env, INTERNAL_PORT: 'off', ...environment, PORT: String(port) },
+    env: { ...process.env, INTERNAL_PORT: 'off', DRAIN_SECONDS: '0', ...environment, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit')

@@ -7,3 +7,21 @@ DROP TABLE "event_places";
 DROP TABLE "events";
 --> statement-breakpoint
 DROP TABLE "unplaced_events";
+--> statement-breakpoint
+DROP INDEX "refresh_families_client_id_id_index";
+--> statement-breakpoint
+DROP INDEX "refresh_families_user_id_id_index";
+--> statement-breakpoint
+DROP INDEX "users_email_prefix_index";
+--> statement-breakpoint
+DROP INDEX "users_disabled_index";
+--> statement-breakpoint
+DROP INDEX "users_administrative_index";
+--> statement-breakpoint
+ALTER TABLE "refresh_families" DROP COLUMN "claims";
+--> statement-breakpoint
+ALTER TABLE "users" DROP COLUMN "epoch_raised_at";
+--> statement-breakpoint
+ALTER TABLE "authorization_codes" DROP COLUMN "claims";
+--> statement-breakpoint
+ALTER TABLE "device_authorizations" DROP COLUMN "claims";

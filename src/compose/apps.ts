@@ -3,13 +3,18 @@ import { createInternalApp } from '../http/internal/index.ts'
 import { createJudgeHealth } from '../http/public/health.ts'
 import { createRoutes } from '../http/routes.ts'
 import { type App, createApp } from '../http/server/app.ts'
-import { createClientAddress } from '../http/server/client-address.ts'
+import { createClientAddress, type IgnoredHeader } from '../http/server/client-address.ts'
 import { createCors } from '../http/server/cors.ts'
 import { onBehalfOf } from '../platform/origin-context.ts'
+import type { Tracer } from '../ports/traces.ts'
 import { reportKeys } from '../signing/list-keys.ts'
+import type { Heartbeat } from '../store/heartbeat.ts'
 import type { ComposedAccounts } from './accounts.ts'
+import type { ComposedAdmin } from './admin.ts'
 import type { Base } from './base.ts'
 import type { ComposedDemo } from './demo.ts'
+import type { Finding } from './findings/finding.ts'
+import { createServerFindings } from './findings/server-findings.ts'
 import type { ComposedHosted } from './hosted.ts'
 import type { ComposedMail } from './mail.ts'
 import type { ComposedOAuth } from './oauth.ts'
@@ -22,6 +27,7 @@ type Parts = Readonly<{
   base: Base
   opened: OpenParts
   pages: ComposedPages
+  admin: ComposedAdmin
   subjects: ComposedRevocations &
     ComposedOAuth &
     ComposedAccounts &
@@ -32,22 +38,29 @@ type Parts = Readonly<{
   mailsWaiting: ComposedMail['waiting']
   oldestDeliverySeconds: () => number | null
   logLinesDropped: () => number
+  tracer: Tracer | null
   isDraining: () => boolean
 }>
 
-/** Composes the public app and the internal one; the latter is null where INTERNAL_PORT is off. */
+/** Composes the public app and the internal one, which is null where INTERNAL_PORT is off, and what the server finds of itself. */
 export const composeApps = (
   config: Config,
   parts: Parts,
-): Readonly<{ app: App; internalApp: App | null }> => {
+): Readonly<{ app: App; internalApp: App | null; findings: () => Promise<readonly Finding[]> }> => {
   const { base, opened, pages, subjects, isDraining } = parts
-  const { clients, issuer, keys, log, metrics, random, redis } = base
+  const { clients, heartbeat, issuer, keys, log, metrics, random, redis } = base
   const judgeHealth = createJudgeHealth({
-    needs: { database: () => opened.database.ping() },
-    helpers: redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {},
+    needs: { database: heartbeat.beat },
+    helpers: {
+      clock: heartbeat.isClockRight,
+      ...(redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {}),
+    },
     isDraining,
   })
   const around = { random, log, pages, isDraining, onBehalfOf }
+  const ignored: IgnoredHeader[] = []
+  const seen = { database: opened.database, ignoredHeaders: () => ignored }
+  const findings = createServerFindings(config, { ...base, ...seen })
   const app = createApp({
     ...around,
     routes: createRoutes({
@@ -68,16 +81,32 @@ export const composeApps = (
       trusted: config.TRUSTED_PROXIES,
       header: config.TRUSTED_PROXY_HEADER,
       log,
+      onIgnored: each => ignored.push(each),
     }),
     metrics,
     proofNonce: () => base.proofNonces?.current(base.clock()) ?? null,
     isHttps: issuer.startsWith('https:'),
+    tracing: parts.tracer && { tracer: parts.tracer, issuer },
   })
   const { openedMetrics } = opened
-  if (openedMetrics === null) return { app, internalApp: null }
-  openedMetrics.watch(watchedOf(parts))
-  return { app, internalApp: createInternalApp({ ...around, render: openedMetrics.render, judgeHealth }) }
+  if (openedMetrics === null) return { app, internalApp: null, findings }
+  openedMetrics.watch({ ...watchedOf(parts), clockOffset: clockOffsetOf(heartbeat) })
+  const internalApp = createInternalApp({
+    ...around,
+    render: openedMetrics.render,
+    judgeHealth,
+    admin: parts.admin,
+  })
+  return { app, internalApp, findings }
 }
+
+/** The offset at a heartbeat of this moment; the last known one while Postgres is away. */
+const clockOffsetOf =
+  ({ beat, clockOffset }: Heartbeat) =>
+  async (): Promise<number | null> => {
+    await beat().catch(() => {})
+    return clockOffset()
+  }
 
 /** The gauges that are read when the metrics are asked for. */
 const watchedOf = ({ base, opened, mailsWaiting, oldestDeliverySeconds, logLinesDropped }: Parts) => {

@@ -1,7 +1,6 @@
 import type { Config } from '../config.ts'
 import { createApplications } from '../flows/account/applications.ts'
 import { createOwnProfile } from '../flows/account/own-profile.ts'
-import { createOwnSecurity } from '../flows/factors/own-security.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createAuthorize } from '../flows/oauth/authorize.ts'
 import { createShowLogos } from '../flows/oauth/client-logos.ts'
@@ -70,7 +69,6 @@ export const composeHosted = (config: Config, parts: Parts) => {
     applications: createApplications(parts),
     offerInvitation: createOfferInvitation(parts),
     ownProfile: createOwnProfile(parts),
-    ownSecurity: createOwnSecurity(parts),
     sign_up,
     isResetOffered,
     passkeyRequestOf,

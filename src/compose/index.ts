@@ -3,20 +3,23 @@ import type { App } from '../http/server/app.ts'
 import { openUpstreams } from '../platform/config-files/upstreams-file.ts'
 import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
+import type { Tracer } from '../ports/traces.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
+import { composeAdmin } from './admin.ts'
 import { composeApps } from './apps.ts'
+import { composeDeliveries, composeEvents } from './background.ts'
 import { composeBase } from './base.ts'
-import { composeDeliveries } from './deliveries.ts'
 import { composeDemo } from './demo.ts'
-import { composeEvents } from './events.ts'
+import type { Finding } from './findings/finding.ts'
 import { composeHosted } from './hosted.ts'
 import { composeMail } from './mail.ts'
 import { composeOAuth } from './oauth.ts'
-import { type OnClose, type OpenParts, openParts } from './open.ts'
+import { allOf, type OnClose, type OpenParts, openParts } from './open.ts'
 import { composePages } from './pages.ts'
 import { composeRevocations } from './revocations.ts'
 import { composeTemplates } from './templates.ts'
+import { composeTracer, tracedLog, tracedParts } from './traced.ts'
 import { composeUpstream, offersOf } from './upstream.ts'
 
 /** All that the process around the server may use of it. */
@@ -31,6 +34,8 @@ export type Signet = Readonly<{
     /** Where the flow of an application is tried in a browser, and with which account. */
     sign_in: Readonly<{ url: string; email: string; password: string }>
   }> | null
+  /** What the server finds of itself, as `signetd doctor` does. Rejects only where a check fails by itself. */
+  findings(): Promise<readonly Finding[]>
   /** Reads CLIENTS_FILE, SCOPES_FILE, UPSTREAMS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
   /** From now on the server is not ready, and every answer asks its client to close the connection. */
@@ -61,14 +66,17 @@ export const compose = async (config: Config, parts: Parts): Promise<Signet> => 
     for (const closer of closers.splice(0).toReversed()) await closer()
   }
   try {
-    return await assemble(config, parts, { close, onClose: closer => closers.push(closer) })
+    const onClose: OnClose = closer => closers.push(closer)
+    const tracer = await composeTracer(config, parts.log, onClose)
+    const log = tracedLog(parts.log, tracer)
+    return await assemble(config, { ...parts, log }, { close, onClose, tracer })
   } catch (error) {
     await close()
     throw error
   }
 }
 
-type Closing = Readonly<{ close: () => Promise<void>; onClose: OnClose }>
+type Around = Readonly<{ close: () => Promise<void>; onClose: OnClose; tracer: Tracer | null }>
 
 const assemble = async (
   config: Config,
@@ -82,17 +90,18 @@ const assemble = async (
     logLinesDropped = () => 0,
     onPhase,
   }: Parts,
-  { close, onClose }: Closing,
+  { close, onClose, tracer }: Around,
 ): Promise<Signet> => {
   const templates = composeTemplates(config, log)
   const upstreams = await openUpstreams(config.UPSTREAMS_FILE)
   const shownUpstreams = upstreams.current
   const pages = composePages(config, { ...templates, upstreams: offersOf({ shownUpstreams }) })
-  const opened = await openParts(config, { clock, log, database, authorities, onClose, onPhase })
+  const parts = { clock, log, database, authorities, onClose, onPhase }
+  const opened = tracedParts(await openParts(config, parts), tracer)
   const events = composeEvents(opened, { clock, log, wait, onClose })
   const base = composeBase(config, opened, { clock, log, wait, events })
   const revocations = composeRevocations({ ...base, onClose })
-  const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, onClose })
+  const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, tracer, onClose })
   const mail = composeMail(config, {
     ...base,
     mails: templates.mails,
@@ -102,8 +111,7 @@ const assemble = async (
   })
   const { statusLists } = revocations
   const { notices } = mail
-  const { ensure: ensureStore } = opened.database
-  const oauth = composeOAuth(config, { ...base, ensureStore, notices, statusLists })
+  const oauth = composeOAuth(config, { ...base, ensureStore: opened.database.ensure, notices, statusLists })
   const accounts = composeAccounts(config, { ...base, ...oauth, mail })
   const upstream = composeUpstream(config, { ...base, ...accounts, notices, shownUpstreams })
   const hosted = composeHosted(config, {
@@ -120,19 +128,19 @@ const assemble = async (
     base,
     opened,
     pages,
+    admin: composeAdmin(config, { base, accounts, mail, shownUpstreams }),
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo },
     mailsWaiting: mail.waiting,
     oldestDeliverySeconds: oldestSeconds,
     logLinesDropped,
+    tracer,
     isDraining: () => isDraining,
   })
   return {
     ...apps,
     demo: demoOf(config, opened),
-    reload: async () => {
-      // At the same time, since either file system may hang.
-      await Promise.all([opened.keys.reload(), opened.reloadFiles(), upstreams.reload()])
-    },
+    // At the same time, since either file system may hang.
+    reload: () => allOf([opened.keys.reload(), opened.reloadFiles(), upstreams.reload()]),
     drain: () => {
       isDraining = true
       revocations.drain()

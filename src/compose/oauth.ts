@@ -1,8 +1,9 @@
 import type { Config } from '../config.ts'
+import { authorizationServerMetadata } from '../domain/authorization/metadata.ts'
 import { ID_JAG } from '../domain/exchange/issuer-assertion.ts'
 import { createRequireLength } from '../domain/oauth/access-token-length.ts'
 import { SIGNING_ALGORITHMS } from '../domain/oauth/client.ts'
-import { authorizationServerMetadata } from '../domain/oauth/metadata.ts'
+import { EXTRA_CLAIMS_MAX_BYTES } from '../domain/sign-in/extra-claims.ts'
 import { createSparingLimit } from '../ephemeral/sparing-limit.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createAuthorizeDevice } from '../flows/oauth/device-authorization.ts'
@@ -38,13 +39,7 @@ type Parts = Base &
 /** Composes the flows of the OAuth endpoints, and the metadata that describes them. */
 export const composeOAuth = (config: Config, parts: Parts) => {
   const { issuer, limits } = parts
-  const { isBounded, requireLength } = createRequireLength(parts.policy)
-  const issue = createIssue({
-    ...parts,
-    requireLength,
-    ttl_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
-    reserveStatus: parts.statusLists.reserve,
-  })
+  const { issue, isBounded, requireLength } = composeIssue(config, parts)
   const raiseAlert = createRaiseAlert({ ...parts, onReuse: parts.notices.refreshReused })
   const rotate = createRotate({
     ...parts,
@@ -107,6 +102,21 @@ export const composeOAuth = (config: Config, parts: Parts) => {
   }
 }
 
+/** With a hook, the tokens of people have room for what it may add. */
+const composeIssue = (config: Config, parts: Parts) => {
+  const hasExtraClaims = config.CLAIMS_HOOK_URL !== null
+  const extra_claims_bytes = hasExtraClaims ? EXTRA_CLAIMS_MAX_BYTES : 0
+  const { isBounded, requireLength } = createRequireLength(parts.policy, extra_claims_bytes)
+  const issue = createIssue({
+    ...parts,
+    requireLength,
+    hasExtraClaims,
+    ttl_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
+    reserveStatus: parts.statusLists.reserve,
+  })
+  return { issue, isBounded, requireLength }
+}
+
 type Requesting = Parts &
   Readonly<{
     proveSender: ReturnType<typeof createProveSender>
@@ -129,9 +139,12 @@ const composeRequests = (config: Config, { limits, ...parts }: Requesting) => ({
 
 /** Null where the operator has no verifier of the sessions of applications. */
 const composeSessionExchange = (
-  { SESSION_VERIFIER_URL: url }: Config,
+  { SESSION_VERIFIER_URL: url, CLAIMS_HOOK_URL }: Config,
   parts: Parts & Readonly<{ issue: Issue }>,
-) => (url === null ? null : createExchangeSession({ ...parts, url }))
+) =>
+  url === null
+    ? null
+    : createExchangeSession({ ...parts, url, askClaims: CLAIMS_HOOK_URL === null ? null : parts.askClaims })
 
 const composeIssuers = (parts: Parts) =>
   createVerifyByIssuer({

@@ -134,7 +134,7 @@ const followStored = async (config: Config, { database, log, putStored }: Follow
 }
 
 /** Waits for all, and rejects with the faults of all that failed. */
-const allOf = async (reloads: readonly Promise<void>[]): Promise<void> => {
+export const allOf = async (reloads: readonly Promise<void>[]): Promise<void> => {
   const failed = (await Promise.allSettled(reloads)).filter(each => each.status === 'rejected')
   const reasons: readonly unknown[] = failed.map(({ reason }) => reason)
   if (reasons.length === 0) return

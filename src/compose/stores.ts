@@ -8,6 +8,8 @@ import { createAccountAdministration } from '../store/accounts/account-administr
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../store/accounts/asserted-accounts.ts'
+import { createAdministeredAccounts } from '../store/admin/administered-accounts.ts'
+import { createAdministeredSignIns } from '../store/admin/administered-sign-ins.ts'
 import { createClientLogos } from '../store/clients/client-logos.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createSpentProofs } from '../store/clients/spent-proofs.ts'
@@ -16,6 +18,7 @@ import { createDeviceAuthorizations } from '../store/codes/device-authorizations
 import { createPushedRequests } from '../store/codes/pushed-requests.ts'
 import { createConsents } from '../store/consents/consents.ts'
 import { createDeliveries } from '../store/deliveries/deliveries.ts'
+import { createEvents } from '../store/events/events.ts'
 import { createCeremonies } from '../store/factors/ceremonies.ts'
 import { createFactors } from '../store/factors/factors.ts'
 import { createOpenFamily } from '../store/families/open-family.ts'
@@ -58,6 +61,8 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
       max_seconds: access_token_seconds,
     }),
     administration: createAccountAdministration(database, lifetimes),
+    administeredAccounts: blockEnded.administeredAccounts(createAdministeredAccounts(database, lifetimes)),
+    administeredSignIns: createAdministeredSignIns(database),
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),
     blocklist: readable,
@@ -70,6 +75,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     deliveries: createDeliveries(database),
     deviceAuthorizations: createDeviceAuthorizations(database, lifetimes),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
+    events: createEvents(database),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
     identities: blockEnded.identities(createIdentities(database, lifetimes)),
     invitations: createInvitations(database),

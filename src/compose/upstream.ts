@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { formOriginsOf } from '../domain/upstream/upstream.ts'
+import { createOwnSecurity } from '../flows/factors/own-security.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createAskIdentity } from '../flows/upstream/ask-identity.ts'
 import { createOwnIdentities } from '../flows/upstream/own-identities.ts'
@@ -39,9 +40,11 @@ export const composeUpstream = (config: Config, { limits, ...parts }: Parts) => 
   const upstreams = () => shownUpstreams().map(({ upstream }) => upstream)
   const providers = createProviders({ ...parts, outbound_allow: config.OUTBOUND_ALLOW })
   const verifyIdToken = createVerifyIdToken({ ...parts, providers })
-  const askIdentity = createAskIdentity({ providers, verifyIdToken, issuer })
+  const askIdentity = createAskIdentity({ ...parts, providers, verifyIdToken })
+  const ownSecurity = createOwnSecurity(parts)
   const ownIdentities = createOwnIdentities({
     ...parts,
+    ownSecurity,
     upstreams,
     onLinked: notices.identityLinked,
     onUnlinked: notices.identityUnlinked,
@@ -49,6 +52,7 @@ export const composeUpstream = (config: Config, { limits, ...parts }: Parts) => 
   return {
     shownUpstreams,
     askIdentity,
+    ownSecurity,
     ownIdentities,
     linkIdentity: ownIdentities.link,
     upstreamAttempts: createUpstreamAttempts({

@@ -1,12 +1,13 @@
 import { idTokenClaims } from '../domain/authorization/id-token.ts'
 import type { AccessTokenClaims, ActorClaim, TokenStatus } from '../domain/oauth/access-token.ts'
 import { ACCESS_TOKEN_MAX_CHARACTERS, type RequireLength } from '../domain/oauth/access-token-length.ts'
-import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
+import { acrOf, isAuthTimeKnown, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
-import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
+import { isForAdministration } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
+import { type ExtraClaims, extraClaimsOf, withExtraClaims } from '../domain/sign-in/extra-claims.ts'
 import type { Family } from '../domain/sign-in/refresh-family.ts'
 import type { Clock, Random } from '../ports/effects.ts'
 import type { Keys } from '../ports/keys.ts'
@@ -21,6 +22,8 @@ type Needs = Readonly<{
   /** Roles that only a sign-in with two factors carries. */
   second_factor_roles: readonly string[]
   requireLength: RequireLength['requireLength']
+  /** False: the extra claims of rows, from a time with a hook, are left out. */
+  hasExtraClaims: boolean
   /** Reserves the token's place in a status list, durably before the token is issued. */
   reserveStatus: (token: Listable) => Promise<TokenStatus>
 }>
@@ -63,6 +66,7 @@ export const createIssue = (needs: Needs) => {
   const { keys, clock, issuer, ttl_seconds, second_factor_roles, requireLength } = needs
   const prepare = createPrepare(needs)
   const sign = createSign(needs)
+  const extraOf = ({ claims }: Pick<Family, 'claims'>) => (needs.hasExtraClaims ? claims : null)
   return {
     prepare,
     requireLength,
@@ -72,7 +76,6 @@ export const createIssue = (needs: Needs) => {
       const { client_id } = client
       const prepared = await prepare(client, { scope, audience, jkt }, { sub: client_id })
       const iat = secondsOf(clock())
-      const isForAdministration = scope.split(' ').includes(ADMIN_SCOPE)
       const claims = {
         sub: client_id,
         client_id,
@@ -81,7 +84,7 @@ export const createIssue = (needs: Needs) => {
         exp: iat + ttl_seconds,
         scope,
         ...confirming(jkt),
-        ...(isForAdministration ? { credentials_hash: credentialsHashOf(client) } : {}),
+        ...(isForAdministration(scope) ? { credentials_hash: credentialsHashOf(client) } : {}),
       }
       return sign(claims, prepared)
     },
@@ -103,13 +106,14 @@ export const createIssue = (needs: Needs) => {
           exp,
           scope,
           sid: family.id,
-          ...(auth_time === null ? {} : { auth_time: secondsOf(auth_time) }),
+          ...(auth_time !== null && isAuthTimeKnown(auth_time) ? { auth_time: secondsOf(auth_time) } : {}),
           ...(amr.length === 0 ? {} : { amr }),
           roles: rolesAt(acr, boundRoles(family.roles), second_factor_roles),
           ...(acr === null ? {} : { acr }),
           ...confirming(jkt),
         },
         prepared,
+        extraOf(family),
       )
     },
 
@@ -118,7 +122,8 @@ export const createIssue = (needs: Needs) => {
     /** OpenID Connect Core §2, §3.1.3.3 – Who signed in, for the application; it lives as long as the access token beside it. */
     idToken: ({ family, person, nonce, scope, access_token }: Identity): Promise<string> => {
       const { iat, exp } = lifeOf(family, ttl_seconds)
-      return keys.sign('JWT', idTokenClaims({ issuer, family, person, nonce, scope, access_token, iat, exp }))
+      const claims = idTokenClaims({ issuer, family, person, nonce, scope, access_token, iat, exp })
+      return keys.sign('JWT', withExtraClaims(claims, extraOf(family)))
     },
   }
 }
@@ -136,7 +141,7 @@ type Steps = Readonly<{
  * of everything until later covers the new one, whatever this instance's clock says.
  */
 const createToActor =
-  ({ ttl_seconds, second_factor_roles }: Needs, { prepare, sign }: Steps) =>
+  ({ ttl_seconds, second_factor_roles, hasExtraClaims }: Needs, { prepare, sign }: Steps) =>
   async (client: Client, { subject, at, act, ...grant }: Exchange): Promise<AccessTokenResponse> => {
     const { sub, sid, auth_time, amr, acr, roles = [], may_act } = subject
     const { client_id } = client
@@ -161,6 +166,8 @@ const createToActor =
         ...confirming(grant.jkt),
       },
       prepared,
+      // The sign-in's own, which its subject token had.
+      hasExtraClaims ? extraClaimsOf(subject) : null,
     )
     if (tokens.access_token.length > ACCESS_TOKEN_MAX_CHARACTERS) throw new OAuthError('token_too_long')
     return tokens
@@ -192,15 +199,17 @@ const createSign =
   async (
     { aud, scope, ...claims }: Omit<AccessTokenClaims, 'iss' | 'jti'>,
     { jti, status }: Prepared,
+    extra: ExtraClaims | null = null,
   ): Promise<AccessTokenResponse> => {
-    const access_token = await keys.sign('at+jwt', {
+    const payload = {
       iss: issuer,
       aud: Array.isArray(aud) && aud.length === 1 ? aud[0] : aud,
       jti,
       ...claims,
       ...(scope ? { scope } : {}),
       ...(status === null ? {} : { status }),
-    })
+    }
+    const access_token = await keys.sign('at+jwt', withExtraClaims(payload, extra))
     return {
       access_token,
       token_type: claims.cnf === undefined ? 'Bearer' : 'DPoP',

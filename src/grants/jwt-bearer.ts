@@ -14,6 +14,7 @@ import type { Client } from '../domain/oauth/client.ts'
 import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError, type Reason } from '../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../domain/oauth/scope.ts'
+import type { AskClaims } from '../domain/sign-in/claims-hook.ts'
 import type { AssertedAccounts } from '../ports/accounts.ts'
 import type { Random } from '../ports/effects.ts'
 import type { RefreshFamilies } from '../ports/sign-ins.ts'
@@ -28,6 +29,7 @@ type Needs = Readonly<{
   /** Opens a sign-in that ends with its access token. */
   openBriefFamily: RefreshFamilies['open']
   issue: Issue
+  askClaims: AskClaims
   random: Random
   peppers: Peppers
   policy: AudiencePolicy
@@ -56,18 +58,20 @@ export const createJwtBearerGrant = (needs: Needs): Grant => ({
     if (account.isDisabled) throw refuse('id_jag_account_disabled', account.id)
     const jkt = await proveSender()
     if (!isOfKey(jwt.claims['cnf'], jkt)) throw refuse('id_jag_of_another_key', account.id)
+    const opening = { ...granted, client_id, amr: [] }
+    const asked = { ...opening, occasion: 'sign_in', sub: account.id, roles: account.roles } as const
+    // Before the assertion is spent: the client presents it again when no answer comes.
+    const claims = await needs.askClaims(asked)
     if (!(await needs.verifyByIssuer.spend(jwt))) throw refuse('id_jag_replayed', account.id)
     const { minted } = mintFamily(needs)
     const grant = { ...granted, jkt }
     const prepared = await needs.issue.prepare(client, grant, { sub: account.id, sid: minted.id })
     const family = await needs.openBriefFamily({
       ...minted,
+      ...opening,
       user_id: account.id,
       credential_epoch: account.credential_epoch,
-      client_id,
-      scope: granted.scope,
-      audience: granted.audience,
-      amr: [],
+      claims,
       refresh_transport: 'body',
       sender_key: senderKeyOf(client, jkt),
       source,

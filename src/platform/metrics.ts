@@ -4,6 +4,7 @@ import { PASSWORD_HOOK_OUTCOMES } from '../domain/account/password-hook.ts'
 import { CODE_VERDICTS } from '../domain/authorization/authorization-code.ts'
 import type { KeyState } from '../domain/keys/key-ring.ts'
 import { DELIVERY_KINDS, DELIVERY_OUTCOMES } from '../domain/outbound/delivery.ts'
+import { CLAIMS_HOOK_OUTCOMES } from '../domain/sign-in/claims-hook.ts'
 import { END_REASONS } from '../domain/sign-in/refresh-family.ts'
 import { REFRESH_OUTCOMES } from '../domain/sign-in/refresh-verdict.ts'
 import { SIGN_IN_RESULTS } from '../domain/sign-in/sign-in-result.ts'
@@ -13,6 +14,8 @@ import { VERSION } from './version.ts'
 /** The sources of gauges, read at each scrape. */
 export type Watched = Readonly<{
   database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
+  /** Seconds by which the clock of Postgres is ahead; null where Postgres has not been asked yet. */
+  clockOffset: () => Promise<number | null>
   passwordsWaiting: () => number
   /** Null: this server sends no mail. */
   mailsWaiting: (() => Readonly<{ all: number; late: number }>) | null
@@ -65,15 +68,40 @@ export const absentMetrics: Metrics = {
   mailed: () => {},
   attempted: () => {},
   passwordHookAsked: () => {},
+  claimsHookAsked: () => {},
   deleted: () => {},
   signedIn: () => {},
   ended: () => {},
 }
 
+const createCounter =
+  (registers: Registry[]) =>
+  <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name, help, labelNames, registers })
+
+/** The questions to servers of the operator. */
+const createHookCounters = (
+  counter: ReturnType<typeof createCounter>,
+): Pick<Metrics, 'passwordHookAsked' | 'claimsHookAsked'> => {
+  const passwords = counter(
+    'signet_password_hook_total',
+    'Passwords that the former provider was asked for.',
+    ['outcome'],
+  )
+  const claims = counter('signet_claims_hook_total', 'Sign-ins whose extra claims were asked for.', [
+    'outcome',
+  ])
+  for (const outcome of PASSWORD_HOOK_OUTCOMES) passwords.inc({ outcome }, 0)
+  for (const outcome of CLAIMS_HOOK_OUTCOMES) claims.inc({ outcome }, 0)
+  return {
+    passwordHookAsked: outcome => passwords.inc({ outcome }),
+    claimsHookAsked: outcome => claims.inc({ outcome }),
+  }
+}
+
 const createCounters = (registry: Registry): Metrics => {
   const registers = [registry]
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({ name, help, labelNames, registers })
+  const counter = createCounter(registers)
   const requests = counter('signet_requests_total', 'Requests answered.', ['route', 'method', 'status'])
   const seconds = new Histogram({
     name: 'signet_request_duration_seconds',
@@ -96,9 +124,6 @@ const createCounters = (registry: Registry): Metrics => {
     'kind',
     'outcome',
   ])
-  const hooks = counter('signet_password_hook_total', 'Passwords that the former provider was asked for.', [
-    'outcome',
-  ])
   const attempts = counter('signet_sign_ins_total', 'Attempts to sign in, by what they came to.', ['outcome'])
   const ended = counter('signet_sign_ins_ended_total', 'Sign-ins ended before they expired.', ['reason'])
   const deleted = counter('signet_janitor_deleted_rows_total', 'Dead rows deleted.', ['table'])
@@ -114,7 +139,6 @@ const createCounters = (registry: Registry): Metrics => {
   for (const reason of Object.keys(END_REASONS)) ended.inc({ reason }, 0)
   for (const verdict of CODE_VERDICTS) codes.inc({ verdict }, 0)
   for (const [outcome, reason] of Object.values(MAIL_OUTCOMES)) mails.inc({ outcome, reason }, 0)
-  for (const outcome of PASSWORD_HOOK_OUTCOMES) hooks.inc({ outcome }, 0)
   for (const kind of DELIVERY_KINDS)
     for (const outcome of DELIVERY_OUTCOMES) deliveries.inc({ kind, outcome }, 0)
   return {
@@ -135,7 +159,7 @@ const createCounters = (registry: Registry): Metrics => {
       mails.inc({ outcome, reason })
     },
     attempted: (kind, outcome) => deliveries.inc({ kind, outcome }),
-    passwordHookAsked: outcome => hooks.inc({ outcome }),
+    ...createHookCounters(counter),
     deleted: (table, rows) => deleted.inc({ table }, rows),
   }
 }
@@ -143,18 +167,19 @@ const createCounters = (registry: Registry): Metrics => {
 const watch = (registry: Registry, watched: Watched) => {
   const { database, passwordsWaiting, mailsWaiting, oldestDeliverySeconds, logLinesDropped } = watched
   const { isRedisHealthy, keys } = watched
-  const gauge = (name: string, help: string, read: () => number | null) =>
+  const gauge = (name: string, help: string, read: () => number | null | Promise<number | null>) =>
     new Gauge({
       name: `signet_${name}`,
       help,
       registers: [registry],
-      collect() {
-        const value = read()
+      async collect() {
+        const value = await read()
         if (value === null) this.remove()
         else this.set(value)
       },
     })
   gauge('database_up', '0 while Postgres was away when last asked.', () => Number(!database().isLost))
+  gauge('database_clock_offset_seconds', 'By which the clock of Postgres is ahead.', watched.clockOffset)
   gauge('database_connections_max', 'The size of the pool.', () => database().connections)
   gauge(
     'database_statements',

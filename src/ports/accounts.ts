@@ -151,7 +151,10 @@ export type AccountAdministration = {
 /** The accounts of people whom a listed issuer names. Rejects with Unavailable when the database is away. */
 export type AssertedAccounts = {
   /** Null when there is no such account, or its e-mail was never verified. */
-  find(
-    key: AccountKey,
-  ): Promise<Readonly<{ id: string; credential_epoch: number; isDisabled: boolean }> | null>
+  find(key: AccountKey): Promise<Readonly<{
+    id: string
+    credential_epoch: number
+    isDisabled: boolean
+    roles: readonly string[]
+  }> | null>
 }

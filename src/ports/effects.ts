@@ -7,6 +7,7 @@ import type { LimitName } from '../domain/base/limit-names.ts'
 import type { LogFields } from '../domain/base/log-fields.ts'
 import type { ExpiringTable } from '../domain/base/retention.ts'
 import type { DeliveryKind, DeliveryOutcome } from '../domain/outbound/delivery.ts'
+import type { ClaimsHookOutcome } from '../domain/sign-in/claims-hook.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import type { RefreshOutcome } from '../domain/sign-in/refresh-verdict.ts'
 import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
@@ -71,6 +72,8 @@ export type Metrics = {
   attempted(kind: DeliveryKind, outcome: DeliveryOutcome): void
   /** The password hook was asked. */
   passwordHookAsked(outcome: PasswordHookOutcome): void
+  /** The extra claims of a sign-in were asked for. */
+  claimsHookAsked(outcome: ClaimsHookOutcome): void
   /** The janitor deleted dead rows. */
   deleted(table: ExpiringTable, rows: number): void
 }

@@ -1,4 +1,5 @@
 /** What happened, for operators. A comment states atomicity and failure. */
+import type { Activity, ActivityHours, ActivityMeasure } from '../domain/events/activity.ts'
 import type { Event, EventOrigin, EventOutcome, PlacedEvent } from '../domain/events/event.ts'
 import type { EventKind } from '../domain/events/event-kinds.ts'
 import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
@@ -67,4 +68,21 @@ export type Events = {
   readPlaced(after: number, limit: number): Promise<readonly PlacedEvent[]>
   /** The last place that was given; 0: none. */
   lastPlace(): Promise<number>
+}
+
+/** What an instance has counted in one minute. */
+export type CountedActivity = Readonly<{
+  /** The beginning of the minute, in seconds. */
+  minute_seconds: number
+  measure: ActivityMeasure
+  label: string
+  count: number
+}>
+
+/** All reject with Unavailable when the database is away. */
+export type ActivityCounts = {
+  /** Atomic: adds all of them, or none. Each label of a minute at most once in a call. */
+  add(instance: string, counted: readonly CountedActivity[]): Promise<void>
+  /** Reads a bounded number of rows: of minutes for a day, of hours for thirty days. */
+  read(window: Readonly<{ hours: ActivityHours; now: Date }>): Promise<Activity>
 }

@@ -11,8 +11,8 @@ import type {
 import type { RefreshOutcome, Rotation } from '../domain/sign-in/refresh-verdict.ts'
 import type { SignIn } from '../domain/sign-in/sign-in.ts'
 
-/** The values of a living family that never change. */
-export type LivingFamily = Pick<Family, 'id' | 'user_id' | 'client_id' | 'scope' | 'audience'> &
+/** The values of a living family that never change, with the roles of its account. */
+export type LivingFamily = Pick<Family, 'id' | 'user_id' | 'client_id' | 'scope' | 'audience' | 'roles'> &
   Readonly<{ refresh_transport: RefreshTransport }>
 
 /** docs/refresh-families.md: one row a family, one statement a verb. All reject with Unavailable when the database is away. */

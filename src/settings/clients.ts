@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { LONG_GRACE_SECONDS } from '../domain/oauth/client.ts'
 import { isResource } from '../domain/oauth/resource.ts'
-import { parseScope } from '../domain/oauth/scope.ts'
+import { isServerScope, parseScope } from '../domain/oauth/scope.ts'
 import { derivedInteger, oneOf, optionalPath, parsePeppers, quote, refuse } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
@@ -42,7 +42,7 @@ export const CLIENT_SETTINGS = {
   },
   REGISTRATION_SCOPES: {
     schema: words.transform((scopes, context) => {
-      const wrong = scopes?.find(each => parseScope(each) === null || each.startsWith('signet:'))
+      const wrong = scopes?.find(each => parseScope(each) === null || isServerScope(each))
       return wrong === undefined
         ? scopes
         : refuse(

@@ -7,9 +7,11 @@ import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
 import { EVENT_SETTINGS } from './events.ts'
+import { HOOK_SETTINGS } from './hooks.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
-import { PASSWORD_HOOK_SETTINGS } from './password-hook.ts'
+import { PROCESS_SETTINGS } from './process.ts'
+import { ROLE_SETTINGS } from './roles.ts'
 import {
   addressRanges,
   integer,
@@ -26,8 +28,8 @@ import {
   refuse,
   text,
 } from './schemas.ts'
-import { SESSION_VERIFIER_SETTINGS } from './session-verifier.ts'
 import type { Setting } from './setting.ts'
+import { TELEMETRY_SETTINGS } from './telemetry.ts'
 
 const WORKERS_BY_DEFAULT = 4
 
@@ -183,15 +185,10 @@ export const SETTINGS = {
     standard: `as many as processors, ${WORKERS_BY_DEFAULT} at most`,
     help: 'Threads that check passwords, at most; each takes some megabytes while it works (docs/deploy.md).',
   },
-  ...PASSWORD_HOOK_SETTINGS,
-  ...SESSION_VERIFIER_SETTINGS,
+  ...HOOK_SETTINGS,
   ...LIMIT_SETTINGS,
   ...EVENT_SETTINGS,
-  SECOND_FACTOR_ROLES: {
-    schema: list,
-    standard: 'none',
-    help: 'Roles, separated by commas, that a token carries only after a sign-in with a second factor.',
-  },
+  ...ROLE_SETTINGS,
   PASSKEY_RP_ID: {
     schema: z
       .string()
@@ -242,10 +239,8 @@ export const SETTINGS = {
     standard: 'none',
     help: 'Browser origins that may call the account API, with cookies, separated by commas, beside those of first-party clients’ redirect URIs. The OAuth endpoints answer any origin, without credentials.',
   },
-  LOG_LEVEL: {
-    ...oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
-    help: 'JSON lines on standard output.',
-  },
+  ...TELEMETRY_SETTINGS,
+  ...PROCESS_SETTINGS,
 } as const satisfies Record<string, Setting<unknown>>
 
 export type Name = keyof typeof SETTINGS

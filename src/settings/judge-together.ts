@@ -1,8 +1,8 @@
 import { isLoopback } from '../domain/base/ip-address.ts'
+import { judgeHooks } from './hooks.ts'
 import type { Settings } from './index.ts'
-import { judgePasswordHook } from './password-hook.ts'
 import { quote } from './schemas.ts'
-import { judgeSessionVerifier } from './session-verifier.ts'
+import { judgeTraces } from './trace-options.ts'
 
 /** What settings say against each other: a line for each fault. Those that were not understood are absent. */
 export const judgeTogether = (settings: Partial<Settings>): readonly string[] => [
@@ -12,8 +12,8 @@ export const judgeTogether = (settings: Partial<Settings>): readonly string[] =>
   ...judgeRegistrationAudiences(settings),
   ...judgePeppers(settings),
   ...judgeMail(settings),
-  ...judgePasswordHook(settings),
-  ...judgeSessionVerifier(settings),
+  ...judgeHooks(settings),
+  ...judgeTraces(settings),
 ]
 
 /** One port on one address serves one listener. */

@@ -43,7 +43,9 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
       ),
       raised as (
         update signet.users u
-        set credential_epoch = u.credential_epoch + 1, device_epoch = u.device_epoch + ${LOST_DEVICE_EPOCHS}::int
+        set credential_epoch = u.credential_epoch + 1,
+          epoch_raised_at = statement_timestamp(),
+          device_epoch = u.device_epoch + ${LOST_DEVICE_EPOCHS}::int
         from batch
         where u.id = batch.id
         returning u.id, u.credential_epoch - 1 as former_epoch

@@ -18,7 +18,7 @@ const BATCH_ROWS = 500
 /** Seconds after the last renewal for which no other replica may take the lease. */
 const LEASE_SECONDS = 60
 
-/** The primary key of each table, by which rows are deleted. Every table has an indexed column `expires_at`. */
+/** The primary key of each table, by which rows are deleted. Every table has an indexed column `expires_at`; `leases`, of a row an instance, needs no index. */
 export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   refresh_families: 'id',
   revocations: 'kind, value',
@@ -40,6 +40,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   deliveries: 'user_id, id',
   exchanged_sessions: 'user_id, digest, client_id',
   activity: 'span, begins_at, instance, measure, label',
+  leases: 'task',
 }
 
 /** Where the walk through the browser sessions begins, and begins again. */

@@ -4,15 +4,28 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parseAllDocuments, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { readConfig } from '../../src/config.ts'
+import { FINISH_SECONDS } from '../../src/http/server/listener.ts'
 import { SETTINGS } from '../../src/settings/index.ts'
 import { askApp } from '../support/bindings.ts'
 import { openDeployment } from '../support/deployment.ts'
 
 const HERE = 'examples/deploy/kubernetes'
 const require = createRequire(import.meta.url)
+
+/** Seconds for what a process closes after its last request: mails and deliveries that are under way, its connections. */
+const CLOSE_SECONDS = 5
+
+const drainSecondsOf = (settings: Readonly<Record<string, string>>): number => {
+  const REFRESH_TOKEN_PEPPER = Buffer.alloc(32, 7).toString('base64url')
+  const { DRAIN_SECONDS = '' } = settings
+  const served = { DATABASE_URL: 'postgres://signet:secret@postgres.data.svc/signet', REFRESH_TOKEN_PEPPER }
+  const reading = readConfig({ ...served, DRAIN_SECONDS })
+  if ('faults' in reading) throw new Error(reading.faults.join())
+  return reading.config.DRAIN_SECONDS
+}
 
 const named = z.looseObject({
   apiVersion: z.string(),
@@ -150,6 +163,46 @@ describe('the manifests for Kubernetes', () => {
     expect(one('HorizontalPodAutoscaler')).toHaveProperty(
       'spec.scaleTargetRef.name',
       one('Deployment').metadata.name,
+    )
+  })
+
+  it('leave an instance the time to drain, to finish its requests and to close, and see within it that it is not ready', () => {
+    const { spec } = z
+      .object({
+        spec: z.object({
+          strategy: z.object({
+            rollingUpdate: z.object({ maxUnavailable: z.literal(0), maxSurge: z.int().min(1) }),
+          }),
+          template: z.object({
+            spec: z.object({
+              terminationGracePeriodSeconds: z.int(),
+              containers: z.array(
+                z.object({
+                  readinessProbe: z.object({ periodSeconds: z.int(), failureThreshold: z.int() }),
+                }),
+              ),
+            }),
+          }),
+        }),
+      })
+      .parse(one('Deployment'))
+    const drain_seconds = drainSecondsOf(settings)
+    const { terminationGracePeriodSeconds, containers } = spec.template.spec
+    const [probe = { periodSeconds: Infinity, failureThreshold: 1 }] = containers.map(
+      ({ readinessProbe }) => readinessProbe,
+    )
+    expect(probe.periodSeconds * probe.failureThreshold).toBeLessThan(drain_seconds)
+    expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(
+      drain_seconds + FINISH_SECONDS + CLOSE_SECONDS,
+    )
+    const compose: unknown = parseDocument(readFileSync('compose.yaml', 'utf8')).toJS({ maxAliasCount: -1 })
+    const { services } = z
+      .object({
+        services: z.object({ 'signet-1': z.object({ stop_grace_period: z.string().regex(/^\d+s$/) }) }),
+      })
+      .parse(compose)
+    expect(Number.parseInt(services['signet-1'].stop_grace_period, 10)).toBeGreaterThanOrEqual(
+      drainSecondsOf({}) + FINISH_SECONDS + CLOSE_SECONDS,
     )
   })
 

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { PASSWORD } from '../support/ask.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
 import { PEPPER } from '../support/clients.ts'
@@ -24,8 +26,11 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     await own.drop()
   })
   const environment = () => ({ DATABASE_URL: own.url, REFRESH_TOKEN_PEPPER: PEPPER })
-  const start = async (...command: readonly string[]): Promise<Program> => {
-    const program = sandbox.start(environment(), ...command)
+  const start = async (
+    more: Readonly<Record<string, string>> = {},
+    ...command: readonly string[]
+  ): Promise<Program> => {
+    const program = sandbox.start({ ...environment(), ...more }, ...command)
     await becomesReady(program)
     return program
   }
@@ -77,6 +82,28 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     agent.destroy()
   })
 
+  it('serves on for DRAIN_SECONDS, not ready and with Connection: close, and answers long polls at once', async () => {
+    const program = await start({ DRAIN_SECONDS: '600' })
+    const { text: jws } = await sandbox.ask('/revocations')
+    const { cursor } = z
+      .object({ cursor: z.string() })
+      .parse(JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()))
+    const poll = await open(`GET /revocations?cursor=${cursor}&wait=20 HTTP/1.1\r\nHost: x\r\n\r\n`)
+    const polled = text(poll)
+    await expect.poll(() => sandbox.ask('/readyz').then(({ status }) => status)).toBe(200)
+    program.process.kill('SIGTERM')
+    expect(await polled).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\nconnection: close\r\n/i)
+    const ready = await sandbox.ask('/readyz')
+    expect(ready).toMatchObject({ status: 503, body: { missing: ['draining'] } })
+    expect(ready.headers.get('connection')).toBe('close')
+    const registered = await sandbox.ask('/auth/register', { raw: BODY })
+    expect([registered.status, registered.headers.get('connection')]).toEqual([201, 'close'])
+    expect((await sandbox.ask('/livez')).status).toBe(200)
+    const again = setInterval(() => program.process.kill('SIGTERM'), 200)
+    expect(await program.ended).toMatchObject({ code: 1 })
+    clearInterval(again)
+  })
+
   it('does not wait for connections that have sent nothing', async () => {
     const program = await start()
     await open('')
@@ -97,7 +124,7 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
   })
 
   it('works under npm start, which passes SIGTERM on, with open keep-alive connections', async () => {
-    const program = await start('npm', 'start', '--silent')
+    const program = await start({}, 'npm', 'start', '--silent')
     const agent = await keepAlive()
     const { seconds } = await stopProgram(program)
     expect(seconds).toBeLessThan(SECONDS)

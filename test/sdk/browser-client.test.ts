@@ -216,6 +216,23 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await context.close()
   })
 
+  it('is signed out in a page that comes back, also where the server never heard of the sign-out', async () => {
+    const { context, openAt } = await openBrowser()
+    const page = await openAt('/')
+    await signUpOnPages(page, '/')
+    await page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    const second = await openAt('/')
+    await context.route('**/revoke', route => route.abort())
+    await context.route('**/logout?*', route => route.fulfill({ status: 204 }))
+    await second.evaluate('void auth.signOut()')
+    await becomesStatus(second, 'signed-out')
+    await page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    await becomesStatus(page, 'signed-out')
+    await page.reload()
+    expect(await authStatusOf(page)).toBe('signed-out')
+    await context.close()
+  })
+
   it('refuses a callback that this tab has not begun, of another server, or a second time', async () => {
     const { context, openAt } = await openBrowser()
     const reasonAt = async (query: string) => {
@@ -236,10 +253,20 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
   it('never goes back to another origin', async () => {
     const { context, openAt } = await openBrowser()
     const page = await openAt('/')
-    await page.evaluate("void auth.signIn({ return_to: 'https://evil.example/x' })")
-    await signUpByApplication(page)
-    await page.waitForURL(/\/callback/)
-    expect(await page.evaluate('auth.completeSignIn()')).toBe('/')
+    const returnFrom = async (return_to: string, leave: () => Promise<unknown>) => {
+      await page.goto(applications.origin)
+      await page.evaluate(`void auth.signIn({ return_to: ${JSON.stringify(return_to)} })`)
+      await leave()
+      await page.waitForURL(/\/callback/)
+      return page.evaluate('auth.completeSignIn()')
+    }
+    const toOthers = ['https://evil.example/x', '/.//evil.example/x', `${applications.origin}//evil.example`]
+    let leave = async (): Promise<unknown> => signUpByApplication(page)
+    for (const return_to of [...toOthers, '//evil.example', '/\\evil.example', 'https://']) {
+      expect([return_to, await returnFrom(return_to, leave)]).toEqual([return_to, '/'])
+      leave = async () => {}
+    }
+    expect(await returnFrom(`${applications.origin}/notes?a=//b#//c`, leave)).toBe('/notes?a=//b#//c')
     await context.close()
   })
 

@@ -105,6 +105,10 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     backend.database.sql`
       insert into exchanged_sessions (user_id, digest, client_id, family_id, expires_at)
       values (${user}, ${randomBytes(32)}, 'c', ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))`
+  const putHeartbeat = (seconds_ago: number) =>
+    backend.database.sql`
+      insert into leases (task, holder, expires_at)
+      values (${`heartbeat:${seconds_ago}`}, ${randomUUID()}, now() - make_interval(secs => ${seconds_ago}))`
   const count = async (table: string) => {
     const [row] = await backend.database
       .sql`select count(*)::integer as rows from ${backend.database.sql(table)}`
@@ -160,6 +164,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       deliveries: 0,
       exchanged_sessions: 0,
       activity: 0,
+      leases: 0,
       spent_proofs: 0,
       invitations: 0,
       registration_tokens: 0,
@@ -178,7 +183,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('users')).toBe(1)
   })
 
-  it('keeps a code for ten minutes, a pushed request for as long as a sealed request, a browser session and a delivery for a day', async () => {
+  it('keeps a code for ten minutes, a pushed request for as long as a sealed request, a browser session, a delivery and a heartbeat for a day', async () => {
     for (const seconds of [-60, 590, 610]) await putCode(seconds)
     for (const seconds of [-60, 590, 610]) await putDevice(seconds)
     for (const seconds of [-60, 4_190, 4_210]) await putPushedRequest(seconds)
@@ -186,6 +191,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     for (const seconds of [-60, 540, 601]) await putLogo(seconds)
     for (const seconds of [-60, 86_390, 86_410]) await putDelivery(seconds)
     for (const seconds of [-60, 86_390, 86_410]) await putExchanged(seconds)
+    for (const seconds of [86_390, 86_410]) await putHeartbeat(seconds)
     expect(await sweeper()()).toMatchObject({
       authorization_codes: 1,
       browser_sessions: 1,
@@ -195,6 +201,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       client_logos: 1,
       deliveries: 1,
       exchanged_sessions: 1,
+      leases: 1,
     })
     const tables = [
       'authorization_codes',
@@ -204,6 +211,8 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       'client_logos',
       'deliveries',
       'exchanged_sessions',
+      // The lease of the janitor itself is one of the two.
+      'leases',
     ]
     for (const table of tables) expect(await count(table)).toBe(2)
   })
@@ -250,6 +259,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       ended: () => {},
       attempted: () => {},
       passwordHookAsked: () => {},
+      claimsHookAsked: () => {},
       deleted: (table, rows) => deleted.set(table, rows + (deleted.get(table) ?? 0)),
     }
     const errors: unknown[] = []

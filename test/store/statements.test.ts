@@ -20,6 +20,8 @@ import { createAccountAdministration } from '../../src/store/accounts/account-ad
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../../src/store/accounts/asserted-accounts.ts'
+import { createAdministeredAccounts } from '../../src/store/admin/administered-accounts.ts'
+import { createAdministeredSignIns } from '../../src/store/admin/administered-sign-ins.ts'
 import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
@@ -42,6 +44,7 @@ import { createFactors } from '../../src/store/factors/factors.ts'
 import { FAMILIES_AT_ONCE } from '../../src/store/families/note-unfinished.ts'
 import { createRefreshFamilies } from '../../src/store/families/refresh-families.ts'
 import { createFinishEndings } from '../../src/store/families/unfinished-endings.ts'
+import { createHeartbeat } from '../../src/store/heartbeat.ts'
 import { createIdentities } from '../../src/store/identities/identities.ts'
 import { createSweep } from '../../src/store/janitor.ts'
 import { createAddressees } from '../../src/store/mail/addressees.ts'
@@ -57,6 +60,7 @@ import { TABLES } from '../../src/store/schema/privileges.ts'
 import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
 import { createSessionExchanges } from '../../src/store/sessions/exchange-session.ts'
 import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
+import { createLog } from '../support/effects.ts'
 import { LIFETIMES, pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
 import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
@@ -106,6 +110,12 @@ const askEverything = async () => {
   await askIdentities()
   await askEvents()
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
+  await createHeartbeat({
+    database: answering([]),
+    holder: ID,
+    clock: () => new Date(),
+    log: createLog().log,
+  }).beat()
   await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
 
@@ -119,6 +129,7 @@ const askFamilies = async () => {
     salt,
     pepper_id: 1,
     token_digest,
+    claims: null,
     source,
   }
   const presentation = {
@@ -181,6 +192,7 @@ const askAccounts = async () => {
   await administration(silent).find({ id: ID })
   await administration(silent).find({ email: line.email })
   await administration(silent).find({ external_id: 'auth0|1' })
+  await askAdministered(silent)
   await createAssertedAccounts(silent).find({ external_id: 'auth0|1' })
   await createAssertedAccounts(silent).find({ verified_email: line.email })
   await administration(silent).create(line)
@@ -401,7 +413,7 @@ const askAuthorization = async () => {
   await devices.add(asked)
   await devices.findUndecided(device.user_code)
   const allowed = { ...asked, user_id: ID, session_id: ID, consent_version: null, isRefreshable: true }
-  await devices.allow(allowed)
+  await devices.allow({ ...allowed, claims: null })
   await devices.deny(device.digest)
   await devices.findAllowed(asked)
   await devices.redeem({ ...redemptionOf(authorizationCode), ...asked, isPrepared: true })
@@ -412,9 +424,11 @@ const askAuthorization = async () => {
     scope: 'read',
     audience: [],
     source,
+    claims: null,
     ...shown,
   }
   const exchanges = createSessionExchanges(silent, LIFETIMES)
+  await exchanges.findPerson({ ...exchanged, user_id: ID, external_id: null })
   await exchanges.exchange({ ...exchanged, user_id: ID, external_id: null })
   await exchanges.exchange({ ...exchanged, user_id: null, external_id: 'ada' })
   const pushed = { digest: digestOf('request' as PushedRequestUri), client_id: 'app', parameters: '' }
@@ -466,6 +480,24 @@ const EXCEPTIONS: readonly string[] = [
   'src/store/postgres/watchdog.ts pg_backend_pid()',
 ]
 
+/** Each page of administrators, with each filter. */
+const askAdministered = async (database: Database) => {
+  const page = { after: null, limit: 1 }
+  const accounts = createAdministeredAccounts(database, LIFETIMES)
+  for (const selection of ['all', 'disabled', 'administrators', 'viewers', { email_prefix: 'a' }] as const)
+    await accounts.list({ selection, ...page })
+  await accounts.find(ID)
+  await accounts.countLiving(ID)
+  const named = { id: ID, versions: null }
+  await accounts.change({ ...named, change: { name: null } }).catch(() => {})
+  await accounts.end({ ...named, reason: 'disabled', isDisabled: true })
+  await accounts.delete(named)
+  const signIns = createAdministeredSignIns(database)
+  for (const of of [null, { sub: ID }, { client_id: 'app' }]) await signIns.list({ of, ...page })
+  await signIns.find(ID)
+  await signIns.findRevokedToken(ID)
+}
+
 const offencesOf = ({ path, text }: Readonly<{ path: string; text: string }>): readonly string[] =>
   findOffences(text).map(offence => `${path} ${offence}`)
 
@@ -485,6 +517,14 @@ describe('every statement', () => {
     expect(texts.length).toBeGreaterThan(70)
     const offences = [...texts, ...outside, ...migrations].flatMap(offencesOf)
     expect([...new Set(offences)].toSorted()).toEqual(EXCEPTIONS.toSorted())
+  })
+
+  it('notes when the epoch of an account was raised, wherever it is raised', () => {
+    const raising = [...statements].filter(text =>
+      /credential_epoch = (?:u\.)?credential_epoch \+ 1/.test(text),
+    )
+    expect(raising.length).toBeGreaterThan(4)
+    expect(raising.filter(text => !text.includes('epoch_raised_at = statement_timestamp()'))).toEqual([])
   })
 
   it('names its tables with their schema, and gives no CTE the name of a table', () => {

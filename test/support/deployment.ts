@@ -30,11 +30,14 @@ export type Instance = Readonly<{
   listenable: (request: Request) => Promise<Response>
   /** The bare application, which is not held against openapi.yaml. */
   app: App
+  /** Asks the internal listener, where it is on. */
+  askInternal: Ask
   /** The application of the internal listener. Null when it is off. */
   internalApp: App | null
   /** The client that a start without CLIENTS_FILE makes. Null with CLIENTS_FILE. */
   demo: Signet['demo']
   reload: () => Promise<void>
+  findings: Signet['findings']
   close: () => Promise<void>
 }>
 
@@ -152,7 +155,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const reading = readConfig(environment)
   if ('faults' in reading) throw new Error(reading.faults.join('\n'))
   const { log, lines } = createLog()
-  const { app, internalApp, demo, reload, close } = await compose(
+  const { app, internalApp, demo, findings, reload, close } = await compose(
     withCheapPasswords(reading.config, environment),
     {
       log,
@@ -165,6 +168,11 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
     return toAnswer(await serve(new Request(new URL(path, 'http://localhost'), withLength(init)), from))
   }
+  const askInternal: Ask = async (path, asking = {}) => {
+    if (internalApp === null) throw new Error('the internal listener is off')
+    const request = new Request(new URL(path, 'http://localhost'), withLength(toRequestInit(asking)))
+    return toAnswer(await checked(internalApp)(request))
+  }
   const post: Instance['post'] = (path, form, headers = {}, from) => {
     const body = typeof form === 'string' ? form : encodeForm(form)
     const content = { 'content-type': 'application/x-www-form-urlencoded' }
@@ -174,6 +182,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     issuer: reading.config.ISSUER,
     lines,
     ask: (path, asking = {}) => fetch(path, toRequestInit(asking)),
+    askInternal,
     fetch,
     post,
     token: (form, headers, from) => post('/token', form, headers, from),
@@ -182,6 +191,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     internalApp,
     demo,
     reload,
+    findings,
     close,
   }
 }

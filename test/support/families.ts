@@ -70,6 +70,7 @@ export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<S
     amr: ['pwd'],
     refresh_transport: 'body',
     sender_key: null,
+    claims: null,
     salt,
     pepper_id: pepper.id,
     token_digest: digestOf(tokenAt(0)),

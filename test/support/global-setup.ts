@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { parse } from 'yaml'
 import { makeEmbeddedTemplate } from './services/embedded-template.ts'
-import { findChromium, findPython, hasApache, hasNginx } from './services/foreign.ts'
+import { findChromium, findProxy, findPython, hasApache, hasNginx } from './services/foreign.ts'
 import { createMigratedDatabase, dropDatabase } from './services/postgres-admin.ts'
 import { findPgBouncer, findPostgres, findRedis, type Service } from './services/services.ts'
 
@@ -23,12 +23,16 @@ declare module 'vitest' {
     /** With njs, for examples/nginx. */
     has_nginx: boolean
     chromium: string | null
+    /** HAProxy, nginx and Caddy, for the snippets of docs/deploy.md. */
+    has_proxies: boolean
     /** A socket that sends the path of a migrated embedded database to copy, which is made at the first connection. */
     embedded_template_socket: string
     /** openapi.yaml as JSON: parsing its YAML takes 400 ms, parsing this 7 ms, and most test files do so. */
     openapi_json: string
   }
 }
+
+const PROXIES = ['haproxy', 'nginx', 'caddy'] as const
 
 /** Provides every test file with real services, reports those that this machine lacks, and ends those that it started. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
@@ -47,6 +51,8 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     'nginx with njs (nginx-light, libnginx-mod-http-js)': hasNginx() || null,
     'Apache with mod_auth_openidc (libapache2-mod-auth-openidc)': has_openidc || null,
     'Chromium (CHROMIUM)': chromium,
+    HAProxy: findProxy('haproxy'),
+    Caddy: findProxy('caddy'),
   }).flatMap(([name, there]) => (there === null ? [name] : []))
   if (missing.length > 0 && process.env['CI'] === 'true') {
     await Promise.all([postgres?.stop(), redis?.stop()])
@@ -62,6 +68,10 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   project.provide('has_openidc', has_openidc)
   project.provide('has_nginx', hasNginx())
   project.provide('chromium', chromium)
+  project.provide(
+    'has_proxies',
+    PROXIES.every(name => findProxy(name) !== null),
+  )
   project.provide('embedded_template_socket', embedded.socket)
   project.provide('openapi_json', JSON.stringify(parse(readFileSync('openapi.yaml', 'utf8'))))
   return async () => {

@@ -88,6 +88,8 @@ export const openSandbox = async () => {
     INTERNAL_PORT: 'off',
     DATA_DIR: join(directory, 'data'),
     KEYS_DIR: join(directory, 'keys'),
+    // A test that is about draining sets its own.
+    DRAIN_SECONDS: '0',
   }
   const programs: Program[] = []
   const start = (more: Readonly<Record<string, string>> = {}, ...command: readonly string[]) => {

@@ -54,7 +54,7 @@ export const createStatementRecorder = () => {
       })
     return {
       run,
-      load: () => ({ connections: 1, statements: 0, isLost: false }),
+      load: () => ({ connections: 1, statements: 0, isLost: false, isAnswering: true }),
       ping: async () => {},
       ensure: async () => {},
       close: async () => {},

@@ -8,6 +8,7 @@ import { hasEmbedded } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
 import type { Database } from '../../store/postgres/index.ts'
 import type { Io } from '../terminal/io.ts'
+import { operatorOrigin } from '../terminal/operator.ts'
 
 const SETTINGS = ['DATABASE_URL', 'DATABASE_SCHEMA', 'DATA_DIR', 'ACCESS_TOKEN_TTL_SECONDS'] as const
 
@@ -38,7 +39,7 @@ export const withDatabase = async <T>(
   // A forgotten DATABASE_URL must not create an account in an embedded database that no server uses.
   if (place.DATABASE_URL === null && !hasEmbedded(place.DATA_DIR)) return fail(io, options, [NOWHERE])
   try {
-    const database = await openStore({ ...place, DATABASE_POOL_SIZE: 1 })
+    const database = await openStore({ ...place, DATABASE_POOL_SIZE: 1 }, { currentOrigin: operatorOrigin })
     try {
       return await work(database, { access_token_seconds })
     } finally {

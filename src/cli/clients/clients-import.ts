@@ -40,6 +40,7 @@ const importClients = async (io: Io, path: string, options: ImportOptions): Prom
   if (source === null) return refuseCommand(io, options, `--from must be one of ${CLIENT_SOURCES.join(', ')}`)
   const read = await readClientExport(io, { path, source })
   if ('fault' in read) return fail(io, options, [read.fault])
+  if (read.warning !== null) io.err(read.warning)
   const converted = read.records.map((record, index) => source.convert(record) ?? NO_CLIENT(index))
   const generates = options.generateSecrets === true
   const told: ImportedClient[] = []

@@ -18,11 +18,13 @@ type ClientSource = Readonly<{
   member: string
   /** The member that makes an outermost object one client itself. */
   id: string
+  /** The member with which an outermost object says that another page follows; it is empty at the last page. */
+  next?: string
 }>
 
 const SOURCES: Readonly<Record<string, ClientSource>> = {
   keycloak: { convert: convertKeycloakClient, member: 'clients', id: 'clientId' },
-  hydra: { convert: convertHydraClient, member: 'items', id: 'client_id' },
+  hydra: { convert: convertHydraClient, member: 'items', id: 'client_id', next: 'next_page_token' },
 }
 
 export const CLIENT_SOURCES = Object.keys(SOURCES)
@@ -30,7 +32,8 @@ export const CLIENT_SOURCES = Object.keys(SOURCES)
 export const findClientSource = (name: string | undefined): ClientSource | null =>
   Object.entries(SOURCES).find(([each]) => each === name)?.[1] ?? null
 
-type ReadExport = Readonly<{ records: readonly SourceRecord[] } | { fault: string }>
+/** `warning`: what the export does not have. */
+type ReadExport = Readonly<{ records: readonly SourceRecord[]; warning: string | null } | { fault: string }>
 
 /** The records of an export: a realm or a page of a list, several of them, a list of clients, or one client. */
 export const readClientExport = async (
@@ -47,7 +50,17 @@ export const readClientExport = async (
   if (records.length === 0) return { fault: `${path} has no clients: name the file that was exported` }
   return records.length > CLIENTS_MOST
     ? { fault: `${path} has more than ${CLIENTS_MOST} clients, and no server keeps more` }
-    : { records }
+    : { records, warning: hasMore(json, source) ? `${path} ${PAGE_OF_SEVERAL}` : null }
+}
+
+const PAGE_OF_SEVERAL =
+  'ends with a next_page_token: the provider has more clients; export the other pages too, and import each of them'
+
+/** Of several pages in one file, the last one says whether others follow. */
+const hasMore = (json: unknown, { next }: ClientSource): boolean => {
+  const last = (Array.isArray(json) ? json : [json]).findLast(isRecord)
+  const token = next === undefined ? undefined : last?.[next]
+  return typeof token === 'string' && token !== ''
 }
 
 const parseExport = (text: string): unknown => {

@@ -1,6 +1,7 @@
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { parseStoredClient } from '../../domain/clients/stored-registration.ts'
+import type { Client } from '../../domain/oauth/client.ts'
 import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import { createReadClients } from '../../store/clients/client-registrations.ts'
 import { openStore } from '../../store/open-store.ts'
@@ -15,6 +16,8 @@ type Examined = Readonly<{
   faults: readonly string[]
   notes: readonly string[]
   in_file_too: readonly string[]
+  /** Those that a server of this version takes. */
+  usable: readonly Client[]
 }>
 
 /** Looks at the clients of DATABASE_URL. Null without it: the embedded database is opened by its server alone. */
@@ -28,6 +31,7 @@ export const examineStoredClients = async (
     try {
       const faults: string[] = []
       const in_file_too: string[] = []
+      const usable: Client[] = []
       let clients = 0
       for await (const record of readClients({ readPage: createReadClients(database) })) {
         const { client_id } = record
@@ -35,9 +39,10 @@ export const examineStoredClients = async (
         clients += 1
         if ('faults' in parsed)
           faults.push(printable(`client ${client_id} of the database: ${parsed.faults.join('; ')}`))
+        else if ('client' in parsed) usable.push(parsed.client)
         if (listed.has(client_id)) in_file_too.push(client_id)
       }
-      return { clients, faults, notes: in_file_too.map(inFile), in_file_too }
+      return { clients, faults, notes: in_file_too.map(inFile), in_file_too, usable }
     } finally {
       await database.close()
     }
@@ -54,4 +59,5 @@ const notRead = (why: string): Examined => ({
   faults: [],
   notes: [`the clients of the database are not checked: ${why}`],
   in_file_too: [],
+  usable: [],
 })

@@ -1,13 +1,17 @@
+import { type Found, OK } from '../../compose/findings/finding.ts'
 import type { Config } from '../../config.ts'
 import { CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { JWKS_CACHE_SECONDS } from '../../domain/keys/key-ring.ts'
-import type { Found } from './finding.ts'
+import type { BrowserOrigin } from './browser-origins.ts'
 
 /** Milliseconds within which each answer has to come. */
 const ANSWER_MILLISECONDS = 5_000
 
 /** Seconds by which the time of a header may differ: it is rounded, and takes a while to arrive. */
 const HEADER_SECONDS = 2
+
+/** Origins of clients about which the server is asked, at most. */
+const ORIGINS_AT_MOST = 20
 
 /** The origin of a page that is registered nowhere: it may read what any client may read. */
 const PAGE = 'https://app.example'
@@ -27,7 +31,10 @@ type Seen = Readonly<{ status: number; headers: Headers; json: unknown; type: st
  * Asks the server at ISSUER what its clients ask, through the proxy in front of it. One finding where nothing answers there, so that the
  * doctor can be asked before the first start.
  */
-export const examineFromOutside = async ({ ISSUER }: Place): Promise<Readonly<Record<string, Found>>> => {
+export const examineFromOutside = async (
+  { ISSUER }: Place,
+  origins: readonly BrowserOrigin[] = [],
+): Promise<Readonly<Record<string, Found>>> => {
   const asked = await ask(`${ISSUER}${PLACES.issuer}`)
   if ('silence' in asked)
     return {
@@ -51,11 +58,60 @@ export const examineFromOutside = async ({ ISSUER }: Place): Promise<Readonly<Re
   ])
   return {
     issuer,
-    discovery: heard(discovery, seen => judgeMetadata(seen, { ISSUER, path: PLACES.discovery })),
+    discovery: heard(discovery, seen => judgeDiscovery(asked, seen, ISSUER)),
     'published keys': heard(keys, judgeKeys),
     cors: heard(preflight, seen => judgeCors(asked, seen)),
+    ...(origins.length === 0 ? {} : { 'cors of clients': await examineOrigins(ISSUER, origins) }),
     clock: judgeClock(asked),
   }
+}
+
+/** What the pages of one client ask: where it signs in by the account API, its cookie goes too. */
+const examineOrigins = async (ISSUER: string, origins: readonly BrowserOrigin[]): Promise<Found> => {
+  const shown = origins.slice(0, ORIGINS_AT_MOST)
+  const faults = await Promise.all(
+    shown.map(async ({ origin, client_id, isFirstParty }) => {
+      const paths = isFirstParty ? ['/token', '/auth/refresh'] : ['/token']
+      const asked = await Promise.all(paths.map(path => askPreflight(ISSUER, { path, origin })))
+      const fault = asked
+        .map((seen, index) => judgePreflight(seen, { path: paths[index] ?? '', origin }))
+        .find(each => each !== null)
+      return fault === undefined ? [] : [`${origin} of ${client_id ?? 'CORS_ORIGINS'}: ${fault}`]
+    }),
+  )
+  const [first, ...others] = faults.flat()
+  if (first !== undefined)
+    return { fault: others.length === 0 ? first : `${first}; and ${others.length} more` }
+  const left = origins.length - shown.length
+  return left === 0 ? OK : { fault: null, note: `${left} origins were not asked about` }
+}
+
+type Asking = Readonly<{ path: string; origin: string }>
+
+const askPreflight = (ISSUER: string, { path, origin }: Asking) =>
+  ask(`${ISSUER}${path}`, {
+    method: 'OPTIONS',
+    headers: {
+      Origin: origin,
+      'Access-Control-Request-Method': 'POST',
+      'Access-Control-Request-Headers': 'content-type',
+    },
+  })
+
+/** Fetch Standard, "CORS check" – A request with a cookie needs its own origin in the answer, and the permission for credentials. */
+const judgePreflight = (asked: Awaited<ReturnType<typeof ask>>, { path, origin }: Asking): string | null => {
+  if ('silence' in asked) return `no answer at ${path} (${asked.silence})`
+  const { status, headers } = asked
+  const allowed = headers.get('access-control-allow-origin')
+  const isCookie = path !== '/token'
+  const isAllowed = isCookie
+    ? allowed === origin && headers.get('access-control-allow-credentials') === 'true'
+    : allowed === '*' || allowed === origin
+  if (status < 300 && isAllowed) return null
+  const what = `the preflight of ${path} is ${status} with Access-Control-Allow-Origin ${JSON.stringify(allowed)}`
+  return isCookie
+    ? `${what}: leave CORS to Signet, and pass Origin and OPTIONS on; a server that was started before the client was registered has to be told by SIGHUP`
+    : `${what}: leave CORS to Signet, and pass OPTIONS on`
 }
 
 type Question = Readonly<{ method?: string; headers?: Readonly<Record<string, string>> }>
@@ -113,6 +169,21 @@ const judgeMetadata = (
       fault: `${where} says the issuer ${JSON.stringify(said)}, and ISSUER is ${JSON.stringify(ISSUER)}: another server answers there, or one with other settings`,
     }
   return { fault: null }
+}
+
+/** The members by which both forms of the metadata lead a client to the same server. */
+const SHARED = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const
+
+/** RFC 8414 §5, OpenID Connect Discovery §4 – Clients read one form or the other: both have to be of one server. */
+const judgeDiscovery = (metadata: Seen, discovery: Seen, ISSUER: string): Found => {
+  const found = judgeMetadata(discovery, { ISSUER, path: PLACES.discovery })
+  if (found.fault !== null) return found
+  const other = SHARED.find(name => memberOf(metadata.json, name) !== memberOf(discovery.json, name))
+  return other === undefined
+    ? OK
+    : {
+        fault: `${PLACES.discovery} and ${PLACES.issuer} name different ${other}: the proxy must answer neither itself, nor keep an old one`,
+      }
 }
 
 /** Verifiers keep the keys for as long as the answer lets them. A key that was revoked is good for them until then. */

@@ -1,6 +1,6 @@
+import type { Found } from '../../compose/findings/finding.ts'
 import type { Config } from '../../config.ts'
 import { measureHash } from '../../platform/passwords.ts'
-import type { Found } from './finding.ts'
 
 /** Measures what one check of a password costs the processor of this machine. */
 export const examinePasswords = ({

@@ -2,6 +2,7 @@ import type { Person } from '../account/profile.ts'
 import type { Digest, Plain } from '../base/digest.ts'
 import { type PresentedSecret, parsePersonalSecret, personalSecretOf } from '../base/personal-secret.ts'
 import type { LogoutNotice } from '../oauth/client.ts'
+import type { ExtraClaims } from '../sign-in/extra-claims.ts'
 import type { Family, NewFamily, TracedSource } from '../sign-in/refresh-family.ts'
 
 export type AuthorizationCode = Plain<'authorization_code'>
@@ -48,6 +49,8 @@ export type NewAuthorizationCode = PresentedCode &
     isRefreshable: boolean
     /** RFC 9126 – The pushed request that the code answers, which is thereby consumed; null where nothing was pushed. */
     pushed_request: Digest<'pushed_request'> | null
+    /** The extra claims of the family that it buys. */
+    claims: ExtraClaims | null
   }>
 
 /** RFC 6749 §4.1.3 – A code as presented at the token endpoint, with everything that the verdict depends on. */

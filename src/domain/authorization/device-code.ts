@@ -1,6 +1,7 @@
 import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import type { LogoutNotice } from '../oauth/client.ts'
 import type { Reason } from '../oauth/oauth-error.ts'
+import type { ExtraClaims } from '../sign-in/extra-claims.ts'
 import type { NewFamily, RequestSource } from '../sign-in/refresh-family.ts'
 import type { Bought } from './authorization-code.ts'
 
@@ -102,6 +103,8 @@ export type DeviceApproval = Readonly<{
   consent_version: number | null
   /** Whether the redemption answers with a refresh token. */
   isRefreshable: boolean
+  /** The extra claims of the family that it buys. */
+  claims: ExtraClaims | null
 }>
 
 /** RFC 8628 §3.4 – A device code as presented at the token endpoint, with everything that the verdict depends on. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Person } from '../account/profile.ts'
 import { pooled } from '../base/digest.ts'
-import { acrOf } from '../oauth/acr.ts'
+import { acrOf, isAuthTimeKnown } from '../oauth/acr.ts'
 import { CLAIMS_OF_SCOPES } from '../oauth/identity-claims.ts'
 import type { Family } from '../sign-in/refresh-family.ts'
 
@@ -35,11 +35,13 @@ export const idTokenClaims = (token: IdToken): Claims => {
     aud: family.client_id,
     exp,
     iat,
-    auth_time: Math.floor(family.auth_time.getTime() / 1000),
     at_hash: accessTokenHashOf(access_token),
     sid: family.id,
     acr,
     ...(nonce === null ? null : { nonce }),
+    ...(isAuthTimeKnown(family.auth_time)
+      ? { auth_time: Math.floor(family.auth_time.getTime() / 1000) }
+      : null),
     // RFC 8176 has no method for a sign-in that another issuer vouches for.
     ...(family.amr.length === 0 ? null : { amr: family.amr }),
     ...claimsOf(person, scope),

@@ -90,14 +90,26 @@ export const afterSignIn = (
   asked_at: Math.min(request.asked_at, Math.floor(auth_time.getTime() / 1000) - 1),
 })
 
-/** The request of a person who wants to sign in as another one: no sign-in so far will do, also one for this very request. */
+/**
+ * The request of a person who wants to sign in as another one: no sign-in so far will do, also one for this very request. The client's own
+ * `prompt=login` is kept as `max_age=0`, which means the same.
+ */
 export const asAnotherPerson = (request: AuthorizationRequest): AuthorizationRequest => ({
   ...request,
   prompt: [...request.prompt.filter(each => each !== 'select_account' && each !== 'login'), 'login'],
   // Not null: the person is not offered the address that they are signed in with.
   login_hint: '',
+  max_age: isAskedAnew(request) ? 0 : request.max_age,
   asked_at: Number.MAX_SAFE_INTEGER,
 })
+
+/** Whether the client wants a new sign-in: `login` in the prompt of a person who wants to be another one is not the client's. */
+const isAskedAnew = ({ prompt, asked_at }: AuthorizationRequest): boolean =>
+  prompt.includes('login') && asked_at !== Number.MAX_SAFE_INTEGER
+
+/** OpenID Connect Core §3.1.2.1 – Seconds that the client lets a sign-in be old when the person comes with it; null: as old as it may be. */
+export const maxAgeAsked = (request: AuthorizationRequest): number | null =>
+  isAskedAnew(request) ? 0 : request.max_age
 
 /** OpenID Connect Core §3.1.2.1 – `id_token_hint`: the person that the client means. */
 const isOfHint = ({ hinted_sub }: AuthorizationRequest, { account }: BrowserSession): boolean =>

@@ -7,6 +7,7 @@ export const LOG_FIELDS = {
   component: 'The part of the server, or the helper, that the line is about.',
 
   request_id: 'The request, as `X-Request-Id` names it to the client. Work that follows the answer keeps it.',
+  trace_id: 'The trace of the request, where traces are on: its name in the tracing system.',
   sub: 'The account.',
   sid: 'The sign-in: the `sid` of its tokens, and the id of its refresh family.',
   new_sid: 'The sign-in that a step-up opened in the place of `sid`.',
@@ -40,6 +41,7 @@ export const LOG_FIELDS = {
 
   peer: 'The address that a forwarded header came from.',
   trusted_header: 'The header that TRUSTED_PROXY_HEADER names.',
+  claims: 'Names of claims that a hook may not write, twenty at most.',
   faults: 'What is wrong, a sentence each.',
   client_ids: 'The clients that the line is about, twenty at most.',
   language: 'A language of TEMPLATES_DIR.',

@@ -43,5 +43,6 @@ export const RETENTIONS = [
   ['deliveries', RETENTION_SECONDS],
   ['exchanged_sessions', RETENTION_SECONDS],
   ['activity', 0],
+  ['leases', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

@@ -8,6 +8,7 @@ export class Unavailable extends Error {
     | 'answers'
     | 'outbound'
     | 'password_hook'
+    | 'claims_hook'
     | 'registrations'
     | 'session_verifier'
   /** Whole seconds after which the client should retry. */

@@ -6,6 +6,9 @@ export const isUuid = (text: string): boolean => UUID.test(text)
 /** RFC 9562 §5.9 – The nil UUID: sorts before every id and names no row. */
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000'
 
+/** RFC 9562 §5.10 – The max UUID: sorts after every id and names no row. */
+export const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
 export const UUID_BYTES = 16
 
 export const bytesOfUuid = (uuid: string): Buffer => Buffer.from(uuid.replaceAll('-', ''), 'hex')

@@ -3,6 +3,7 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { type Client, DOCUMENT_PARTS, type DocumentPart } from '../oauth/client.ts'
 import { IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 import { isWebUri } from '../oauth/redirect-uri.ts'
+import { isServerScope } from '../oauth/scope.ts'
 
 /** Ours – What a client that no operator has registered may ask for. */
 export type SelfRegistrationPolicy = Readonly<{
@@ -12,16 +13,13 @@ export type SelfRegistrationPolicy = Readonly<{
   refresh_grace_seconds: number
 }>
 
-/** Ours: scopes with this prefix are for the server itself. */
-const OWN_SCOPES = 'signet:'
-
 /** Ours – The scopes of REGISTRATION_SCOPES; where it is unset, those of OpenID Connect and of SCOPES_FILE. Never one of the server's own. */
 export const registrableScopes = (
   configured: readonly string[] | null,
   catalogue: Iterable<string>,
 ): readonly string[] => {
   const scopes = configured ?? [...IDENTITY_SCOPES, ...catalogue]
-  return [...new Set(scopes)].filter(scope => !scope.startsWith(OWN_SCOPES))
+  return [...new Set(scopes)].filter(scope => !isServerScope(scope))
 }
 
 /** A stranger's client that asks people for a device's code is how they are deceived most: an operator registers a client for that grant. */

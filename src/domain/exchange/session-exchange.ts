@@ -4,6 +4,7 @@ import { type Digest, digestOf, type Plain } from '../base/digest.ts'
 import { isUuid } from '../base/uuid.ts'
 import type { LogoutNotice } from '../oauth/client.ts'
 import type { Reason } from '../oauth/oauth-error.ts'
+import type { ExtraClaims } from '../sign-in/extra-claims.ts'
 import type { NewFamily, RequestSource } from '../sign-in/refresh-family.ts'
 
 /** RFC 8693 §3 – Ours: a session of an application, which the operator's verifier recognises (docs/moving-from-sessions.md). */
@@ -78,13 +79,16 @@ export type SessionExchange = RecognisedSession &
     family: Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>
     /** How the client learns of the end of a sign-in with `openid`; null: not at all. */
     logout_notice: LogoutNotice | null
+    /** The extra claims of that family. */
+    claims: ExtraClaims | null
     source: RequestSource
   }>
 
 /**
  * docs/moving-from-sessions.md – Every verdict on a session, as store/sessions/exchange-session.ts gives it in SQL. `opened` has opened the
- * family. `repeated` is the same request again, by its Idempotency-Key, before the family was refreshed. `joined` is any other request with
- * the session of a living family: it gets no refresh token, of which there is one.
+ * family. `ended` is also a session from before the latest change that ended every sign-in of its person. `repeated` is the same request
+ * again, by its Idempotency-Key, before the family was refreshed. `joined` is any other request with the session of a living family: it gets
+ * no refresh token, of which there is one.
  */
 const SESSION_VERDICTS = [
   'opened',

@@ -1,5 +1,5 @@
 import { metadata, redirectUri } from '../oauth/client-metadata.ts'
-import { parseScope } from '../oauth/scope.ts'
+import { isServerScope, parseScope } from '../oauth/scope.ts'
 import { listOf, memberTextOf, type SourceRecord } from './source-record.ts'
 
 /** What could not be taken over of a client: the member as the provider calls it, why, and what its operator can do. */
@@ -73,18 +73,33 @@ export const keepShown = (
   return { kept, notes }
 }
 
-/** RFC 6749 §3.3 – The words that are scope tokens. A word that no server knows is kept: its API may mean something by it. */
+/**
+ * RFC 6749 §3.3 – The words that are scope tokens. A word that no server knows is kept: its API may mean something by it. One of Signet's own
+ * scopes is not: at another provider a stranger may have registered a client with any scope, and the import would make it an administrator.
+ */
 export const keepScope = (member: string, words: readonly string[]): Kept<string> => {
-  const isKept = (word: string) => word !== '' && !/[ *]/.test(word) && parseScope(word) !== null
-  const lost = words.filter(word => word !== '' && !isKept(word))
+  const given = [...new Set(words)].filter(word => word !== '')
+  const judged = given.map(word => ({ word, fault: faultOfScope(word) }))
   return {
-    kept: [...new Set(words.filter(isKept))].join(' '),
-    notes: lost.map(word => ({
-      member,
-      reason: `${word} is no scope token that can be registered`,
-      remedy: 'register each scope token by its full name',
-    })),
+    kept: judged.flatMap(({ word, fault }) => (fault === null ? [word] : [])).join(' '),
+    notes: judged.flatMap(({ word, fault }) =>
+      fault === null ? [] : [{ member, reason: `${word} ${fault.reason}`, remedy: fault.remedy }],
+    ),
   }
+}
+
+const faultOfScope = (word: string): Omit<ClientNote, 'member'> | null => {
+  if (/[ *]/.test(word) || parseScope(word) === null)
+    return {
+      reason: 'is no scope token that can be registered',
+      remedy: 'register each scope token by its full name',
+    }
+  return isServerScope(word)
+    ? {
+        reason: 'is a scope of Signet itself, which no import gives',
+        remedy: 'give it by hand to a client that may administer this server',
+      }
+    : null
 }
 
 /** A secret that can be kept as a digest. Null: there is none, or it is too short to be safe. */

@@ -35,7 +35,8 @@ export const convertSupabase: ConvertRecord = record => {
       ...claims.line,
       ...roles.line,
       email: memberTextOf(record['email']),
-      email_verified: memberTextOf(record['email_confirmed_at']) !== null,
+      // A tool may write the text NULL for a column that has nothing: an account is not confirmed by it.
+      email_verified: instantOf(record['email_confirmed_at']) !== null,
       // Also where Date does not read it: 'infinity'.
       disabled: memberTextOf(record['banned_until']) !== null,
       created_at: instantOf(record['created_at']),

@@ -3,7 +3,7 @@ import { type AudiencePolicy, allowedFor } from './audience.ts'
 import type { Client } from './client.ts'
 import { OAuthError } from './oauth-error.ts'
 import { LONGEST_ROLES } from './roles.ts'
-import { ADMIN_SCOPE } from './scope.ts'
+import { isForAdministration } from './scope.ts'
 
 /** Ours: characters of an access token, at most. A longer token could not be revoked or introspected. */
 export const ACCESS_TOKEN_MAX_CHARACTERS = 8192
@@ -47,7 +47,7 @@ export const longestAccessToken = (
     ...(servesPeople(client) ? OF_A_PERSON : {}),
     ...(client.status_list ? statusAt(issuer) : {}),
     ...(jkt === null ? {} : { cnf: CONFIRMATION }),
-    ...(scope.split(' ').includes(ADMIN_SCOPE) ? { credentials_hash: CREDENTIALS_HASH } : {}),
+    ...(isForAdministration(scope) ? { credentials_hash: CREDENTIALS_HASH } : {}),
   }
   // A client that acts for people may also act for itself: the longer of the two subjects counts.
   const spare = Math.max(0, JSON.stringify(client_id).length - JSON.stringify(claims.sub).length)
@@ -89,15 +89,18 @@ export const judgeRegistration = (client: Client, policy: AudiencePolicy): strin
 
 /**
  * Ours – Refuses a token that would be too long, before anything is signed, spent or rotated. Throws `invalid_target` where fewer
- * resources would suffice, else `invalid_scope`. The whole registration of nearly every client fits, which is computed once a client.
+ * resources would suffice, else `invalid_scope`. `extra_claims_bytes`: what a hook may add to a token of a person. The whole registration of nearly every client fits, which is computed once a client.
  */
-export const createRequireLength = (policy: AudiencePolicy) => {
+export const createRequireLength = (policy: AudiencePolicy, extra_claims_bytes: number) => {
   const bounded = new WeakMap<Client, boolean>()
+  const charactersOf = (client: Client, grant: Grant): number =>
+    longestAccessToken(client, grant, policy.issuer) +
+    (servesPeople(client) ? Math.ceil((extra_claims_bytes * 4) / 3) : 0)
   const isBounded = (client: Client): boolean => {
     const known = bounded.get(client)
     if (known !== undefined) return known
     const all = { scope: client.scope, audience: allowedFor(client, policy), jkt: CONFIRMATION.jkt }
-    const fits = longestAccessToken(client, all, policy.issuer) <= ACCESS_TOKEN_MAX_CHARACTERS
+    const fits = charactersOf(client, all) <= ACCESS_TOKEN_MAX_CHARACTERS
     bounded.set(client, fits)
     return fits
   }
@@ -106,11 +109,10 @@ export const createRequireLength = (policy: AudiencePolicy) => {
     isBounded,
     requireLength: (client: Client, grant: Grant): void => {
       if (isBounded(client)) return
-      const characters = longestAccessToken(client, grant, policy.issuer)
+      const characters = charactersOf(client, grant)
       if (characters <= ACCESS_TOKEN_MAX_CHARACTERS) return
       const leastAudience = { ...grant, audience: [shortestOf(grant.audience)] }
-      const isScopeTooLong =
-        longestAccessToken(client, leastAudience, policy.issuer) > ACCESS_TOKEN_MAX_CHARACTERS
+      const isScopeTooLong = charactersOf(client, leastAudience) > ACCESS_TOKEN_MAX_CHARACTERS
       const reason = isScopeTooLong ? 'token_too_long_by_scope' : 'token_too_long'
       throw new OAuthError(reason, { client_id: client.client_id, characters })
     },

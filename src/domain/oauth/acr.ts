@@ -35,3 +35,8 @@ export const parseAcrValues = (text: string): readonly string[] | null => {
   const values = text.split(' ').filter(value => ACR_VALUES.includes(value))
   return values.length > 0 ? values : null
 }
+
+/** Ours – The `auth_time` of a sign-in at a provider that does not say when it was, in seconds since 1970. It is before every sign-in, so that it is never a recent one, and no token tells it. */
+export const UNKNOWN_AUTH_TIME = 0
+
+export const isAuthTimeKnown = (auth_time: Date): boolean => auth_time.getTime() / 1000 > UNKNOWN_AUTH_TIME

@@ -1,5 +1,18 @@
+import { ADMIN_SCOPE, VIEWER_SCOPE } from './scope.ts'
+
 /** Ours: the roles of a new account. No request can name others. */
 export const FIRST_ROLES: readonly string[] = ['user']
+
+/** Ours: the roles of people who administer this server. Only an administrator gives them: no invitation, registration or import does. */
+const ADMINISTRATIVE_ROLES: ReadonlySet<string> = new Set([ADMIN_SCOPE, VIEWER_SCOPE])
+
+/** The roles that another system may give: those that administer this server are left out. */
+export const withoutAdministrative = (roles: readonly string[]): readonly string[] =>
+  roles.filter(role => !ADMINISTRATIVE_ROLES.has(role))
+
+/** True where one of the roles administers this server. */
+export const areAdministrative = (roles: readonly string[]): boolean =>
+  roles.some(role => ADMINISTRATIVE_ROLES.has(role))
 
 /** Ours: characters that no service splits or quotes when it reads the claim. */
 const ROLE = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/

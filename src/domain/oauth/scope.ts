@@ -1,7 +1,16 @@
 import { OAuthError } from './oauth-error.ts'
 
-/** Ours: the scope of a token for administration. */
+/** Ours: the scope of a token for administration, and the role of a person who may have one. */
 export const ADMIN_SCOPE = 'signet:admin'
+/** Ours: the same for reading alone. */
+export const VIEWER_SCOPE = 'signet:viewer'
+
+/** True for a scope that administers this server, or shows how it is administered. */
+export const isForAdministration = (scope: string): boolean =>
+  scope.split(' ').some(token => token === ADMIN_SCOPE || token === VIEWER_SCOPE)
+
+/** Ours: scopes with this prefix are for the server itself. An operator alone gives one to a client, by name. */
+export const isServerScope = (scope: string): boolean => scope.startsWith('signet:')
 
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/
 

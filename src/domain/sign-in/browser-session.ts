@@ -24,7 +24,7 @@ export type BrowserSession = Readonly<{
   /** Stays the same when the person signs in again in the same browser; the cookie's secret does not. */
   id: string
   account: Account
-  /** When the person last proved who they are. */
+  /** When the person last proved who they are; UNKNOWN_AUTH_TIME where another provider has not said. */
   auth_time: Date
   amr: readonly string[]
 }>
@@ -37,6 +37,8 @@ export type NewBrowserSession = Readonly<{
   /** The account's epoch at the moment its factors were checked. */
   credential_epoch: number
   amr: readonly string[]
+  /** Seconds since 1970 at which the person proved who they are. Left out: now. A later time than the database's counts as now. */
+  auth_time?: number | undefined
   /** What the browser brought: its secret is worthless from then on. */
   replaces: PresentedSession | null
   source: RequestSource

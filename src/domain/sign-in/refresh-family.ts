@@ -1,4 +1,5 @@
 import type { Digest } from '../base/digest.ts'
+import type { ExtraClaims } from './extra-claims.ts'
 import type { Position, RefreshTokenDigest } from './refresh-token.ts'
 
 /** The origin of a request, which the person sees in the list of sign-ins. */
@@ -40,7 +41,7 @@ export const END_REASONS = {
   revoked: 'The client revoked the refresh token at /revoke.',
   tokens_revoked: 'The client revoked more access tokens of this sign-in than one sign-in may have revoked.',
   revoked_globally: 'A global token revocation named the account.',
-  ended_by_operator: 'An operator ended the sign-ins of the account.',
+  ended_by_operator: 'An operator ended the sign-in, or all sign-ins of the account.',
   roles_changed: 'An operator changed the roles of the account at once.',
   disabled: 'An operator disabled the account.',
   deleted: 'The account was deleted.',
@@ -69,6 +70,8 @@ export type Family = Readonly<{
   idle_expires_at: Date
   /** Absolute, never extended. */
   expires_at: Date
+  /** What the operator's server has added when the family was opened; null: nothing. */
+  claims: ExtraClaims | null
   at: Date
 }>
 
@@ -88,11 +91,12 @@ export type NewFamily = Readonly<{
   salt: Uint8Array
   pepper_id: number
   token_digest: RefreshTokenDigest
+  claims: ExtraClaims | null
   source: RequestSource
 }>
 
 /**
- * The family that a sign-in gets with one more factor. All other values come from the family that it `replaces`. Whether that family lives
+ * The family that a sign-in gets with one more factor; `claims` are null where those of the former family stay. All other values come from the family that it `replaces`. Whether that family lives
  * is judged in SQL, by store/families/step-up-family.ts.
  */
 export type SteppedUpFamily = Omit<

@@ -9,27 +9,33 @@ type Expected = Readonly<{
   access_token: string
   /** The algorithm of the ID token. */
   alg: string
-  /** Seconds since 1970 before which the sign-in at the provider must not be; null where its time does not matter. */
-  least_auth_time: number | null
 }>
 
 /** Why an ID token whose signature, issuer, audience and times are right is refused all the same. */
-export type IdTokenFault = 'azp_foreign' | 'nonce_wrong' | 'sub_malformed' | 'at_hash_wrong' | 'auth_time_old'
+export type IdTokenFault = 'azp_foreign' | 'nonce_wrong' | 'sub_malformed' | 'at_hash_wrong'
 
 /** OpenID Connect Core §3.1.3.7 – What jose does not judge of an ID token; null: nothing is wrong with it. */
 export const judgeIdToken = (claims: Claims, expected: Expected): IdTokenFault | null => {
-  const { aud, azp, nonce, sub, at_hash, auth_time } = claims
+  const { aud, azp, nonce, sub, at_hash } = claims
   const isForSeveral = Array.isArray(aud) && aud.length > 1
   if ((isForSeveral || azp !== undefined) && azp !== expected.client_id) return 'azp_foreign'
   if (nonce !== expected.nonce) return 'nonce_wrong'
   if (!isSubject(sub)) return 'sub_malformed'
   if (at_hash !== undefined && at_hash !== hashOfToken(expected)) return 'at_hash_wrong'
-  const { least_auth_time } = expected
-  const isOld =
-    least_auth_time !== null &&
-    typeof auth_time === 'number' &&
-    auth_time < least_auth_time - CLOCK_TOLERANCE_SECONDS
-  return isOld ? 'auth_time_old' : null
+  return null
+}
+
+/**
+ * OpenID Connect Core §3.1.2.1 – Whether the sign-in at a provider is as recent as it was asked for; null: it is. A provider that does not
+ * say when a person signed in may have taken a session that is months old.
+ */
+export const judgeAuthTime = (
+  auth_time: Date | null,
+  least_auth_time: number | null,
+): 'auth_time_absent' | 'auth_time_old' | null => {
+  if (least_auth_time === null) return null
+  if (auth_time === null) return 'auth_time_absent'
+  return auth_time.getTime() / 1000 < least_auth_time - CLOCK_TOLERANCE_SECONDS ? 'auth_time_old' : null
 }
 
 /** OpenID Connect Core §2 – 255 ASCII characters at most. */

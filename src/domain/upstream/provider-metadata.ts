@@ -14,6 +14,10 @@ export type ProviderMetadata = Readonly<{
   auth_methods: readonly string[]
   /** RFC 9207 §3 – True: every answer of the authorization endpoint has `iss`. */
   isIssuerSent: boolean
+  /** OpenID Connect Core §5.5 – True: the provider reads the parameter `claims`. */
+  isClaimsRead: boolean
+  /** Initiating User Registration §4.1 – The values of `prompt` that the provider lists. */
+  prompts: readonly string[]
 }>
 
 const DOCUMENT = z.object({
@@ -24,6 +28,8 @@ const DOCUMENT = z.object({
   userinfo_endpoint: z.string().optional(),
   token_endpoint_auth_methods_supported: z.array(z.string()).optional(),
   authorization_response_iss_parameter_supported: z.boolean().optional(),
+  claims_parameter_supported: z.boolean().optional(),
+  prompt_values_supported: z.array(z.string()).optional(),
 })
 
 type Expected = Readonly<{
@@ -57,6 +63,8 @@ export const readProviderMetadata = (
     userinfo_endpoint,
     auth_methods: data.token_endpoint_auth_methods_supported ?? ['client_secret_basic'],
     isIssuerSent: data.authorization_response_iss_parameter_supported === true,
+    isClaimsRead: data.claims_parameter_supported === true,
+    prompts: data.prompt_values_supported ?? [],
   }
 }
 

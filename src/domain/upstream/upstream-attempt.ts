@@ -15,8 +15,10 @@ export type UpstreamAttempt = Readonly<{
   code_verifier: string
   /** Seconds since 1970. */
   begun_at: number
-  /** True where a new sign-in at the provider was asked for, not one of before. */
+  /** True where the provider is asked for a new sign-in, not one of before. */
   isFresh: boolean
+  /** Seconds before `begun_at` at which the person may have signed in there at the earliest; null: the time does not matter. Left out by a version before. */
+  max_age?: number | null | undefined
   /** The sealed interaction of the page; null where an identity is added to an account. */
   interaction: string | null
   /** The account that gets the identity, and the browser session that has asked for it. */
@@ -34,11 +36,18 @@ const ATTEMPT = z.object({
   code_verifier: z.string(),
   begun_at: z.number(),
   isFresh: z.boolean(),
+  max_age: z.number().nullable().optional(),
   interaction: z.string().nullable(),
   adding: z.object({ account_id: z.string(), session_id: z.string() }).nullable(),
   device_token: z.string().nullable(),
   language: z.string().optional(),
 }) satisfies z.ZodType<UpstreamAttempt>
+
+/** Seconds since 1970 before which the sign-in at the provider must not be; null where its time does not matter. */
+export const leastAuthTimeOf = ({ begun_at, isFresh, max_age }: UpstreamAttempt): number | null => {
+  const age = max_age === undefined && isFresh ? 0 : (max_age ?? null)
+  return age === null ? null : begun_at - age
+}
 
 const OWNER = 'upstream attempt'
 

@@ -46,6 +46,9 @@ export type Upstream = Readonly<{
   api_url: string
 }>
 
+/** Whether a provider can say when a person signed in there: GitHub never does, so that no proof can be asked for there. */
+export const saysAuthTime = ({ type }: Pick<Upstream, 'type'>): boolean => type === 'oidc'
+
 /** The person who signed in at a provider. The identity is issuer and subject; everything else may change. */
 export type UpstreamIdentity = Readonly<{
   issuer: string

@@ -1,7 +1,7 @@
 import { MAIL_OUTCOMES } from '../../domain/account/mail.ts'
 import type { ActivityMeasure, Degradation } from '../../domain/events/activity.ts'
-import type { CountedActivity } from '../../ports/activity.ts'
 import type { Clock, Metrics } from '../../ports/effects.ts'
+import type { CountedActivity } from '../../ports/events.ts'
 
 const MINUTE_SECONDS = 60
 /** Minutes that wait for the database, at most: the counts of the oldest are dropped. */

@@ -1,7 +1,7 @@
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { Degradation } from '../../domain/events/activity.ts'
-import type { ActivityCounts } from '../../ports/activity.ts'
 import type { Log } from '../../ports/effects.ts'
+import type { ActivityCounts } from '../../ports/events.ts'
 import type { ActivityMeter } from './activity-meter.ts'
 
 type Needs = Readonly<{

@@ -10,6 +10,7 @@ import { type AudiencePolicy, grantedAudience } from '../../domain/oauth/audienc
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
+import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
 import type { AuthorizationCodes } from '../../ports/authorization.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
@@ -22,6 +23,7 @@ export type CodeNeeds = Readonly<{
   requireLength: RequireLength['requireLength']
   /** For one account: each code, and each ceremony of a second factor, is a row. */
   limit: Limit
+  askClaims: AskClaims
   random: Random
 }>
 
@@ -42,27 +44,32 @@ type SignInAgain = Readonly<{
 
 /** RFC 6749 §4.1.2 – One insert. When the session ended in this very moment, the person signs in again. */
 export const answerWithCode = async (
-  { codes, random, policy, requireLength, limit }: CodeNeeds,
+  { codes, random, policy, requireLength, limit, askClaims }: CodeNeeds,
   { request, client, session, consent }: Settled,
 ): Promise<Readonly<{ outcome: 'answer'; answer: AuthorizationAnswer }> | SignInAgain> => {
   await requireAllowance(limit, session.account.id)
   requireLength(client, { scope: request.scope.join(' '), audience: request.audience, jkt: request.dpop_jkt })
   const pushed = parsePushedRequestUri(request.pushed ?? '')
   const code = authorizationCodeOf({ user_id: session.account.id, random: random.bytes(SECRET_BYTES) })
+  const grant = {
+    client_id: client.client_id,
+    scope: request.scope.join(' '),
+    audience: audienceOfGrant(request, client, policy),
+  }
+  const claims = await askClaims({ ...grant, ...signedIn(session) })
   const isIssued = await codes.issue({
+    ...grant,
     user_id: session.account.id,
     digest: digestOf(code),
     session_id: session.id,
-    client_id: client.client_id,
     redirect_uri: request.isRedirectUriGiven ? request.redirect_uri : null,
     code_challenge: request.code_challenge,
     dpop_jkt: request.dpop_jkt,
-    scope: request.scope.join(' '),
-    audience: audienceOfGrant(request, client, policy),
     nonce: request.nonce,
     consent_version: client.first_party ? null : (consent?.version ?? 0),
     isRefreshable: isRefreshable(request, client),
     pushed_request: pushed && digestOf(pushed),
+    claims,
   })
   if (isIssued)
     return { outcome: 'answer', answer: codeAnswer(code, { target: request, issuer: policy.issuer }) }
@@ -73,6 +80,10 @@ export const answerWithCode = async (
   const step = { step: 'sign_in', why: 'signed_out' } as const
   return { outcome: 'page', step, request, client, session: null }
 }
+
+/** What the claims hook is told of the person who is signed in on the pages. */
+export const signedIn = ({ account, amr }: BrowserSession) =>
+  ({ occasion: 'sign_in', sub: account.id, roles: account.roles, amr }) as const
 
 /** RFC 8707 §2.2 – What the refresh tokens of this grant can get tokens for: a resource that was named is not widened by anything. */
 export const audienceOfGrant = (

@@ -12,6 +12,7 @@ import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import type { Language } from '../../domain/base/language.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
+import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
 import type { RequestSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Consents } from '../../ports/authorization.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -19,7 +20,7 @@ import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 import type { Notices } from '../mail/notices.ts'
-import { isRefreshable } from './answer-with-code.ts'
+import { isRefreshable, signedIn } from './answer-with-code.ts'
 
 type Needs = Readonly<{
   deviceAuthorizations: DeviceAuthorizations
@@ -28,6 +29,7 @@ type Needs = Readonly<{
   /** SCOPES_FILE, as it is now. */
   scopes: () => ScopeCatalogue
   notices: Pick<Notices, 'deviceAllowed'>
+  askClaims: AskClaims
   /** RFC 8628 §5.1 – Codes that may be tried from one address, and in one browser session. */
   userCodeLimit: Limit
 }>
@@ -79,20 +81,22 @@ export const createDecideDevice = (needs: Needs) => ({
   },
 
   allow: async (decision: Decision): Promise<DecidedDevice> => {
-    const { deviceAuthorizations } = needs
+    const { deviceAuthorizations, askClaims } = needs
     const { digest, session, client_id } = decision
     const client = await findClient(needs, client_id)
     if (client === null) return 'over'
     const scope = scopesAllowed(decision.scope, decision)
     if (scope.length === 0) return deny(needs, digest)
+    const grant = { client_id, scope: scope.join(' ') }
+    const claims = await askClaims({ ...grant, audience: decision.audience, ...signedIn(session) })
     const isAllowed = await deviceAuthorizations.allow({
+      ...grant,
       digest,
       user_id: session.account.id,
       session_id: session.id,
-      client_id,
-      scope: scope.join(' '),
       consent_version: client.first_party ? null : await grantConsent(needs, decision, scope),
       isRefreshable: isRefreshable({ scope }, client),
+      claims,
     })
     if (!isAllowed) return 'over'
     tellOwner(needs, decision)

@@ -1,6 +1,7 @@
 import { claimsOf } from '../../domain/authorization/id-token.ts'
 import type { PresentedToken } from '../../domain/oauth/access-token.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { extraClaimsOf, withExtraClaims } from '../../domain/sign-in/extra-claims.ts'
 import type { OwnTokens } from '../../grants/verification/own-tokens.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { JudgeSender, Presenting } from '../access/require-sender.ts'
@@ -43,7 +44,7 @@ export const createUserinfo =
     if (sid === undefined) throw new OAuthError('token_of_a_client', { client_id })
     const person = await accounts.findPerson(sub)
     if (person === null) throw new OAuthError('token_of_no_account', { client_id, sid })
-    return { client_id, claims: claimsOf(person, scope) }
+    return { client_id, claims: withExtraClaims(claimsOf(person, scope), extraClaimsOf(own.claims)) }
   }
 
 const notLiving = ({ scheme }: PresentedToken): OAuthError =>

@@ -25,6 +25,7 @@ export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250
   let asked_at = 0
   let swept_at = 0
   let isDraining = false
+  let isClosed = false
   let isAway = false
 
   const takeStep = (next: Tail) => {
@@ -46,7 +47,7 @@ export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250
       if (!isAway) log.warn({ error: String(error) }, 'revocation feed: the database cannot be asked')
       isAway = true
     })
-    if (!isDraining && performance.now() - asked_at <= IDLE_MILLISECONDS) return schedule()
+    if (!isClosed && performance.now() - asked_at <= IDLE_MILLISECONDS) return schedule()
     timer = null
     tail = null
   }
@@ -63,7 +64,7 @@ export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250
     current: async (): Promise<Tail> => {
       asked_at = performance.now()
       const known = tail ?? (await reading.look())
-      if (timer === null && !isDraining) schedule()
+      if (timer === null && !isClosed) schedule()
       return known
     },
     /** The revocations by a reading that begins after this call; concurrent calls share it. Rejects with Unavailable. */
@@ -74,8 +75,10 @@ export const createRevocationTail = ({ feed, clock, log, poll_milliseconds = 250
       await waiters.wait(milliseconds, signal)
     },
     waiting: waiters.size,
+    /** Answers every request that waits, and lets none wait from now on: its client continues at another instance. */
     drain,
     close: async () => {
+      isClosed = true
       drain()
       if (timer !== null) clearTimeout(timer)
       await reading.settled()

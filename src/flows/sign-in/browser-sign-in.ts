@@ -49,7 +49,7 @@ export const createOpenBrowserSession =
     second_factor_roles,
     limit,
   }: Needs): CompleteSignIn<SignedInOnPages> =>
-  async ({ account, amr, device_token, session: replaces = null, source }) => {
+  async ({ account, amr, auth_time, device_token, session: replaces = null, source }) => {
     await requireAllowance(limit, account.id)
     const device = knownDevices.recognise(device_token, account)
     const secret = sessionSecretOf({ user_id: account.id, random: random.bytes(SECRET_BYTES) })
@@ -59,6 +59,7 @@ export const createOpenBrowserSession =
       user_id: account.id,
       credential_epoch: account.credential_epoch,
       amr,
+      auth_time,
       replaces,
       source,
     })

@@ -19,6 +19,8 @@ export type Proven = Readonly<{
   account: Account
   client: Client
   amr: readonly string[]
+  /** On the hosted pages: seconds since 1970 at which another provider saw the person prove who they are. Left out: now. */
+  auth_time?: number
   refresh_transport: RefreshTransport
   resources: readonly string[]
   device_token: string | null

@@ -15,6 +15,8 @@ import { OAuthError, type Reason } from '../../domain/oauth/oauth-error.ts'
 import { isResource } from '../../domain/oauth/resource.ts'
 import { narrowScope } from '../../domain/oauth/scope.ts'
 import type { AskHook } from '../../domain/outbound/hook.ts'
+import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
+import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
 import { retryProofOf } from '../../domain/sign-in/refresh-token.ts'
 import { answerBought, answerRepeated } from '../../grants/authorization-code.ts'
 import type { Grant, Granted, GrantRequest } from '../../grants/grant.ts'
@@ -28,6 +30,8 @@ type Needs = Parameters<typeof mintFamily>[0] &
     /** SESSION_VERIFIER_URL */
     url: string
     askHook: AskHook
+    /** Null where no claims are asked for. */
+    askClaims: AskClaims | null
     sessionExchanges: SessionExchanges
     clock: Clock
     log: Log
@@ -52,8 +56,14 @@ export const createExchangeSession =
     const granted = { scope, audience: audienceFor(client, resources, needs.policy), jkt }
     needs.issue.requireLength(client, granted)
     const session = await recognise(needs, { client_id, subject_token: asked.subject_token })
+    const claims = await claimsOfSession(needs, { ...asked.exchange, ...session })
     const { minted, refresh_token } = mintFamily(needs)
-    const outcome = await needs.sessionExchanges.exchange({ ...asked.exchange, ...session, family: minted })
+    const outcome = await needs.sessionExchanges.exchange({
+      ...asked.exchange,
+      ...session,
+      family: minted,
+      claims,
+    })
     // A request may ask for less than the one that opened the family.
     const asking = { client: { ...client, scope }, resources, jkt }
     switch (outcome.verdict) {
@@ -109,6 +119,20 @@ const readSessionRequest = (
     source,
   } satisfies Partial<SessionExchange>
   return { subject_token, resources, scope, exchange }
+}
+
+type Opening = RecognisedSession & Pick<SessionExchange, 'client_id' | 'scope' | 'audience'>
+
+/** Those of a session that opens a sign-in; a later exchange gets the claims of the first one. */
+const claimsOfSession = async (
+  { askClaims, sessionExchanges }: Needs,
+  session: Opening,
+): Promise<ExtraClaims | null> => {
+  const person = askClaims && (await sessionExchanges.findPerson(session))
+  if (!askClaims || !person?.isNew) return null
+  const { client_id, scope, audience } = session
+  const { id: sub, roles } = person
+  return askClaims({ occasion: 'sign_in', sub, roles, client_id, scope, audience, amr: [] })
 }
 
 type Shown = Parameters<typeof sessionQuestion>[0]

@@ -58,9 +58,9 @@ export const createMovePassword =
   (needs: Needs): MovePassword =>
   async asked => {
     const { hook, timingFloor, clock } = needs
-    const started = clock()
-    if (started >= hook.until) return 'not_moved'
-    const elapsed = () => clock().getTime() - started.getTime()
+    if (clock() >= hook.until) return 'not_moved'
+    const started = performance.now()
+    const elapsed = () => performance.now() - started
     if (!isPasswordElsewhere(asked, hook.scope)) {
       await timingFloor.hold(0, 1)
       return 'not_moved'

@@ -9,6 +9,7 @@ import {
 } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { AccessTokenResponse, TokenResponse } from '../../domain/oauth/token-response.ts'
+import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
 import type { Family, RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Issue } from '../../grants/issue.ts'
@@ -25,6 +26,7 @@ export type TokenPair = TokenResponse &
 type Needs = Readonly<{
   refreshFamilies: RefreshFamilies
   issue: Issue
+  askClaims: AskClaims
   random: Random
   peppers: Peppers
   policy: AudiencePolicy
@@ -45,20 +47,26 @@ export type OpenSignIn = (signIn: {
 
 /** Opens a refresh family for a person whose credentials have been checked. Throws a 401 when they changed meanwhile. */
 export const createOpenSignIn =
-  ({ refreshFamilies, issue, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
+  ({ refreshFamilies, issue, askClaims, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, resources, source }) => {
     await requireAllowance(limit, account.id)
     const { minted, refresh_token } = mintFamily({ random, peppers })
     const grant = { scope: client.scope, audience: audienceFor(client, resources, policy), jkt: null }
-    const prepared = await issue.prepare(client, grant, { sub: account.id, sid: minted.id })
-    const family = await refreshFamilies.open({
-      ...minted,
-      user_id: account.id,
-      credential_epoch: account.credential_epoch,
+    const opening = {
       client_id: client.client_id,
       scope: client.scope,
       audience: grantedAudience(client, resources, policy),
       amr,
+    }
+    const asked = { ...opening, occasion: 'sign_in', sub: account.id, roles: account.roles } as const
+    const claims = await askClaims(asked)
+    const prepared = await issue.prepare(client, grant, { sub: account.id, sid: minted.id })
+    const family = await refreshFamilies.open({
+      ...minted,
+      ...opening,
+      user_id: account.id,
+      credential_epoch: account.credential_epoch,
+      claims,
       refresh_transport,
       sender_key: null,
       source,

@@ -5,13 +5,15 @@ import { type AudiencePolicy, audienceOfSignIn, registeredResources } from '../.
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
+import type { AskClaims, ClaimsOccasion } from '../../domain/sign-in/claims-hook.ts'
+import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Issue } from '../../grants/issue.ts'
 import { mintFamily } from '../../grants/mint-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Metrics, Random } from '../../ports/effects.ts'
 import type { Limit } from '../../ports/limits.ts'
-import type { RefreshFamilies } from '../../ports/sign-ins.ts'
+import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
 import { refuseExhausted, requireAllowance } from '../access/require-allowance.ts'
@@ -27,6 +29,7 @@ type Needs = Readonly<{
   proveOwnFactor: ProveOwnFactor
   refreshFamilies: RefreshFamilies
   issue: Issue
+  askClaims: AskClaims
   random: Random
   peppers: Peppers
   policy: AudiencePolicy
@@ -68,11 +71,18 @@ export const createStepUp = (needs: Needs) => ({
     if (client === null || claims.sid === undefined)
       throw new Problem('AUTH_TOKEN_INVALID', { reason: 'no_sign_in' })
     refuseExhausted(needs.signInLimit, account.id)
-    const grant = await grantOf(needs, { client, resources, family_id: claims.sid, jkt: jktOf(bearer) })
+    const { grant, former } = await judgeGrant(needs, {
+      client,
+      resources,
+      family_id: claims.sid,
+      jkt: jktOf(bearer),
+    })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
     // Counted only after the proof: otherwise the thief of an access token could exhaust the account's limit and lock its owner out.
     await requireAllowance(needs.signInLimit, account.id)
-    return replace(needs, bearer, { client, resources }, { replaces: claims.sid, grant, amr, source })
+    const extra = former && (await needs.askClaims(occasionOf(former, amr)))
+    const replacement = { replaces: claims.sid, grant, claims: extra, amr, source }
+    return replace(needs, bearer, { client, resources }, replacement)
   },
 })
 
@@ -87,26 +97,38 @@ type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
  * RFC 8707 §2.2 – The largest scope and audience that the new token may carry, judged before the proof is spent. The grant of a family
  * never changes. Throws a 422 for resources beyond the grant, or for so many that the token would be too long.
  */
-const grantOf = async (
+const judgeGrant = async (
   { refreshFamilies, issue, policy, requireResources }: Needs,
   { client, resources, family_id, jkt }: Wanted & Readonly<{ family_id: string; jkt: string | null }>,
 ) => {
   requireResources(client, resources)
   const asked = registeredResources(client, resources, policy)
-  const family = await refreshFamilies.findLiving({ family_id, salt: null })
-  if (!asked.every(resource => family?.audience.includes(resource)))
+  const former = await refreshFamilies.findLiving({ family_id, salt: null })
+  if (!asked.every(resource => former?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
   const grant = {
     scope: client.scope,
-    audience: audienceOfSignIn(client, { resources, granted: family?.audience ?? [] }, policy),
+    audience: audienceOfSignIn(client, { resources, granted: former?.audience ?? [] }, policy),
     jkt,
   }
   refusingResources(() => issue.requireLength(client, grant))
-  return grant
+  return { grant, former }
 }
 
-type Grant = Awaited<ReturnType<typeof grantOf>>
-type Replacement = Readonly<{ replaces: string; grant: Grant; amr: readonly string[]; source: TracedSource }>
+/** The bearer's own roles are those of the class that it had. */
+const occasionOf = (
+  { user_id: sub, client_id, scope, audience, roles }: LivingFamily,
+  amr: readonly string[],
+): ClaimsOccasion => ({ occasion: 'step_up', sub, client_id, scope, audience, amr, roles })
+
+type Grant = Awaited<ReturnType<typeof judgeGrant>>['grant']
+type Replacement = Readonly<{
+  replaces: string
+  grant: Grant
+  claims: ExtraClaims | null
+  amr: readonly string[]
+  source: TracedSource
+}>
 
 const replace = async (
   needs: Needs,

@@ -1,29 +1,41 @@
 import { z } from 'zod'
 import { Problem } from '../../domain/base/problem.ts'
+import { assertedAuthTime } from '../../domain/exchange/issuer-assertion.ts'
 import { challengeOf } from '../../domain/oauth/pkce.ts'
+import { judgeAuthTime } from '../../domain/upstream/id-token-verdict.ts'
 import { authMethodOf, jsonOf, type ProviderMetadata } from '../../domain/upstream/provider-metadata.ts'
-import { type Upstream, type UpstreamIdentity, upstreamPath } from '../../domain/upstream/upstream.ts'
-import type { UpstreamAttempt } from '../../domain/upstream/upstream-attempt.ts'
+import {
+  saysAuthTime,
+  type Upstream,
+  type UpstreamIdentity,
+  upstreamPath,
+} from '../../domain/upstream/upstream.ts'
+import { leastAuthTimeOf, type UpstreamAttempt } from '../../domain/upstream/upstream-attempt.ts'
 import { claimsOfBoth, githubIdentityOf, identityOf } from '../../domain/upstream/upstream-identity.ts'
+import type { Clock } from '../../ports/effects.ts'
 import type { Providers } from './providers.ts'
 import type { VerifyIdToken } from './verify-id-token.ts'
 
-type Needs = Readonly<{ providers: Providers; verifyIdToken: VerifyIdToken; issuer: string }>
+type Needs = Readonly<{ providers: Providers; verifyIdToken: VerifyIdToken; issuer: string; clock: Clock }>
 
 /** The answer of the authorization endpoint of a provider. */
 export type UpstreamAnswer = Readonly<{ code: string; iss: string | null }>
 
 type Identify = Readonly<{ upstream: Upstream; attempt: UpstreamAttempt; answer: UpstreamAnswer }>
 
+/** Who a person is, and when they signed in there; null where the provider has not said. */
+export type IdentifiedUpstream = Readonly<{ identity: UpstreamIdentity; auth_time: Date | null }>
+
 /** OpenID Connect Core §3.1, RFC 6749 §4.1 – Asks a provider who a person is. Every verb throws a Problem for a provider that does not tell. */
 export const createAskIdentity = (needs: Needs) => ({
   /** The address at which the person signs in there. */
   addressOf: async (upstream: Upstream, attempt: UpstreamAttempt): Promise<string> => {
     const { providers, issuer } = needs
-    const isGithub = upstream.type === 'github'
-    const endpoint = isGithub
-      ? `${upstream.issuer}/login/oauth/authorize`
-      : (await providers.metadataOf(upstream, providers.deadline())).authorization_endpoint
+    if (!saysAuthTime(upstream)) requireRecent(null, attempt)
+    const { endpoint, more } =
+      upstream.type === 'github'
+        ? { endpoint: `${upstream.issuer}/login/oauth/authorize`, more: githubParametersOf(attempt) }
+        : askedAt(await providers.metadataOf(upstream, providers.deadline()), attempt)
     const address = new URL(endpoint)
     const parameters = {
       response_type: 'code',
@@ -33,8 +45,7 @@ export const createAskIdentity = (needs: Needs) => ({
       state: attempt.state,
       code_challenge: challengeOf(attempt.code_verifier) ?? '',
       code_challenge_method: 'S256',
-      ...(isGithub ? {} : { nonce: attempt.nonce }),
-      ...(attempt.isFresh ? (isGithub ? { prompt: 'select_account' } : { max_age: '0' }) : {}),
+      ...more,
     }
     for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value)
     return address.href
@@ -52,17 +63,49 @@ export const createAskIdentity = (needs: Needs) => ({
       throw new Problem('UPSTREAM_INVALID', { reason: 'issuer_wrong' })
   },
 
-  identify: (given: Identify): Promise<UpstreamIdentity> =>
-    given.upstream.type === 'github' ? identifyAtGithub(needs, given) : identifyByIdToken(needs, given),
+  /** Throws where the person has not signed in there as recently as the attempt asks for, and where the provider does not say so. */
+  identify: async (given: Identify): Promise<IdentifiedUpstream> => {
+    const identified =
+      given.upstream.type === 'github'
+        ? { identity: await identifyAtGithub(needs, given), auth_time: null }
+        : await identifyByIdToken(needs, given)
+    requireRecent(identified.auth_time, given.attempt)
+    return identified
+  },
 })
 
 export type AskIdentity = ReturnType<typeof createAskIdentity>
+
+const githubParametersOf = ({ isFresh }: UpstreamAttempt) => (isFresh ? { prompt: 'select_account' } : {})
+
+/**
+ * OpenID Connect Core §3.1.2.1, §5.5 – `max_age=0` is what every provider has to know. `prompt=login` means the same, and some providers
+ * refuse a prompt that they do not list. `claims` asks those for `auth_time` that leave it out in spite of `max_age`.
+ */
+const askedAt = (metadata: ProviderMetadata, { nonce, isFresh, max_age = null }: UpstreamAttempt) => {
+  const age = isFresh ? 0 : max_age
+  const claims = { id_token: { auth_time: age === null ? null : { essential: true } } }
+  return {
+    endpoint: metadata.authorization_endpoint,
+    more: {
+      nonce,
+      ...(age === null ? {} : { max_age: String(age) }),
+      ...(isFresh && metadata.prompts.includes('login') ? { prompt: 'login' } : {}),
+      ...(age !== null || metadata.isClaimsRead ? { claims: JSON.stringify(claims) } : {}),
+    },
+  }
+}
+
+const requireRecent = (auth_time: Date | null, attempt: UpstreamAttempt): void => {
+  const reason = judgeAuthTime(auth_time, leastAuthTimeOf(attempt))
+  if (reason !== null) throw new Problem('UPSTREAM_NOT_RECENT', { reason })
+}
 
 const TOKENS = z.object({ access_token: z.string().min(1).max(16_384), id_token: z.string().min(1) })
 
 const malformed = () => new Problem('UPSTREAM_INVALID', { reason: 'answer_malformed' })
 
-const identifyByIdToken = async (needs: Needs, given: Identify): Promise<UpstreamIdentity> => {
+const identifyByIdToken = async (needs: Needs, given: Identify): Promise<IdentifiedUpstream> => {
   const { providers, verifyIdToken } = needs
   const { upstream, attempt } = given
   const ends_at = providers.deadline()
@@ -72,13 +115,15 @@ const identifyByIdToken = async (needs: Needs, given: Identify): Promise<Upstrea
   const tokens = TOKENS.safeParse(jsonOf(body))
   if (!tokens.success) throw malformed()
   const { nonce } = attempt
-  const least_auth_time = attempt.isFresh ? attempt.begun_at : null
-  const claims = await verifyIdToken(upstream, { ...tokens.data, nonce, least_auth_time, ends_at })
+  const claims = await verifyIdToken(upstream, { ...tokens.data, nonce, ends_at })
   const { access_token } = tokens.data
   const userinfo = lacksClaims(upstream, claims)
     ? await userinfoOf(needs, { upstream, metadata, access_token, ends_at, sub: claims.sub })
     : {}
-  return identityOf(upstream, claims.sub, claimsOfBoth(upstream, { id_token: claims, userinfo }))
+  return {
+    identity: identityOf(upstream, claims.sub, claimsOfBoth(upstream, { id_token: claims, userinfo })),
+    auth_time: assertedAuthTime(claims['auth_time'], needs.clock()),
+  }
 }
 
 /** RFC 6749 §2.3.1, §4.1.3 – The request for the tokens, with the client's authentication. */

@@ -1,15 +1,23 @@
 import type { Account } from '../../domain/account/account.ts'
+import { isLastWayIn } from '../../domain/account/ways-in.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { LinkedIdentity, Upstream, UpstreamIdentity } from '../../domain/upstream/upstream.ts'
+import {
+  type LinkedIdentity,
+  saysAuthTime,
+  type Upstream,
+  type UpstreamIdentity,
+} from '../../domain/upstream/upstream.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Identities } from '../../ports/identities.ts'
 import { type Actor, keptOf, type Owner } from '../access/actor.ts'
+import type { OwnSecurity, SecurityOf } from '../factors/own-security.ts'
 import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   identities: Identities
   requireStepUp: RequireStepUp
+  ownSecurity: Pick<OwnSecurity, 'find'>
   random: Random
   /** UPSTREAMS_FILE, as it is now. */
   upstreams: () => readonly Upstream[]
@@ -30,35 +38,27 @@ export type Linking = Readonly<{
 /** Links an identity to the account whose owner has proved that it is theirs. Throws a Problem where it cannot be linked. */
 export type LinkIdentity = (linking: Linking) => Promise<void>
 
-/** An identity as its owner is shown it, with the name of the provider. */
-export type OwnIdentity = LinkedIdentity & Readonly<{ label: string }>
+/** An identity as its owner is shown it, with the name of the provider, and its ids in UPSTREAMS_FILE: none where it has left the file. */
+export type OwnIdentity = LinkedIdentity & Readonly<{ label: string; upstreams: readonly string[] }>
+
+/** Everything that a person can sign in with, and what else proves who they are. */
+export type OwnWaysIn = SecurityOf & Readonly<{ identities: readonly OwnIdentity[] }>
 
 /** Ours – The identities of a person at other providers: the person sees, links and unlinks them. */
-export const createOwnIdentities = ({
-  identities,
-  requireStepUp,
-  random,
-  upstreams,
-  onLinked,
-  onUnlinked,
-}: Needs) => {
-  const labelOf = ({ issuer }: LinkedIdentity): string =>
-    upstreams().find(each => each.issuer === issuer)?.label ?? new URL(issuer).host
+export const createOwnIdentities = (needs: Needs) => {
+  const { identities, requireStepUp, random, upstreams, onLinked, onUnlinked } = needs
+  const { list, waysIn } = createWaysIn(needs)
   return {
-    list: async ({ account }: Actor): Promise<readonly OwnIdentity[]> =>
-      (await identities.list(account.id)).map(identity => ({ ...identity, label: labelOf(identity) })),
+    list,
+    waysIn,
 
-    /** The providers, by their ids, at which the person may sign in. */
-    upstreamsOf: async ({ account }: Actor): Promise<readonly string[]> => {
+    /** The providers, by their ids, at which the person may prove who they are. */
+    provingUpstreamsOf: async ({ account }: Actor): Promise<readonly string[]> => {
       const issuers = new Set((await identities.list(account.id)).map(({ issuer }) => issuer))
       return upstreams()
-        .filter(({ issuer }) => issuers.has(issuer))
+        .filter(upstream => issuers.has(upstream.issuer) && saysAuthTime(upstream))
         .map(({ id }) => id)
     },
-
-    /** True where the person could sign in by another one of these. */
-    hasOther: (all: readonly OwnIdentity[], { id }: OwnIdentity): boolean =>
-      all.some(each => each.id !== id && upstreams().some(({ issuer }) => issuer === each.issuer)),
 
     /** Nothing happens for an identity that the account has already. Throws a 409 where another account has it. */
     link: async (linking: Linking): Promise<void> => {
@@ -80,8 +80,10 @@ export const createOwnIdentities = ({
     ): Promise<void> => {
       await requireStepUp(owner, proof)
       const { account } = owner
-      const identity = (await identities.list(account.id)).find(each => each.id === id)
+      const ways = await waysIn(owner)
+      const identity = ways.identities.find(each => each.id === id)
       if (identity === undefined) throw new Problem('NOT_FOUND')
+      if (isLastWayIn(ways, id)) throw new Problem('UPSTREAM_LAST_WAY')
       const ended = await identities.unlink({
         account_id: account.id,
         credential_epoch: account.credential_epoch,
@@ -90,9 +92,25 @@ export const createOwnIdentities = ({
         ...keptOf(owner),
       })
       if (ended === null) throw new Problem('UPSTREAM_LAST_WAY')
-      onUnlinked(owner, labelOf(identity))
+      onUnlinked(owner, identity.label)
     },
   }
 }
 
 export type OwnIdentities = ReturnType<typeof createOwnIdentities>
+
+const createWaysIn = ({ identities, ownSecurity, upstreams }: Needs) => {
+  const labelOf = ({ issuer }: LinkedIdentity): string =>
+    upstreams().find(each => each.issuer === issuer)?.label ?? new URL(issuer).host
+  const list = async ({ account }: Actor): Promise<readonly OwnIdentity[]> =>
+    (await identities.list(account.id)).map(identity => ({
+      ...identity,
+      label: labelOf(identity),
+      upstreams: upstreams().flatMap(({ id, issuer }) => (issuer === identity.issuer ? [id] : [])),
+    }))
+  const waysIn = async (actor: Actor): Promise<OwnWaysIn> => {
+    const [security, own] = await Promise.all([ownSecurity.find(actor), list(actor)])
+    return { ...security, identities: own }
+  }
+  return { list, waysIn }
+}

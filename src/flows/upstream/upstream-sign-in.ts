@@ -3,7 +3,7 @@ import type { SignUpMode } from '../../domain/account/invitation.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { aboutSignIn } from '../../domain/base/log-fields.ts'
-import { namingSignIn, Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/base/problem.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { FIRST_ROLES } from '../../domain/oauth/roles.ts'
 import type { PresentedSession } from '../../domain/sign-in/browser-session.ts'
@@ -19,6 +19,7 @@ import type { Random } from '../../ports/effects.ts'
 import type { Identities } from '../../ports/identities.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { KnownDevices } from '../access/known-devices.ts'
+import { namingSignIn } from '../access/naming-sign-in.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 import type { SignedInOnPages } from '../sign-in/browser-sign-in.ts'
 import type { CompleteSignIn } from '../sign-in/complete-sign-in.ts'
@@ -45,6 +46,8 @@ export const UPSTREAM_AMR: readonly string[] = []
 /** The browser of the person who came back from a provider. */
 export type ComesBack = Readonly<{
   device_token: string | null
+  /** Seconds since 1970 at which the person signed in at the provider; UNKNOWN_AUTH_TIME where it has not said. */
+  auth_time: number
   session: PresentedSession | null
   source: TracedSource
   language: Language

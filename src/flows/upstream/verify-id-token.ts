@@ -16,7 +16,6 @@ type Presented = Readonly<{
   id_token: string
   access_token: string
   nonce: string
-  least_auth_time: number | null
   ends_at: number
 }>
 

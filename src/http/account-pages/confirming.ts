@@ -24,7 +24,7 @@ export const createConfirming = (needs: Needs) => {
     const { actor, session_id } = visit
     const { id: account_id, email } = actor.account
     const { hasPassword, passkeys } = await ownSecurity.find(actor)
-    const upstreams = await ownIdentities.upstreamsOf(actor)
+    const upstreams = await ownIdentities.provingUpstreamsOf(actor)
     const ways = { hasPassword, hasPasskey: passkeys.length > 0, upstreams }
     const confirmation = { account_id, email, ...ways }
     const shown = { confirmation, identity: undefined, asking: null, notice: null }

@@ -20,6 +20,7 @@ import { handleChangePassword } from './change-password.ts'
 import type { CookieTransport } from './cookie-transport.ts'
 import { mailRoutes } from './email-links.ts'
 import { factorRoutes } from './factors.ts'
+import { identityRoutes } from './identities.ts'
 import { limited, type Within } from './limited.ts'
 import {
   handleChangeProfile,
@@ -53,6 +54,7 @@ type Needs = Readonly<{
   limits: Readonly<{ login: Limit; register: Limit; accounts: Limit; mail: Limit }>
 }> &
   Omit<Parameters<typeof factorRoutes>[0], 'readOwnerProof'> &
+  Omit<Parameters<typeof identityRoutes>[0], 'readOwnerProof'> &
   Parameters<typeof handleStepUp>[0] &
   Parameters<typeof handlePasskeySignIn>[0] &
   Omit<Parameters<typeof mailRoutes>[0], 'readOwnerProof' | keyof Within>
@@ -91,7 +93,10 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     })),
     post('/auth/step-up/options', counted(handleStepUpOptions(needs))),
     post('/auth/step-up', counted(handleStepUp(needs))),
-    ...factorRoutes(showing).map(route => ({ ...route, handle: counted(route.handle) })),
+    ...[...factorRoutes(showing), ...identityRoutes(showing)].map(route => ({
+      ...route,
+      handle: counted(route.handle),
+    })),
   ]
   return routes.map(({ handle, ...route }) => ({
     cors: 'clients-with-cookies',

@@ -27,7 +27,7 @@ type Needs = Readonly<{
   deviceCookie: Cookie
 }>
 
-type Begun = Pick<UpstreamAttempt, 'interaction' | 'adding' | 'isFresh'>
+type Begun = Pick<UpstreamAttempt, 'interaction' | 'adding' | 'isFresh' | 'max_age'>
 
 /** RFC 7636 §4.1 – 256 bits each. */
 const SECRET_BYTES = 32

@@ -1,9 +1,16 @@
+import { maxAgeAsked } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
 import { Problem } from '../../domain/base/problem.ts'
+import { UNKNOWN_AUTH_TIME } from '../../domain/oauth/acr.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { type Form, parseParameters } from '../../domain/oauth/form.ts'
-import { isMeantFor, type Upstream, type UpstreamIdentity } from '../../domain/upstream/upstream.ts'
+import {
+  isMeantFor,
+  saysAuthTime,
+  type Upstream,
+  type UpstreamIdentity,
+} from '../../domain/upstream/upstream.ts'
 import { UPSTREAM_SECONDS, type UpstreamAttempt } from '../../domain/upstream/upstream-attempt.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { AskIdentity } from '../../flows/upstream/ask-identity.ts'
@@ -86,14 +93,19 @@ const leadToProvider =
     const form = await readPageForm(call)
     const sealed = form.get('request') ?? null
     const interaction = needs.interactions.open(call, sealed ?? undefined)
-    const begun = { interaction: sealed, adding: null, isFresh: asksForFresh(interaction) }
+    const begun = { interaction: sealed, adding: null, ...freshnessOf(interaction) }
     return needs.upstreamAttempts.begin(call, upstream, begun)
   }
 
-/** OpenID Connect Core §3.1.2.1 – Whether a sign-in of before at the provider would not do. */
-const asksForFresh = ({ request, confirmation, identity }: Interaction): boolean => {
-  if (request === null) return confirmation !== undefined && identity === undefined
-  return request.prompt.includes('login') || request.max_age !== null
+/** OpenID Connect Core §3.1.2.1 – Whether a sign-in of before at the provider would not do. A person who proves who they are does so now. */
+const freshnessOf = ({
+  request,
+  confirmation,
+}: Interaction): Pick<UpstreamAttempt, 'isFresh' | 'max_age'> => {
+  if (confirmation !== undefined) return { isFresh: true, max_age: 0 }
+  if (request === null) return { isFresh: false, max_age: null }
+  const max_age = maxAgeAsked(request)
+  return { isFresh: request.prompt.includes('login') || max_age === 0, max_age }
 }
 
 /** RFC 6749 §4.1.2 – A request without a cookie of this browser costs nothing and counts nowhere: another page may have caused it. */
@@ -129,14 +141,14 @@ const goOn = async (needs: Needs, call: Call, { upstream, attempt, form }: Answe
   const [error, code] = [form.get('error'), form.get('code')]
   if (error !== undefined) return afterError(needs, call, { attempt, error })
   if (code === undefined) throw new Problem('UPSTREAM_INVALID', { reason: 'answer_malformed' })
-  const identity = await askIdentity.identify({ upstream, attempt, answer: { code, iss } })
+  const { identity, auth_time } = await askIdentity.identify({ upstream, attempt, answer: { code, iss } })
   const jti = `upstream:${attempt.state}`
   const expires_at = new Date((attempt.begun_at + UPSTREAM_SECONDS) * 1000)
   if (!(await assertions.redeem({ client_id: FIRST_PARTY.client_id, jti, expires_at })))
     throw over('answer_replayed')
   if (attempt.adding !== null) return addIdentity(needs, call, { upstream, identity, adding: attempt.adding })
   const interaction = interactions.open(call, attempt.interaction ?? undefined)
-  return signIn(needs, call, { upstream, attempt, identity, interaction })
+  return signIn(needs, call, { upstream, attempt, identity, auth_time, interaction })
 }
 
 const over = (reason: 'answer_replayed' | 'session_changed'): Problem =>
@@ -185,13 +197,15 @@ type Identified = Readonly<{
   upstream: Upstream
   attempt: UpstreamAttempt
   identity: UpstreamIdentity
+  /** When the person signed in at the provider; null where it has not said. */
+  auth_time: Date | null
   interaction: Interaction
 }>
 
 const signIn = async (
   needs: Needs,
   call: Call,
-  { upstream, attempt, identity, interaction }: Identified,
+  { upstream, attempt, identity, auth_time, interaction }: Identified,
 ): Promise<Reply> => {
   const { signInUpstream, interactions, findAsking, welcome, shownUpstreams } = needs
   const outcome = await signInUpstream({
@@ -200,6 +214,7 @@ const signIn = async (
     account_id: interaction.confirmation?.account_id ?? null,
     request: {
       device_token: attempt.device_token,
+      auth_time: auth_time === null ? UNKNOWN_AUTH_TIME : auth_time.getTime() / 1000,
       session: interactions.presentedSession(call),
       source: requestSourceOf(call),
       language: languageFor(call),
@@ -218,7 +233,7 @@ const signIn = async (
     case 'proof_needed': {
       const { account_id, email } = outcome
       const upstreams = shownUpstreams().flatMap(each =>
-        each.upstream.id === upstream.id ? [] : [each.upstream.id],
+        each.upstream.id === upstream.id || !saysAuthTime(each.upstream) ? [] : [each.upstream.id],
       )
       // Whatever the account has: a stranger with an identity of this address must not learn it.
       const confirmation = { account_id, email, hasPassword: true, hasPasskey: true, upstreams }

@@ -99,6 +99,8 @@ export const TEXTS = {
     upstream_over_help: [],
     upstream_invalid_title: [],
     upstream_invalid_help: [],
+    upstream_not_recent_title: [],
+    upstream_not_recent_help: [],
     upstream_away_title: [],
     upstream_away_help: ['when'],
     upstream_stranger_title: [],

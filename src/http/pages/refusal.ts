@@ -73,6 +73,11 @@ const WORDS: Readonly<Partial<Record<ProblemCode, (say: Say, when: string) => Wo
     help: say('refusal.upstream_invalid_help'),
     icon: 'shield',
   }),
+  UPSTREAM_NOT_RECENT: say => ({
+    title: say('refusal.upstream_not_recent_title'),
+    help: say('refusal.upstream_not_recent_help'),
+    icon: 'clock',
+  }),
   UPSTREAM_AWAY: (say, when) => ({
     title: say('refusal.upstream_away_title'),
     help: say('refusal.upstream_away_help', { when }),

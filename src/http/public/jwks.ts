@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { JWKS_CACHE_SECONDS } from '../../domain/keys/key-ring.ts'
 import type { Keys } from '../../ports/keys.ts'
-import { matchesEtag } from '../server/etag.ts'
 import type { Route } from '../server/route.ts'
+import { matchesEtag } from '../server/route.ts'
 
 /** RFC 7517 §5 – The public keys. Needs neither Postgres nor Redis. */
 export const jwksRoute = (keys: Keys): Route => {

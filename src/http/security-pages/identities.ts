@@ -1,3 +1,4 @@
+import { connectedUpstreams, isLastWayIn } from '../../domain/account/ways-in.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { OwnSecurity } from '../../flows/factors/own-security.ts'
 import type { OwnIdentities, OwnIdentity } from '../../flows/upstream/own-identities.ts'
@@ -21,15 +22,20 @@ type Needs = Readonly<{
   deviceCookie: Cookie
 }>
 
-const upstreamAt = ({ shownUpstreams }: Needs, call: Call) =>
-  shownUpstreams().find(({ upstream }) => upstream.id === call.context.req.param('id'))?.upstream ?? null
+/** The provider that an address names; null where there is none, and where the person has an identity of it already. */
+const upstreamAt = async ({ shownUpstreams, ownIdentities }: Needs, call: Call, { actor }: Visit) => {
+  const named = shownUpstreams().find(({ upstream }) => upstream.id === call.context.req.param('id'))
+  if (named === undefined) return null
+  const identities = await ownIdentities.list(actor)
+  return connectedUpstreams({ identities }).has(named.upstream.id) ? null : named.upstream
+}
 
 /** An identity is a way to sign in: the person who adds one has proved a moment ago that the account is theirs. */
 export const showAdding =
   (needs: Needs): Show =>
   async (call, visit) => {
     const { ownProfile, ownSecurity } = needs
-    const upstream = upstreamAt(needs, call)
+    const upstream = await upstreamAt(needs, call, visit)
     if (upstream === null) return again(call, SECURITY_PATH)
     ownSecurity.requireFresh(visit.actor, await ownSecurity.find(visit.actor))
     const frame = frameOf(await ownProfile.read(visit.actor), visit)
@@ -42,13 +48,19 @@ export const showAdding =
 
 export const addIdentity =
   (needs: Needs): Act =>
-  async (call, { actor, session_id }) => {
+  async (call, visit) => {
     const { ownSecurity, upstreamAttempts } = needs
-    const upstream = upstreamAt(needs, call)
+    const { actor, session_id } = visit
+    const upstream = await upstreamAt(needs, call, visit)
     if (upstream === null) return again(call, SECURITY_PATH)
     ownSecurity.requireFresh(actor, await ownSecurity.find(actor))
     const adding = { account_id: actor.account.id, session_id }
-    return upstreamAttempts.begin(call, upstream, { interaction: null, adding, isFresh: false })
+    return upstreamAttempts.begin(call, upstream, {
+      interaction: null,
+      adding,
+      isFresh: false,
+      max_age: null,
+    })
   }
 
 export const showIdentityRemoval =
@@ -82,14 +94,11 @@ export const removeIdentity =
 
 /** The identity that an address names, and whether it is the last way in; null where the person has none of that id. */
 const identityAt = async (
-  { ownIdentities, ownSecurity }: Needs,
+  { ownIdentities }: Needs,
   call: Call,
   { actor }: Visit,
 ): Promise<Readonly<{ identity: OwnIdentity; isOnlyWay: boolean }> | null> => {
-  const identities = await ownIdentities.list(actor)
-  const identity = identities.find(({ id }) => id === call.context.req.param('id'))
-  if (identity === undefined) return null
-  const { hasPassword, passkeys } = await ownSecurity.find(actor)
-  const hasOther = hasPassword || passkeys.length > 0 || ownIdentities.hasOther(identities, identity)
-  return { identity, isOnlyWay: !hasOther }
+  const ways = await ownIdentities.waysIn(actor)
+  const identity = ways.identities.find(({ id }) => id === call.context.req.param('id'))
+  return identity === undefined ? null : { identity, isOnlyWay: isLastWayIn(ways, identity.id) }
 }

@@ -1,3 +1,4 @@
+import { connectedUpstreams } from '../../domain/account/ways-in.ts'
 import type { OwnIdentity } from '../../flows/upstream/own-identities.ts'
 import { accountSheet, card, dayOf, type Frame } from '../account-pages/frame.ts'
 import { actions, linkButton } from '../account-pages/parts.ts'
@@ -24,12 +25,15 @@ export const identitiesCard = (view: View, identities: readonly OwnIdentity[]): 
       action: linkButton(view, { path: identityPath(id), label: say('security.remove') }),
     }
   })
-  const adding = upstreams.map(({ id, label }) =>
-    linkButton(view, { path: addingPath(id), label: say('upstream.add', { provider: label }) }),
+  const connected = connectedUpstreams({ identities })
+  const adding = upstreams.flatMap(({ id, label }) =>
+    connected.has(id)
+      ? []
+      : [linkButton(view, { path: addingPath(id), label: say('upstream.add', { provider: label }) })],
   )
   const content = html`<p class="muted">${say('upstream.card_help')}</p>
 ${items.length === 0 ? null : itemList(items)}
-${actions(...adding)}`
+${adding.length === 0 ? null : actions(...adding)}`
   return card({ title: say('upstream.card_title'), content })
 }
 

@@ -7,7 +7,8 @@ import type { Pages } from '../layout/layout.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { catching, methodRefused, problemReply } from './refusal.ts'
-import type { Handle, Http, Reply, Route } from './route.ts'
+import { type Handle, type Http, nameOf, type Reply, type Route } from './route.ts'
+import { type AnswerRoute, type Tracing, traced } from './traced.ts'
 
 type Needs = Readonly<{
   routes: readonly Route[]
@@ -24,6 +25,7 @@ type Needs = Readonly<{
   onBehalfOf: OnBehalfOf
   /** True once the process is stopping: clients are asked to use another instance. */
   isDraining: () => boolean
+  tracing: Tracing | null
 }>
 
 const SECURITY_HEADERS = {
@@ -46,7 +48,7 @@ export type App = Pick<Hono<Http>, 'fetch' | 'routes'>
 
 /** Creates the app of a listener. Every request gets an id, a line of the log and the common headers. */
 export const createApp = (needs: Needs): App => {
-  const answer = createAnswer(needs)
+  const answer = traced(createAnswer(needs), needs)
   const app = new Hono<Http>()
   for (const { method, path, errors, handle, cors: policy } of needs.routes) {
     const safe = catching(errors, handle)
@@ -61,7 +63,7 @@ export const createApp = (needs: Needs): App => {
  * Answers the requests that no route takes: preflights, wrong methods, unknown paths. An app of its own, because Hono looks a route up in
  * one table only where no route takes all methods; the slower look-up cost 2% of a token request.
  */
-const createRest = ({ routes, cors }: Needs, answer: Answer): Pick<App, 'fetch'> => {
+const createRest = ({ routes, cors }: Needs, answer: AnswerRoute): Pick<App, 'fetch'> => {
   const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
     const { cors: policy = 'none', errors } = routes.find(route => route.path === path) ?? {}
@@ -115,7 +117,7 @@ const NOWHERE = {
 const asksForPage = ({ req }: Context<Http>): boolean =>
   req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
-const createAnswer = (needs: Needs) => {
+const createAnswer = (needs: Needs): AnswerRoute => {
   const {
     routes,
     cors,
@@ -184,8 +186,6 @@ const createAnswer = (needs: Needs) => {
 const nonceHeader = (nonce: string | null): Reply['headers'] =>
   nonce === null ? NOTHING : { 'DPoP-Nonce': nonce }
 
-type Answer = ReturnType<typeof createAnswer>
-
 /** The CORS policy of an unknown path: a page may read that the path is unknown. */
 const policyOfNone = (path: string): Route['cors'] => (isOfAccounts(path) ? 'clients-with-cookies' : 'anyone')
 
@@ -194,10 +194,6 @@ const isOfAccounts = (path: string): boolean => path.startsWith('/auth/')
 /** An unknown path without the tokens and JWTs that it may contain, for the log. */
 const loggable = (path: string): string =>
   path.slice(0, 200).replace(/(signet_[a-z]+_)[\w-]+|(eyJ)[\w.-]+/g, '$1$2…')
-
-/** The method as a label of a metric. A stranger must not be able to make a series. */
-const nameOf = (method: string): string => (METHODS.has(method) ? method : 'other')
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 const methodsByPath = (routes: readonly Route[]): ReadonlyMap<string, string> => {
   const methods = new Map<string, string>()

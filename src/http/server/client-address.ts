@@ -10,14 +10,24 @@ type Proxies = Readonly<{
   /** The header that the trusted proxies write. */
   header: ForwardedHeader
   log: Pick<Log, 'warn'>
+  /** Called once for each reason. Default: not told. */
+  onIgnored?: (ignored: IgnoredHeader) => void
 }>
+
+/** Why a forwarded header was not believed, and the peer that sent the request. */
+export type IgnoredHeader = Readonly<{ reason: keyof typeof MESSAGES; peer: string }>
 
 export type ClientAddress = (incoming: IncomingMessage, header: Call['header']) => string
 
 /** The address of the client: the peer's, or the one that trusted proxies name in their header. */
-export const createClientAddress = ({ trusted, header: own, log }: Proxies): ClientAddress => {
+export const createClientAddress = ({
+  trusted,
+  header: own,
+  log,
+  onIgnored = () => {},
+}: Proxies): ClientAddress => {
   const isTrusted = (address: string) => trusted.length > 0 && isWithin(address, trusted)
-  const report = createReport(log, own)
+  const report = createReport({ log, onIgnored }, own)
   return ({ socket }, header) => {
     const peer = peerOf(socket)
     const others = FORWARDED_HEADERS.filter(name => header(name) !== undefined)
@@ -54,11 +64,15 @@ const MESSAGES = {
 } as const
 
 /** Ours – Each reason is logged once in the life of a process: clients can send such headers with every request. */
-const createReport = (log: Pick<Log, 'warn'>, trusted_header: ForwardedHeader) => {
+const createReport = (
+  { log, onIgnored }: Required<Pick<Proxies, 'log' | 'onIgnored'>>,
+  trusted_header: ForwardedHeader,
+) => {
   const reported = new Set<keyof typeof MESSAGES>()
   return (reason: keyof typeof MESSAGES, peer: string): void => {
     if (reported.has(reason)) return
     reported.add(reason)
+    onIgnored({ reason, peer })
     log.warn({ event: 'forwarded_header_ignored', reason, peer, trusted_header }, MESSAGES[reason])
   }
 }

@@ -1,5 +1,5 @@
-import { matchesEtag } from './etag.ts'
 import type { Call, Reply } from './route.ts'
+import { matchesEtag } from './route.ts'
 
 /** `body` has the JWS as bytes, for an answer that many requests share. */
 type Kept = Readonly<{

@@ -18,11 +18,13 @@ const SERVER_OPTIONS = {
 }
 
 const SWEEP_MILLISECONDS = 50
+/** Seconds for the requests that are under way when a listener closes. */
+export const FINISH_SECONDS = 10
 
 /** An open port on which an app answers. */
 export type Listener = Readonly<{
-  /** Accepts no further connection, and finishes the requests under way within `seconds`. */
-  drain(seconds: number): Promise<void>
+  /** Accepts no further connection, closes idle ones, and finishes the requests under way within `seconds`. */
+  close(seconds: number): Promise<void>
 }>
 
 /** Opens a port. Rejects with the system's error when the address cannot be bound. */
@@ -34,11 +36,12 @@ export const openListener = (
   new Promise((resolve, reject) => {
     const answer = getRequestListener(
       (request, env) => {
-        requireHost(env.incoming.headers.host)
+        if (isBareCheck(env.incoming)) return app.fetch(new Request(READINESS), env)
+        requireHost(env.incoming)
         requirePlain(env.incoming.url ?? '')
         return app.fetch(request, env)
       },
-      { errorHandler: unreadable.answer },
+      { errorHandler: unreadable.answer, hostname: 'localhost' },
     )
     const server = createServer(SERVER_OPTIONS, (request, response) => void answer(request, response))
     server.on('clientError', unreadable.refuse)
@@ -49,27 +52,63 @@ export const openListener = (
     // An error after the start belongs to a connection that could not be accepted, and is ignored.
     server.on('error', reject)
     server.listen(address.port, address.host, () =>
-      resolve({ drain: seconds => drain(server, silent, seconds) }),
+      resolve({ close: seconds => close(server, silent, seconds) }),
     )
   })
 
-const drain = async (server: Server, silent: Silent, seconds: number): Promise<void> => {
+const close = async (server: Server, silent: Silent, seconds: number): Promise<void> => {
   const sweep = setInterval(() => {
     server.closeIdleConnections()
-    silent.close()
+    silent.sweep()
   }, SWEEP_MILLISECONDS)
   const deadline = setTimeout(() => server.closeAllConnections(), seconds * 1000)
-  await new Promise(resolve => server.close(resolve))
+  await new Promise(resolve => inQuietTurn(() => server.close(resolve)))
   clearInterval(sweep)
   clearTimeout(deadline)
 }
 
-/** RFC 9112 §3.2 – Requires one Host, also beside a target with an authority of its own. */
-const requireHost = (host: string | undefined): void => {
+/**
+ * Calls `work` right after a turn of the event loop in which nothing was to be done. A socket that stops to listen resets the connections
+ * that it has not accepted yet, and with them requests that a proxy must not repeat: after a quiet turn there is none.
+ */
+const inQuietTurn = (work: () => void): void => {
+  const began = performance.now()
+  const look = (last: number) => {
+    setImmediate(() => {
+      const now = performance.now()
+      if (now - last < QUIET_MILLISECONDS || now - began > QUIET_WITHIN_MILLISECONDS) work()
+      else look(now)
+    })
+  }
+  look(began)
+}
+const QUIET_MILLISECONDS = 0.1
+const QUIET_WITHIN_MILLISECONDS = 2000
+
+/** The first lines of a request. */
+type Head = Readonly<{
+  method?: string | undefined
+  url?: string | undefined
+  httpVersion: string
+  headers: Readonly<{ host?: string | undefined }>
+}>
+
+/**
+ * RFC 9112 §3.2 – Requires one Host, also beside a target with an authority of its own. A request in HTTP/1.0 may lack the header; ours: at
+ * the probes alone, which HAProxy asks in this way.
+ */
+const requireHost = ({ headers: { host }, httpVersion, url = '' }: Head): void => {
+  if (host === undefined && httpVersion === '1.0' && PROBES.has(url)) return
   if (host === undefined) throw new RequestError('Missing host header')
   if (!HOST.test(host)) throw new RequestError('Invalid host header')
 }
 const HOST = /^[^\s,/?#@\\]+$/
+const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz'])
+
+/** `OPTIONS / HTTP/1.0` without Host: what HAProxy sends for `option httpchk` without arguments. It is answered as `/readyz` is. */
+const isBareCheck = ({ method, url, httpVersion, headers: { host } }: Head): boolean =>
+  method === 'OPTIONS' && url === '/' && httpVersion === '1.0' && host === undefined
+const READINESS = 'http://localhost/readyz'
 
 /**
  * RFC 3986 §6.2.2 – Refuses a path in any but its normal spelling, so that a proxy's rule, which compares bytes, matches the path that is
@@ -85,18 +124,26 @@ const refuseGone = (socket: Socket): void => {
   if (socket.remoteAddress === undefined) socket.destroy()
 }
 
-/** Tracks connections without a byte yet, which browsers open in advance. Node does not count them as idle, and would wait for them. */
+/**
+ * Tracks connections without a byte yet, which browsers open in advance. Node does not count them as idle, and would wait for them. A
+ * connection is closed when several sweeps have met it without a byte: the request of a young one may not have been read yet.
+ */
 const trackSilent = (server: Server) => {
-  const sockets = new Set<Socket>()
+  const sweepsOf = new Map<Socket, number>()
   server.on('connection', socket => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    sweepsOf.set(socket, 0)
+    socket.once('close', () => sweepsOf.delete(socket))
   })
   return {
-    close: () => {
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    sweep: () => {
+      for (const [socket, sweeps] of sweepsOf) {
+        if (socket.bytesRead > 0) continue
+        if (sweeps < SILENT_SWEEPS) sweepsOf.set(socket, sweeps + 1)
+        else socket.destroy()
+      }
     },
   }
 }
+const SILENT_SWEEPS = 10
 
 type Silent = ReturnType<typeof trackSilent>

@@ -59,3 +59,11 @@ export const noContent: Reply = { status: 204, body: null, headers: {} }
 
 /** RFC 6749 §5.1 – For every answer that contains or refuses a token. */
 export const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' }
+
+/** RFC 9110 §13.1.2 – True where If-None-Match lists the tag. Compared weakly: a proxy that compresses makes the tag weak. */
+export const matchesEtag = (etag: string, ifNoneMatch = ''): boolean =>
+  ifNoneMatch.split(',').some(tag => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
+
+/** The method as a label of a metric. A stranger must not be able to make a series. */
+export const nameOf = (method: string): string => (METHODS.has(method) ? method : 'other')
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

@@ -79,8 +79,15 @@ const postAgain = async (sent: Parameters<typeof sendPost>[0], tries: number): P
   }
 }
 
-/** A path of this origin; else the root. What came with the request may be an address of another origin. */
+/**
+ * A path of this origin; else the root. What came with the request may be an address of another origin, or a path that begins with two
+ * slashes, such as that of `/.//evil.example`, which a browser takes for one.
+ */
 const pathOf = (return_to: string): string => {
-  const { origin, pathname, search, hash } = new URL(return_to, location.origin)
-  return origin === location.origin ? pathname + search + hash : '/'
+  try {
+    const { origin, pathname, search, hash } = new URL(return_to, location.origin)
+    return origin === location.origin && !pathname.startsWith('//') ? pathname + search + hash : '/'
+  } catch {
+    return '/'
+  }
 }

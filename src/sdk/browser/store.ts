@@ -4,18 +4,26 @@ export type PageStore = Readonly<{
   write(value: Readonly<Record<string, unknown>> | null): void
 }>
 
-/** One JSON object under one key. Where the storage refuses, the object lives as long as the page. */
+/**
+ * One JSON object under one key. An object that the storage refused lives as long as the page; one that it took is the storage's alone, so
+ * that the page does not bring back what another tab has removed.
+ */
 export const openPageStore = (storage: () => Storage, key: string): PageStore => {
-  let fallback: string | null = null
+  let refused: string | null = null
   return {
     read: () => {
-      const text = attempt(() => storage().getItem(key)) ?? fallback
+      const text = refused ?? attempt(() => storage().getItem(key))
       const value: unknown = text === null ? null : attempt(() => JSON.parse(text))
       return typeof value === 'object' && value !== null ? { ...value } : null
     },
     write: value => {
-      fallback = value === null ? null : JSON.stringify(value)
-      attempt(() => (fallback === null ? storage().removeItem(key) : storage().setItem(key, fallback)))
+      const text = value === null ? null : JSON.stringify(value)
+      const stored = attempt(() => {
+        if (text === null) storage().removeItem(key)
+        else storage().setItem(key, text)
+        return true
+      })
+      refused = stored === true ? null : text
     },
   }
 }

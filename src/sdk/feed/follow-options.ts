@@ -1,6 +1,7 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from '../verify/elapsed.ts'
 import { type OptionNames, requireKnownOptions } from '../verify/known-options.ts'
+import { quietly } from '../verify/options.ts'
 import { type Fetch, isTrustworthyUrl } from '../verify/remote-json.ts'
 
 export type FollowOptions = Readonly<{
@@ -71,12 +72,7 @@ export const parseFollowOptions = (options: FollowOptions): FollowSettings => {
       CLOCK_TOLERANCE_MAX_SECONDS,
     ),
     max_entries: within('maxEntries', options.maxEntries ?? 2_000_000, 1, 20_000_000),
-    onFault: fault => {
-      // A logger that throws must not end the following.
-      try {
-        onFault?.(fault)
-      } catch {}
-    },
+    onFault: quietly(onFault),
     fetch: fetch ?? ((address, init) => globalThis.fetch(address, init)),
     now: () => now() / 1000,
     elapsed: elapsedBy(options.now),

@@ -1,5 +1,6 @@
 import { type CommonClaims, hasOptional } from '../verify/claims.ts'
 import { type OptionNames, requireKnownOptions } from '../verify/known-options.ts'
+import { quietly } from '../verify/options.ts'
 import { type PresentedRequest, presentsToken } from '../verify/presented.ts'
 import { type Requirement, scopeNeeded } from '../verify/requirements.ts'
 import { TokenError } from '../verify/token-error.ts'
@@ -31,6 +32,7 @@ export const createAuthenticate = <Request>(
 ): ((attempt: Attempt<Request>) => Promise<Authenticated>) => {
   if (sessions === undefined) return attempt => byToken(verifier, attempt)
   const { recognise, until, now } = parseSessions(sessions)
+  const tell = quietly(sessions.onUse)
   return async attempt => {
     const { presented, request, requirements } = attempt
     const isSession = !presentsToken(presented.authorization) && now() < until
@@ -39,7 +41,7 @@ export const createAuthenticate = <Request>(
       session === null || session === undefined
         ? await byToken(verifier, attempt)
         : bySession(session, requirements, now() / 1000, verifier)
-    quietly(sessions.onUse, auth)
+    tell(auth)
     return auth
   }
 }
@@ -78,11 +80,4 @@ const bySession = (
     throw new TokenError(shortfall.code, { ...needed, ...shortfall.parameters, ...place })
   }
   return { by: 'session', claims, revocation: 'off' }
-}
-
-/** A counter that throws must not make a request fail. */
-const quietly = (onUse: ((auth: Authenticated) => void) | undefined, auth: Authenticated) => {
-  try {
-    onUse?.(auth)
-  } catch {}
 }

@@ -178,9 +178,14 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 const isIssuer = (issuer: unknown): boolean =>
   isText(issuer) && isTrustworthyUrl(issuer) && !issuer.includes('?') && !issuer.includes('#')
 
-/** A logger that throws must not make a verification reject. */
-const quietly = (onFault: VerifierOptions['onFault']) => (fault: Error) => {
-  try {
-    onFault?.(fault)
-  } catch {}
-}
+/**
+ * Ours – Calls a function of the service that is told of something, and waits for nothing. One that throws must not make the library fail; the
+ * rejection of one that is async would end the process.
+ */
+export const quietly =
+  <T>(tell: ((value: T) => unknown) | undefined) =>
+  (value: T): void => {
+    try {
+      Promise.resolve(tell?.(value)).catch(() => {})
+    } catch {}
+  }

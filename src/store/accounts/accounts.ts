@@ -80,7 +80,9 @@ const createEndEverySignIn =
       (sql, origin) => sql<{ ended: string[]; found: number }[]>`
         with account as (
           update signet.users
-          set credential_epoch = credential_epoch + 1, device_epoch = device_epoch + 1
+          set credential_epoch = credential_epoch + 1,
+            epoch_raised_at = statement_timestamp(),
+            device_epoch = device_epoch + 1
           where id = ${account_id}
           returning id, credential_epoch
         ),

@@ -28,7 +28,7 @@ export const boughtOrigin = (
     origin as materialized (
       select
         user_id, credential_epoch, client_id, scope, audience, ${session_id} as session_id,
-        ${BODY}::text as refresh_transport, auth_time as proved_at, amr as proved_by,
+        ${BODY}::text as refresh_transport, auth_time as proved_at, amr as proved_by, claims,
         case when is_refreshable then ${idle_seconds}::int else ${access_token_seconds}::int end as idle_seconds,
         statement_timestamp() + make_interval(
           secs => case when is_refreshable or ${logout_notice}::text is not null

@@ -5,6 +5,7 @@ import {
 } from '../../domain/authorization/device-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
+import { jsonText } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { decidingSession } from './deciding-session.ts'
 import { createRedeemDeviceCode } from './redeem-device-code.ts'
@@ -73,14 +74,15 @@ export const createDeviceAuthorizations = (
 /** RFC 8628 §3.3 – The account's row is held, before that of the device: a deletion under way is waited for. The redemption judges all of it again. */
 const createAllow =
   (database: Database): DeviceAuthorizations['allow'] =>
-  async ({ digest, user_id, session_id, client_id, scope, consent_version, isRefreshable }) => {
+  async ({ digest, user_id, session_id, client_id, scope, consent_version, isRefreshable, claims }) => {
     const allowed = await database.run(
       sql => sql`
         with ${decidingSession(sql, { user_id, session_id, client_id, consent_version })}
         update signet.device_authorizations d
         set is_allowed = true, user_id = ${user_id}, credential_epoch = session.credential_epoch,
           auth_time = session.auth_time, amr = session.amr, scope = ${scope},
-          consent_version = ${consent_version}::int, is_refreshable = ${isRefreshable}::boolean
+          consent_version = ${consent_version}::int, is_refreshable = ${isRefreshable}::boolean,
+          claims = ${jsonText(claims)}::text::jsonb
         from session
         where d.digest = ${digest}
           and d.client_id = ${client_id}

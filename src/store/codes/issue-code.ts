@@ -1,5 +1,6 @@
 import { CODE_SECONDS } from '../../domain/authorization/authorization-code.ts'
 import type { AuthorizationCodes } from '../../ports/authorization.ts'
+import { jsonText } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { decidingSession } from './deciding-session.ts'
 
@@ -22,12 +23,13 @@ export const createIssueCode =
         )
         insert into signet.authorization_codes (
           user_id, digest, session_id, credential_epoch, auth_time, amr, client_id, redirect_uri, code_challenge, dpop_jkt,
-          scope, audience, nonce, consent_version, is_refreshable, expires_at
+          scope, audience, nonce, consent_version, is_refreshable, expires_at, claims
         )
         select
           ${user_id}, ${code.digest}, ${code.session_id}, credential_epoch, auth_time, amr, ${client_id}, ${code.redirect_uri},
           ${code.code_challenge}, ${code.dpop_jkt}, ${code.scope}, ${code.audience}::text[], ${code.nonce}, ${consent_version}::int,
-          ${code.isRefreshable}::boolean, statement_timestamp() + make_interval(secs => ${CODE_SECONDS})
+          ${code.isRefreshable}::boolean, statement_timestamp() + make_interval(secs => ${CODE_SECONDS}),
+          ${jsonText(code.claims)}::text::jsonb
         from session
         where ${pushed_request}::bytea is null or exists (select from consumed)
         returning digest`,

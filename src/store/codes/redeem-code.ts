@@ -41,6 +41,7 @@ export const createRedeemCode = (database: Database, lifetimes: Lifetimes): Auth
     },
     alone: createRedeemAlone(judge),
     isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
+    traced: { summary: 'update authorization_codes', tracing: database.batches },
   })
 }
 
@@ -90,6 +91,7 @@ const familyOf = (row: Omit<BoughtRow, 'bought_id'>, id: string): Family => ({
   generation: row.generation,
   idle_expires_at: row.idle_expires_at,
   expires_at: row.expires_at,
+  claims: row.claims,
   at: row.at,
 })
 

@@ -8,7 +8,7 @@ import {
   degradedTimes,
   PLOTTED_MEASURES,
 } from '../../domain/events/activity.ts'
-import type { ActivityCounts } from '../../ports/activity.ts'
+import type { ActivityCounts } from '../../ports/events.ts'
 import { type Database, OID } from '../postgres/index.ts'
 
 /** Hours after which a row of a minute, or of an hour, expires. */

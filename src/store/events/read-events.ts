@@ -1,5 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
-import { firstIdAt, NIL_UUID } from '../../domain/base/uuid.ts'
+import { firstIdAt, MAX_UUID, NIL_UUID } from '../../domain/base/uuid.ts'
 import { type Event, type PlacedEvent, parseActor } from '../../domain/events/event.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
 import type { Database } from '../postgres/index.ts'
@@ -119,9 +119,6 @@ const boundsOf = ({ from, until }: EventFilter) => ({
   from: from === null ? NIL_UUID : firstIdAt(from),
   until: until === null ? MAX_UUID : firstIdAt(until),
 })
-
-/** RFC 9562 §5.10 – The max UUID: sorts after every id. */
-const MAX_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 const eventColumns = (sql: ISql): Fragment => sql`
   e.id, e.at, e.kind, e.outcome, e.reason, e.actor, e.user_id, e.client_id, e.sid, e.jti, e.ip, e.request_id, e.count,

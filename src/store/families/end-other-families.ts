@@ -32,6 +32,7 @@ export const endOtherFamilies = (
   account as (
     update signet.users
     set credential_epoch = credential_epoch + 1,
+      epoch_raised_at = statement_timestamp(),
       device_epoch = device_epoch + ${password_digest === null ? 0 : 1},
       password_digest = coalesce(${password_digest}::text, password_digest)
     where id = ${id}

@@ -151,7 +151,7 @@ export const createJudge =
         ${writeEvents(sql, origin, [suspicions(sql, rotates), endings(sql)])}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
-          judged.auth_time, judged.amr, judged.salt, judged.expires_at,
+          judged.auth_time, judged.amr, judged.salt, judged.expires_at, judged.claims,
           coalesce(changed.pepper_id, judged.pepper_id) as pepper_id,
           coalesce(changed.generation, judged.generation) as generation,
           coalesce(changed.idle_expires_at, judged.idle_expires_at) as idle_expires_at,

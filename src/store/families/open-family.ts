@@ -1,4 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
+import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
 import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { type EventRows, writeEvents } from '../events/write-events.ts'
@@ -11,14 +12,14 @@ import type { Database } from '../postgres/index.ts'
  */
 export const createOpenFamily =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
-  async (family: NewFamily) => {
+  async ({ claims, ...family }: NewFamily) => {
     const [opened] = await database.run(
       (sql, { origin }) => sql<Family[]>`
         with origin as materialized (
           select
             id as user_id, roles, credential_epoch, ${family.client_id}::text as client_id, ${family.scope}::text as scope,
             ${family.audience}::text[] as audience, ${family.refresh_transport}::text as refresh_transport,
-            null::uuid as session_id, statement_timestamp() as proved_at, ${family.amr}::text[] as proved_by,
+            null::uuid as session_id, ${jsonText(claims)}::text::jsonb as claims, statement_timestamp() as proved_at, ${family.amr}::text[] as proved_by,
             ${idle_seconds}::int as idle_seconds,
             statement_timestamp() + make_interval(secs => ${max_seconds}) as expires_at
           from signet.users
@@ -57,6 +58,10 @@ export const issuedAt = (sql: ISql, client_id: string | Fragment): Fragment => s
     )
   )`
 
+/** A parameter that is cast `::text::jsonb`: of one that is jsonb the driver would make a JSON string. */
+export const jsonText = (claims: ExtraClaims | null): string | null =>
+  claims === null ? null : JSON.stringify(claims)
+
 /** Each is a value, or a column of `origin`. */
 type OrColumn<T> = { readonly [Name in keyof T]: T[Name] | Fragment }
 
@@ -67,30 +72,41 @@ type Opening = OrColumn<Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_dig
     logout_notice?: Fragment
     /** RFC 9449 §5 – Thumbprint of the key that the family is bound to; null: to none. */
     sender_key: Fragment
+    /** The extra claims; null: none. By default those of `origin`. */
+    claims?: Fragment
   }>
 
 /**
  * Inserts a family from the CTE `origin (user_id, credential_epoch, client_id, scope, audience, refresh_transport, session_id, proved_at,
- * proved_by, idle_seconds, expires_at)`. Inserts nothing when `origin` is empty.
+ * proved_by, idle_seconds, expires_at, claims)`. Inserts nothing when `origin` is empty.
  */
 export const openFamily = (
   sql: ISql,
-  { id, salt, pepper_id, token_digest, source, logout_notice = sql`null`, sender_key }: Opening,
+  {
+    id,
+    salt,
+    pepper_id,
+    token_digest,
+    source,
+    logout_notice = sql`null`,
+    sender_key,
+    claims = sql`claims`,
+  }: Opening,
 ): Fragment => sql`
   insert into signet.refresh_families (${insertedColumns(sql)})
   select
     ${id}, user_id, credential_epoch, client_id, scope, audience, proved_at, proved_by, ${salt},
     ${pepper_id}, ${token_digest}, refresh_transport, ${sender_key}, session_id, ${logout_notice},
     least(statement_timestamp() + make_interval(secs => idle_seconds), expires_at), expires_at,
-    ${source.ip}, ${source.user_agent}
+    ${source.ip}, ${source.user_agent}, ${claims}
   from origin`
 
 /** The columns that `openFamily` inserts. Every other column has its default. */
 export const insertedColumns = (sql: ISql): Fragment => sql`
   id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
-  refresh_transport, sender_key, session_id, logout_notice, idle_expires_at, expires_at, last_ip, last_user_agent`
+  refresh_transport, sender_key, session_id, logout_notice, idle_expires_at, expires_at, last_ip, last_user_agent, claims`
 
 /** The columns of `opened` and `origin`, as the domain's Family without its `at`. */
 export const openedColumns = (sql: ISql): Fragment => sql`
   opened.id, opened.user_id, opened.client_id, opened.scope, opened.audience, origin.roles, opened.auth_time, opened.amr,
-  opened.salt, opened.pepper_id, opened.generation, opened.idle_expires_at, opened.expires_at`
+  opened.salt, opened.pepper_id, opened.generation, opened.idle_expires_at, opened.expires_at, opened.claims`

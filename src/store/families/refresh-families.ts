@@ -37,7 +37,7 @@ const createFindLiving =
   async ({ family_id, salt }) => {
     const [family] = await database.run(
       sql => sql<LivingFamily[]>`
-        select f.id, f.user_id, f.client_id, f.scope, f.audience, f.refresh_transport
+        select f.id, f.user_id, f.client_id, f.scope, f.audience, f.refresh_transport, u.roles
         from signet.refresh_families f
         join ${accountOfFamily(sql)}
         where f.id = ${family_id}
@@ -80,7 +80,7 @@ const createFindCurrent =
       sql => sql<Family[]>`
         select
           f.id, f.user_id, f.client_id, f.scope, f.audience, u.roles, f.auth_time, f.amr, f.salt, f.pepper_id,
-          f.generation, f.idle_expires_at, f.expires_at, statement_timestamp() as at
+          f.generation, f.idle_expires_at, f.expires_at, f.claims, statement_timestamp() as at
         from signet.refresh_families f
         join ${accountOfFamily(sql)}
         where f.id = ${family_id}

@@ -23,6 +23,7 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
     },
     alone: async token => rotationOfOne(await judge([token], { waits: true })),
     isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
+    traced: { summary: 'update refresh_families', tracing: database.batches },
   })
 }
 

@@ -4,7 +4,7 @@ import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { isLivingFamily } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
-import { insertedColumns, openedColumns, openFamily } from './open-family.ts'
+import { insertedColumns, jsonText, openedColumns, openFamily } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
 
@@ -18,7 +18,7 @@ const STEPPED_UP: EndReason = 'stepped_up'
  */
 export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
-  async ({ replaces, user_id, credential_epoch, ...opening }) => {
+  async ({ replaces, user_id, credential_epoch, claims, ...opening }) => {
     const [family] = await database.run(
       (sql, { origin }) => sql<SteppedUp[]>`
         with account as (
@@ -38,7 +38,12 @@ export const createStepUpFamily =
           for no key update of f
         ),
         written as (
-          ${openFamily(sql, { ...opening, logout_notice: sql`logout_notice`, sender_key: sql`sender_key` })}
+          ${openFamily(sql, {
+            ...opening,
+            logout_notice: sql`logout_notice`,
+            sender_key: sql`sender_key`,
+            claims: sql`coalesce(${jsonText(claims)}::text::jsonb, claims)`,
+          })}
           union all
           select ${insertedColumns(sql)} from origin
           on conflict (id) do update

@@ -35,6 +35,7 @@ export const createRedeemReset =
           update signet.users u
           set password_digest = ${password_digest},
             credential_epoch = u.credential_epoch + 1,
+            epoch_raised_at = statement_timestamp(),
             device_epoch = u.device_epoch + 1,
             email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
           from link

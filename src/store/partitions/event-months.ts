@@ -58,8 +58,12 @@ export const prepareEventMonths = async (
 ): Promise<void> => {
   const there = new Set(months.map(month => month.getTime()))
   const wanted = Array.from({ length: months_ahead + 1 }, (_, ahead) => monthAfter(now, ahead))
-  for (const month of wanted.filter(each => !there.has(each.getTime())))
+  for (const month of wanted.filter(each => !there.has(each.getTime()))) {
+    // Another instance may be preparing the same months.
+    const known = await readEventMonths(sql)
+    if (known?.months.some(each => each.getTime() === month.getTime()) === true) continue
     await orLater(() => inTransaction(sql, held => prepareMonth(held, month)))
+  }
 }
 
 /** Drops the months whose last event is older than the retention. */

@@ -3,6 +3,14 @@ const MAX_ENTRIES = 64
 /** The next batch waits this long for the answer to the one before. */
 const PATIENCE_MILLISECONDS = 50
 
+/** How the entries of a batch are seen in traces. */
+export type BatchTracing = Readonly<{
+  /** Runs what is for several requests outside of their traces. */
+  apart: <T>(work: () => T) => T
+  /** The time that one entry takes, in the trace of its request. `summary` says what is done to which table. */
+  entry: <T>(summary: string, work: () => Promise<T>) => Promise<T>
+}>
+
 type Work<Entry, Answer> = Readonly<{
   keyOf: (entry: Entry) => string
   /** Sends a batch, whose keys are distinct: all of it or nothing. An entry whose answer is undefined is sent alone. */
@@ -10,6 +18,8 @@ type Work<Entry, Answer> = Readonly<{
   alone: (entry: Entry) => Promise<Answer>
   /** True when a failed batch has certainly changed nothing. */
   isUndone: (fault: unknown) => boolean
+  /** Absent while traces are off. */
+  traced?: Readonly<{ summary: string; tracing: BatchTracing | undefined }>
 }>
 
 type Waiting<Entry, Answer> = Readonly<{
@@ -23,7 +33,19 @@ type Waiting<Entry, Answer> = Readonly<{
  * sends few statements, and an idle one sends each entry at once. An entry whose key waits already is sent alone, and so is each entry of a
  * batch that was rolled back because of one of them.
  */
-export const inBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
+export const inBatches = <Entry, Answer>(work: Work<Entry, Answer>): ((entry: Entry) => Promise<Answer>) => {
+  const tracing = work.traced?.tracing
+  if (work.traced === undefined || tracing === undefined) return createBatches(work)
+  const { summary } = work.traced
+  const send = createBatches({
+    ...work,
+    together: batch => tracing.apart(() => work.together(batch)),
+    alone: entry => tracing.apart(() => work.alone(entry)),
+  })
+  return entry => tracing.entry(summary, () => send(entry))
+}
+
+const createBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
   let waiting = new Map<string, Waiting<Entry, Answer>>()
   let isUnderWay = false
 

@@ -1,6 +1,7 @@
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { CurrentOrigin } from '../../ports/events.ts'
+import type { BatchTracing } from './batches.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
 import { openPool } from './open-pool.ts'
@@ -15,13 +16,18 @@ export type Database = Readonly<{
    * connection.
    */
   run: <T>(query: Query<T>) => Promise<T>
-  /** The size of the pool, the statements under way, and whether Postgres was away at last notice. */
-  load: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
+  /**
+   * The size of the pool, the statements under way, whether Postgres was away at last notice, and whether it answered within the last
+   * second while no connection has ended since.
+   */
+  load: () => Readonly<{ connections: number; statements: number; isLost: boolean; isAnswering: boolean }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
   /** Like `ping`, but an answer that came within the last second is used again, unless a connection has ended since. */
   ensure: () => Promise<void>
   close: () => Promise<void>
+  /** Absent while traces are off. */
+  batches?: BatchTracing
 }>
 
 export type DatabaseOptions = DatabasePlace &
@@ -56,7 +62,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
 
   return {
     run,
-    load: () => ({ connections: options.pool_size, statements: statements(), isLost: health.isLost() }),
+    load: () => ({
+      connections: options.pool_size,
+      statements: statements(),
+      isLost: health.isLost(),
+      isAnswering: health.isFresh(),
+    }),
     ping,
     ensure,
     close: pool.close,

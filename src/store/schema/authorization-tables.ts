@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { bytea, instant } from './column-types.ts'
+import { bytea, extraClaims, instant } from './column-types.ts'
 import { users } from './tables.ts'
 
 /** The tables of the authorization endpoint. */
@@ -41,6 +41,8 @@ export const authorizationCodes = pgTable(
     retry_proof: bytea(),
     /** The family that it bought; null until it is spent. No reference: the deletion of a family would look for its code. */
     family_id: uuid(),
+    /** The extra claims of the family that it buys; null for none. */
+    claims: extraClaims(),
   },
   table => [
     primaryKey({ columns: [table.user_id, table.digest] }),

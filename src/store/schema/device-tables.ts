@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
-import { bytea, instant } from './column-types.ts'
+import { bytea, extraClaims, instant } from './column-types.ts'
 import { users } from './tables.ts'
 
 /**
@@ -39,6 +39,8 @@ export const deviceAuthorizations = pgTable(
     retry_proof: bytea(),
     /** The family that it bought; null until it is spent. No reference: the deletion of a family would look for its row. */
     family_id: uuid(),
+    /** The extra claims of the family that it buys, from the approval on; null for none. */
+    claims: extraClaims(),
   },
   table => [
     unique('device_authorizations_user_code_unique').on(table.user_code),

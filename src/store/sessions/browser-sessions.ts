@@ -63,7 +63,7 @@ const createOpenSession =
     { idle_seconds, max_seconds }: SessionLifetimes,
     end: BrowserSessions['end'],
   ): BrowserSessions['open'] =>
-  async ({ id, digest, user_id, credential_epoch, amr, replaces, source }) => {
+  async ({ id, digest, user_id, credential_epoch, amr, auth_time = null, replaces, source }) => {
     const former_digest = replaces?.user_id === user_id ? replaces.digest : null
     const [row] = await database.run(
       (sql, { origin }) => sql<Row[]>`
@@ -87,7 +87,8 @@ const createOpenSession =
             user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at, last_ip, last_user_agent
           )
           select
-            id, coalesce((select id from former), ${id}::uuid), ${digest}, credential_epoch, statement_timestamp(),
+            id, coalesce((select id from former), ${id}::uuid), ${digest}, credential_epoch,
+            least(to_timestamp(${auth_time}::double precision), statement_timestamp()),
             ${amr}::text[], statement_timestamp() + make_interval(secs => ${Math.min(idle_seconds, max_seconds)}),
             statement_timestamp() + make_interval(secs => ${max_seconds}), ${source.ip}, ${source.user_agent}
           from account

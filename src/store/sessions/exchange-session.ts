@@ -10,7 +10,7 @@ import type { SessionExchanges } from '../../ports/session-exchanges.ts'
 import type { BoughtRow } from '../codes/judge-codes.ts'
 import { boughtOf } from '../codes/redeem-code.ts'
 import { writeEvents } from '../events/write-events.ts'
-import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
+import { issuedAt, jsonText, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 
@@ -18,12 +18,26 @@ import { personColumns } from '../schema/account-columns.ts'
 const RACED = 'raced'
 const BODY: RefreshTransport = 'body'
 
+type Person = Readonly<{ id: string; roles: string[]; isNew: boolean }>
 type Row = Omit<BoughtRow, 'bought_id' | 'nonce' | 'isRefreshable'>
 
 /** Ours (docs/decisions/0051) – A second look is taken at a session that was exchanged while the first one waited for its row. */
 export const createSessionExchanges = (database: Database, lifetimes: Lifetimes): SessionExchanges => {
   const judge = createJudgeSession(database, lifetimes)
   return {
+    findPerson: async session => {
+      const [person] = await database.run(
+        sql => sql<Person[]>`
+          select u.id, u.roles, not exists (
+            select from signet.exchanged_sessions s
+            where s.user_id = u.id and s.digest = ${session.digest} and s.client_id = ${session.client_id}
+          ) as "isNew"
+          from signet.users u
+          where ${isNamed(sql, session)}
+            and u.disabled_at is null`,
+      )
+      return person ?? null
+    },
     exchange: async session => {
       const first = await judge(session, { sees_all: false })
       const row = first?.verdict === RACED ? await judge(session, { sees_all: true }) : first
@@ -52,7 +66,8 @@ const boughtBy = (row: Row, isRefreshable: boolean): Bought =>
 /**
  * Judges a session and opens its family the first time: one statement. The account is locked before the rows of the session and the family,
  * in the order in which an ending takes them. The primary key of the row makes two exchanges at once one: the second waits for the first, and
- * gets its family. The row keeps the longer of the two expiries, and every later exchange prolongs it.
+ * gets its family. The row keeps the longer of the two expiries, and every later exchange prolongs it. A session from before the latest change
+ * that ended every sign-in of its person leaves a row without a family, which buys nothing either.
  */
 const createJudgeSession =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes) =>
@@ -63,7 +78,7 @@ const createJudgeSession =
     const [row] = await database.run(
       (sql, { origin }) => sql<Row[]>`
         with account as materialized (
-          select u.id as user_id, u.roles, u.credential_epoch, u.disabled_at, ${personColumns(sql)}
+          select u.id as user_id, u.roles, u.credential_epoch, u.epoch_raised_at, u.disabled_at, ${personColumns(sql)}
           from signet.users u
           where ${isNamed(sql, session)}
           for share
@@ -90,6 +105,8 @@ const createJudgeSession =
         judged as materialized (
           select account.*, case
             when disabled_at is not null then 'account_disabled'
+            when noted.family_id = ${family.id}
+              and to_timestamp(${session.auth_time}::double precision) < date_trunc('second', epoch_raised_at) then 'ended'
             when noted.family_id = ${family.id} then 'opened'
             when bought.id is null and not ${sees_all}::boolean then ${RACED}
             when bought.id is null
@@ -108,7 +125,7 @@ const createJudgeSession =
             user_id, credential_epoch, ${client_id}::text as client_id, ${session.scope}::text as scope,
             ${session.audience}::text[] as audience, null::uuid as session_id, ${BODY}::text as refresh_transport,
             least(to_timestamp(${session.auth_time}::double precision), statement_timestamp()) as proved_at,
-            '{}'::text[] as proved_by, ${idle_seconds}::int as idle_seconds,
+            '{}'::text[] as proved_by, ${jsonText(session.claims)}::text::jsonb as claims, ${idle_seconds}::int as idle_seconds,
             statement_timestamp() + make_interval(secs => ${max_seconds}) as expires_at,
             case when 'openid' = any(string_to_array(${session.scope}::text, ' '))
               then ${session.logout_notice}::text end as logout_notice

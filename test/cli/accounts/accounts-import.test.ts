@@ -24,6 +24,23 @@ describe.each(storages)('signetd accounts import ($name)', ({ create }) => {
   const importing = (input: string | Buffer | Readable, ...words: string[]) =>
     accounts(storage.environment, ['import', '-', '--json', ...words], input)
 
+  it('gives no role that administers the server unless it is told to', async () => {
+    const lines = jsonLines([
+      { email: 'root@import.example', roles: ['user', 'signet:admin'] },
+      { email: 'eye@import.example', roles: ['signet:viewer'] },
+      { email: 'near@import.example', roles: ['signet:administrator'] },
+    ])
+    expect(parsed(await importing(lines))).toEqual([
+      { line: 1, code: 'role_administrative', field: 'roles' },
+      { line: 2, code: 'role_administrative', field: 'roles' },
+      { summary: { lines: 3, created: 1, created_before: 0, refused: 2 } },
+    ])
+    const again = await importing(lines, '--again', '--allow-administrators')
+    expect(parsed(again).at(-1)).toEqual({
+      summary: { lines: 3, created: 2, created_before: 0, refused: 1 },
+    })
+  })
+
   it('creates the accounts, passes over refused lines, and says why', async () => {
     const said = await importing(
       Buffer.concat([

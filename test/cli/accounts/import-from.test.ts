@@ -299,7 +299,7 @@ describe.each(storages.slice(-1))('signetd accounts import --from ($name)', ({ c
           '',
         ],
         [uuid('12'), 'half@supabase.example', 'plain', '', '2024-02-29 12:00:00+00', '{}', ''],
-        [uuid('13'), 'hashless@supabase.example', '', '', '2024-02-29 12:00:00+00', '{}', ''],
+        [uuid('13'), 'hashless@supabase.example', '', 'NULL', '2024-02-29 12:00:00+00', '{}', ''],
       ]),
     )
     expect(parsed(said)).toMatchObject([

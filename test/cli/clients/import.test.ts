@@ -51,6 +51,18 @@ describe('signetd clients import --dry-run', () => {
     expect(out.join()).not.toContain(SECRET)
   })
 
+  it('warns of a page of Hydra after which others follow, and of no last page', async () => {
+    const page = (client_id: string, next_page_token: string) => ({
+      items: [{ client_id, grant_types: ['client_credentials'], client_secret: SECRET }],
+      next_page_token,
+    })
+    const warned = [expect.stringMatching(/^- ends with a next_page_token: the provider has more clients/)]
+    const judged = async (text: unknown) => (await run(['--from', 'hydra'], JSON.stringify(text))).err
+    expect((await judged(page('jobs', 'abc'))).slice(0, -1)).toEqual(warned)
+    expect((await judged([page('jobs', 'abc'), page('more', 'def')])).slice(0, -1)).toEqual(warned)
+    expect(await judged([page('jobs', 'abc'), page('more', '')])).toHaveLength(1)
+  })
+
   it('prints no control characters of the file', async () => {
     const { out } = await run(
       ['--from', 'keycloak'],

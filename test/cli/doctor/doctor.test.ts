@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { runProgram } from '../../../src/cli/program.ts'
 import { holdDirectory } from '../../../src/store/embedded/directory-lock.ts'
 import {
@@ -159,6 +159,24 @@ describe('signetd doctor', () => {
       expect(await run({ TRUSTED_PROXIES: everyone })).toBe(1)
       expect(proxies()).toMatch(/^fault {2}proxies: TRUSTED_PROXIES holds every address/)
     }
+  })
+
+  it.runIf(hasPostgres).each([
+    ['behind', 1],
+    ['ahead', -1],
+  ])('names a clock of Postgres that is an hour %s, and none within the tolerance', async (_, sign) => {
+    onTestFinished(() => void vi.useRealTimers())
+    const { url, drop } = await createDatabaseWithSchema()
+    const database = { DATABASE_URL: url, REFRESH_TOKEN_PEPPER: PEPPER }
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + sign * 3_600_000 })
+    const [code, line] = await check('database', database)
+    expect([code, line]).toEqual([
+      1,
+      expect.stringMatching(/^fault {2}database: the clock of Postgres differs by -?3[56]\d\d s/),
+    ])
+    vi.useRealTimers()
+    expect(await check('database', database)).toEqual([0, expect.stringMatching(/^ok /)])
+    await drop()
   })
 
   it.runIf(hasPostgres && hasRedis)(

@@ -72,6 +72,52 @@ describe('what the doctor sees from outside', () => {
     })
   })
 
+  describe('for the pages of each client', () => {
+    const FIRST = { origin: 'https://app.example', client_id: 'app', isFirstParty: true }
+    const THIRD = { origin: 'https://other.example', client_id: 'other', isFirstParty: false }
+    const pages = async (...origins: Parameters<typeof examineFromOutside>[1][]) =>
+      (
+        await examineFromOutside(
+          { ISSUER },
+          origins.flatMap(each => each ?? []),
+        )
+      )['cors of clients']
+
+    it('has no fault where they may ask what they need', async () => {
+      expect(await pages([FIRST, THIRD])).toEqual({ fault: null })
+      expect(await pages([])).toBeUndefined()
+    })
+
+    it('names the client of a page that the server does not know, and one whose cookie the proxy keeps away', async () => {
+      const unknown = { ...THIRD, isFirstParty: true }
+      expect((await pages([FIRST, unknown]))?.fault).toMatch(
+        /^https:\/\/other\.example of other: the preflight of \/auth\/refresh is 204 with .* null: /,
+      )
+      changes = { '/auth/refresh': withHeaders({ 'access-control-allow-origin': '*' }) }
+      expect((await pages([FIRST, THIRD]))?.fault).toMatch(
+        /^https:\/\/app\.example of app: .*"\*": leave CORS/,
+      )
+      changes = { '/token': page }
+      expect((await pages([FIRST, THIRD]))?.fault).toMatch(/; and 1 more$/)
+    })
+
+    it('asks about twenty of them, and says how many are left', async () => {
+      const found = await pages(Array.from({ length: 22 }, () => THIRD))
+      expect(found).toEqual({ fault: null, note: '2 origins were not asked about' })
+    })
+  })
+
+  it('names the two forms of the metadata that lead to different servers', async () => {
+    const elsewhere: Change = async answer => {
+      const text = await answer.text()
+      return new Response(text.replace('/token"', '/elsewhere"'), { headers: answer.headers })
+    }
+    changes = { [DISCOVERY]: elsewhere }
+    expect((await examineFromOutside({ ISSUER }))['discovery']?.fault).toMatch(
+      /name different token_endpoint/,
+    )
+  })
+
   it('is one note where nothing answers', async () => {
     const nowhere = `http://127.0.0.1:${await freePort()}`
     expect(await examineFromOutside({ ISSUER: nowhere })).toEqual({

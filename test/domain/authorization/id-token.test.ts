@@ -64,10 +64,15 @@ describe('OpenID Connect Core §2 – the claims of an ID token', () => {
   })
 
   it('have no nonce where the request had none (§3.1.3.7), and no amr for a sign-in at another issuer', () => {
-    const family = { id: 'a', client_id: 'web', auth_time: new Date(0), amr: [] }
+    const family = { id: 'a', client_id: 'web', auth_time: new Date(1000), amr: [] }
     const claims = token({ nonce: null, family })
-    expect(['nonce' in claims, 'amr' in claims, claims['auth_time']]).toEqual([false, false, 0])
+    expect(['nonce' in claims, 'amr' in claims, claims['auth_time']]).toEqual([false, false, 1])
     expect(claims['acr']).toBe('urn:signet:acr:pwd')
+  })
+
+  it('have no auth_time where another issuer has not said when the person signed in', () => {
+    const family = { id: 'a', client_id: 'web', auth_time: new Date(0), amr: [] }
+    expect(token({ family })).not.toHaveProperty('auth_time')
   })
 
   it('hold the claims of the person that the scope asks for, and no roles', () => {

@@ -86,6 +86,7 @@ describe('clients of Ory Hydra', () => {
       { backchannel_logout_uri: 'https://shop.example/out', backchannel_logout_session_required: true },
       [],
     ],
+    ['a scope of Signet itself', { scope: 'signet:admin read' }, { scope: 'read' }, ['scope']],
     ['a wildcard of scope', { scope: 'read users.*' }, { scope: 'read' }, ['scope']],
     ['openid without offline_access', { scope: 'openid offline' }, { scope: 'openid offline' }, ['scope']],
     [

@@ -1,14 +1,21 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { longestAccessToken } from '../../../src/domain/oauth/access-token-length.ts'
-import { credentialsHashOf, FIRST_PARTY as FIRST_PARTY_CLIENT } from '../../../src/domain/oauth/client.ts'
+import { createRequireLength, longestAccessToken } from '../../../src/domain/oauth/access-token-length.ts'
+import {
+  type Client,
+  credentialsHashOf,
+  FIRST_PARTY as FIRST_PARTY_CLIENT,
+} from '../../../src/domain/oauth/client.ts'
 import { parseClients } from '../../../src/domain/oauth/parse-clients.ts'
+import { EXTRA_CLAIMS_MAX_BYTES } from '../../../src/domain/sign-in/extra-claims.ts'
 import { API, basic, CLIENTS, type ClientEntry, SECRETS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance, ISSUER } from '../../support/deployment.ts'
 import { rowOf, seedFamily } from '../../support/families.ts'
 import { refresh, rotated } from '../../support/refresh.ts'
 
 const MOST = 8192
+/** As long as the thumbprint of a key. */
+const CONFIRMED = 'h'.repeat(43)
 const POLICY = { issuer: ISSUER, default_audience: ISSUER }
 /** All of them together take about 9,000 characters of a token. */
 const AUDIENCE = Array.from({ length: 60 }, (_, index) => `https://${'a'.repeat(90)}.example/${index}`)
@@ -146,6 +153,28 @@ describe.each(deployments)('the length of an access token, on $name', ({ open })
     const { status, body } = await refresh(signet, family.refresh_token, { client_id: 'console' })
     expect([status, body.access_token.length <= MOST]).toEqual([200, true])
     expect(decodeJwt(body.access_token)['roles']).toEqual(roles.slice(0, 32))
+  })
+})
+
+describe('the room for extra claims', () => {
+  /** Of a person, and as long as a token may be, to the character. */
+  const scopeOfLongest = (client: Client): string => {
+    const bare = longestAccessToken(client, { scope: '', audience: [API], jkt: CONFIRMED }, ISSUER)
+    return 's'.repeat(Math.floor(((MOST - bare) * 3) / 4) - 1)
+  }
+  const ofPeople = { ...FIRST_PARTY_CLIENT, first_party: false, audience: [API] }
+  const grantOf = (scope: string) => ({ scope, audience: [API], jkt: CONFIRMED })
+
+  it('is kept free in the tokens of people alone, with a hook alone', () => {
+    const scope = scopeOfLongest(ofPeople)
+    const client = { ...ofPeople, scope }
+    const shorter = { ...client, scope: scope.slice(EXTRA_CLAIMS_MAX_BYTES + 1) }
+    const machine = { ...client, grant_types: ['client_credentials'] }
+    const [without, withHook] = [0, EXTRA_CLAIMS_MAX_BYTES].map(bytes => createRequireLength(POLICY, bytes))
+    expect([client, shorter].map(each => without?.isBounded(each))).toEqual([true, true])
+    expect([client, shorter, machine].map(each => withHook?.isBounded(each))).toEqual([false, true, true])
+    expect(() => withHook?.requireLength(client, grantOf(scope))).toThrow('token_too_long_by_scope')
+    expect(() => withHook?.requireLength(client, grantOf(shorter.scope))).not.toThrow()
   })
 })
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SESSION_TOKEN_TYPE } from '../../../src/domain/exchange/session-exchange.ts'
 import { TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from '../../../src/domain/exchange/token-exchange.ts'
 import { ACR } from '../../../src/domain/oauth/acr.ts'
+import { signUp } from '../../support/accounts/account-api.ts'
 import { newEmail } from '../../support/ask.ts'
 import { API, basic, CLIENTS, SECRETS } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
@@ -224,6 +225,29 @@ describe('SESSION_VERIFIER_URL', () => {
     await sql()`delete from refresh_families where user_id = ${person.id}`
     expect(await refused(as('shop', 'move'))).toEqual(REFUSED)
     expect(await familiesOf(person.id)).toEqual([])
+  })
+
+  it('buys nothing for a session from before the change that ended every sign-in of its person', async () => {
+    const bystander = await open()
+    const { access_token } = await signUp(signet, newEmail())
+    const sub = decodeJwt(access_token).sub ?? ''
+    answer({ sub, session: 'exchanged before' })
+    const first = await exchanged(as('forum', 'move'))
+    await signet.ask('/auth/logout', { token: access_token, body: { everywhere: true } })
+    const [ended] = await sql()<{ second: number }[]>`
+      select extract(epoch from date_trunc('second', epoch_raised_at))::int as second from users where id = ${sub}`
+    const since = (auth_time: number) => answer({ sub, session: `s-${auth_time}`, auth_time })
+    const second = Number(ended?.second)
+    since(second - 1)
+    for (const at of [signet, other, signet])
+      expect(await refused(as('shop', 'move'), {}, at)).toEqual(REFUSED)
+    since(second)
+    expect(await refreshes((await exchanged()).refresh_token)).toBe(200)
+    answer({ sub, session: 'exchanged before' })
+    expect(await refused(as('forum', 'move'))).toEqual(REFUSED)
+    expect(await refreshes(first.refresh_token, 'forum')).toBe(400)
+    answer({ sub: bystander.id, session: bystander.session })
+    expect(await exchanged()).toHaveProperty('refresh_token')
   })
 
   it('keeps the session of one client from changing anything for another one', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { outcomeOf, signIn, signUp } from '../../support/accounts/account-api.ts'
 import { withTotp } from '../../support/accounts/factors.ts'
 import { type Post, startWithMail } from '../../support/accounts/mail.ts'
 import { newEmail, PASSWORD } from '../../support/ask.ts'
@@ -51,9 +52,13 @@ describe('an account and its identities at other providers', () => {
   const person = (email = newEmail()) => ({ sub: `sub of ${email}`, email, email_verified: true })
   const callbackOf = (id: string, parameters: Readonly<Record<string, string>>) =>
     `http://localhost/sign-in/upstream/${id}?${new URLSearchParams(parameters).toString()}`
+  /** Of a person who signs in at the provider at this moment, as it says. */
+  const signingIn = (claims: Readonly<Record<string, unknown>>) => ({
+    claims: { auth_time: Math.floor(time.clock().getTime() / 1000), ...claims },
+  })
   const visit = async (id: string, claims: Readonly<Record<string, unknown>>) => {
     const visitor = createVisitor(post.signet)
-    const answer = provider.tell(await visitor.leave(id), { claims })
+    const answer = provider.tell(await visitor.leave(id), signingIn(claims))
     const shown = await visitor.comeBack(callbackOf(id, answer))
     return { browser: visitor.person, shown }
   }
@@ -171,6 +176,82 @@ describe('an account and its identities at other providers', () => {
       expect(identityPathOf(await browser.open('/account/security'))).toBe(path)
     })
 
+    it('is offered for no provider that is connected already, and for it again when it is not', async () => {
+      const { browser } = await connected()
+      const overview = await browser.open('/account/security')
+      expect(overview.text).not.toContain('>Connect Harbour<')
+      expect(overview.text).toContain('>Connect Pier<')
+      expect((await browser.open(CONNECT)).location).toBe('/account/security')
+      const path = identityPathOf(overview)
+      const removed = await browser.follow(await act(browser, await browser.open(path), path))
+      expect(removed.text).toContain('>Connect Harbour<')
+    })
+
+    it('leaves a passkey removable, and is itself the last way in once the passkey is gone', async () => {
+      const claims = person()
+      const { browser } = await visit('harbour', claims)
+      const id = `passkey-of-${claims.email}`
+      await deployment.database.run(
+        sql => sql`
+          insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
+          select ${id}, id, '\\x00', 0, '{}', false, false, 'Key' from signet.users where email = ${claims.email}`,
+      )
+      await deployment.database.run(
+        sql => sql`
+          update signet.browser_sessions set amr = '{hwk,mfa}'
+          where user_id = (select id from signet.users where email = ${claims.email})`,
+      )
+      const removal = `/account/security/passkeys/${encodeURIComponent(id)}/remove`
+      const page = await browser.open(removal)
+      expect(page.text).not.toContain('the only way to sign in')
+      const identity = identityPathOf(await browser.open('/account/security'))
+      expect((await browser.open(identity)).text).not.toContain('last way to sign in')
+      await act(browser, page, removal)
+      expect((await browser.open(identity)).text).toContain('last way to sign in')
+    })
+
+    it('is listed and removed by the account API, with a proof and never as the last way in', async () => {
+      const { browser, email, claims } = await connected()
+      const tokens = await signIn(post.signet, email)
+      const ask = (method: 'GET' | 'DELETE', path: string, body?: Readonly<Record<string, string>>) =>
+        post.signet.ask(path, { method, token: tokens.access_token, ...(body === undefined ? {} : { body }) })
+      const listed = await ask('GET', '/auth/identities')
+      const shown = { issuer: `${provider.origin}/harbour`, subject: claims.sub, label: 'Harbour' }
+      expect(listed.body).toMatchObject({ identities: [{ ...shown, email: claims.email }] })
+      const path = identityPathOf(await browser.open('/account/security')).replace(
+        '/account/security',
+        '/auth',
+      )
+      expect(outcomeOf(await ask('DELETE', path))).toBe('401 AUTH_STEP_UP_REQUIRED')
+      const proof = { current_password: PASSWORD }
+      const none = await ask('DELETE', '/auth/identities/018f0000-0000-7000-8000-000000000000', proof)
+      expect(outcomeOf(none)).toBe('404 NOT_FOUND')
+
+      const stranger = await signUp(post.signet, newEmail())
+      const foreign = await post.signet.ask(path, {
+        method: 'DELETE',
+        token: stranger.access_token,
+        body: proof,
+      })
+      expect(outcomeOf(foreign)).toBe('404 NOT_FOUND')
+      const digest = await deployment.database.run(
+        sql => sql<{ password_digest: string }[]>`
+          select password_digest from signet.users where email = ${email}`,
+      )
+      const setDigest = (given: string | null) =>
+        deployment.database.run(
+          sql => sql`update signet.users set password_digest = ${given} where email = ${email}`,
+        )
+      await setDigest(null)
+      const { refresh_token } = tokens
+      expect(outcomeOf(await ask('DELETE', path, { refresh_token }))).toBe('409 UPSTREAM_LAST_WAY')
+      expect(await accountOf(browser)).toBe(email)
+      await setDigest(digest[0]?.password_digest ?? null)
+      expect((await ask('DELETE', path, proof)).status).toBe(204)
+      expect((await ask('GET', '/auth/identities')).body).toEqual({ identities: [] })
+      expect(await accountOf(browser)).toBeNull()
+    })
+
     it('asks an account without a password to sign in at its provider again, as the same person', async () => {
       const claims = person()
       const { browser } = await visit('harbour', claims)
@@ -180,13 +261,13 @@ describe('an account and its identities at other providers', () => {
       const harbour = { id: 'harbour', issuer: post.signet.issuer }
       const away = await pressUpstream(browser, confirm, harbour)
       expect(new URL(away.location ?? '').searchParams.get('max_age')).toBe('0')
-      const another = provider.tell(away.location ?? '', { claims: person() })
+      const another = provider.tell(away.location ?? '', signingIn(person()))
       expect(
         headingOf(await browser.follow(await browser.open(pathOf(callbackOf('harbour', another))))),
       ).toBe('There is no account for you here')
-      const again = await pressUpstream(browser, confirm, harbour)
       time.reset()
-      const answer = provider.tell(again.location ?? '', { claims })
+      const again = await pressUpstream(browser, confirm, harbour)
+      const answer = provider.tell(again.location ?? '', signingIn(claims))
       const shown = await browser.follow(await browser.open(pathOf(callbackOf('harbour', answer))))
       expect(shown.text).toContain('>Connect Pier</h2>')
     })

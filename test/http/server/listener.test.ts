@@ -30,7 +30,7 @@ describe('RFC 9112 – the listener', () => {
   })
   afterAll(async () => {
     expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
-    await listener.drain(1)
+    await listener.close(1)
     await deployment.close()
   })
 
@@ -119,6 +119,28 @@ describe('RFC 9112 – the listener', () => {
     expect(statusesOf(answer)).toEqual([200, 200, 200])
     const ids = [...answer.matchAll(/x-request-id: (\S+)/gi)].map(([, id]) => id)
     expect(new Set(ids).size).toBe(3)
+  })
+
+  /** Sends the bytes alone, in HTTP/1.0, which keeps no connection alive. */
+  const sayOld = async (head: string) => {
+    const socket = open()
+    socket.write(`${head}\r\n\r\n`)
+    return statusesOf(await text(socket))
+  }
+
+  it('§3.2 – answers the probes in HTTP/1.0 without Host, as HAProxy asks them, and nothing else', async () => {
+    for (const asked of ['GET /livez', 'GET /readyz', 'HEAD /readyz', 'OPTIONS /'])
+      expect([asked, await sayOld(`${asked} HTTP/1.0`)]).toEqual([asked, [200]])
+    for (const asked of [
+      'GET /livez HTTP/1.1\r\nConnection: close',
+      'OPTIONS / HTTP/1.1\r\nConnection: close',
+      'GET /livez/ HTTP/1.0',
+      'GET /.well-known/jwks.json HTTP/1.0',
+      'GET / HTTP/1.0',
+      'OPTIONS /token HTTP/1.0',
+    ])
+      expect([asked, await sayOld(asked)]).toEqual([asked, [400]])
+    expect(await sayOld('GET /livez HTTP/1.0\r\nHost: a,b')).toEqual([400])
   })
 
   it('refuses bytes that are not HTTP', async () => {

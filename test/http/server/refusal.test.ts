@@ -51,6 +51,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
     isHttps: false,
     isDraining: () => false,
     onBehalfOf,
+    tracing: null,
   })
   const { status, headers } = await askApp(app, '/failing')
   return { status, headers, type: headers.get('content-type'), lines }

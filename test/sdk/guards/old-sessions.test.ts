@@ -224,10 +224,13 @@ describe('the option sessions', () => {
     expect(await status({ recognise }, resource(AUDIENCE))).toBe(401)
   })
 
-  it('is not disturbed by a counter that throws', async () => {
+  it('is not disturbed by a counter that throws, nor by the rejection of one that is async', async () => {
     const onUse = () => {
       throw new Error('the counter is broken')
     }
     expect(await status({ recognise, onUse })).toBe(200)
+    // Left alone, the rejection would end the process, and this run with it.
+    const rejecting = () => Promise.reject(new Error('the counter is broken'))
+    expect(await status(Object.assign({ recognise }, { onUse: rejecting }))).toBe(200)
   })
 })

@@ -304,15 +304,17 @@ describe.each(ENGINES)('the issuer’s keys, with $name', ({ createVerifier }) =
       expect(await refusalOf(verifier.verify(await issue({}, {}, createKey())))).toBe('keys_unavailable')
     })
 
-    it('ignores an error of onFault', async () => {
-      const verifier = create({
-        onFault: () => {
-          throw new Error('the log is full')
-        },
-      })
-      away()
-      expect(await refusalOf(verifier.ready())).toBe('keys_unavailable')
-      expect(await refusalOf(verifier.verify(await issue()))).toBe('keys_unavailable')
+    it('ignores an error of onFault, also of one that is async', async () => {
+      const throwing = () => {
+        throw new Error('the log is full')
+      }
+      const rejecting = () => Promise.reject(new Error('the log is full'))
+      for (const onFault of [throwing, rejecting]) {
+        const verifier = create(Object.assign({}, { onFault }))
+        away()
+        expect(await refusalOf(verifier.ready())).toBe('keys_unavailable')
+        expect(await refusalOf(verifier.verify(await issue()))).toBe('keys_unavailable')
+      }
     })
   })
 

@@ -88,6 +88,7 @@ const openFamily = async (database: Database, user_id: string): Promise<string |
     amr: [],
     refresh_transport: 'body',
     sender_key: null,
+    claims: null,
     salt,
     pepper_id: pepper.id,
     token_digest: digestOf(refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)),

@@ -404,9 +404,9 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     await fill(database, families)
     const stop = keepRefreshing(database, seedOldestRotatingFamily)
     const began = performance.now()
-    await migrate({ url: own.url })
+    await migrate({ url: own.url, months_ahead: 0 })
     await migrate({ url: own.url, to: names.at(0) ?? '' })
-    await migrate({ url: own.url })
+    await migrate({ url: own.url, months_ahead: 0 })
     const seconds = (performance.now() - began) / 1000
     const { outcomes, slowest_milliseconds } = await stop()
     process.stdout.write(

@@ -87,6 +87,7 @@ export const newCode = (
   consent_version: null,
   isRefreshable: true,
   pushed_request: null,
+  claims: null,
   ...more,
 })
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { findOnPath } from './services.ts'
 
 const run = promisify(execFile)
 
@@ -23,6 +24,10 @@ export const hasApache = (module: string): boolean =>
 
 export const hasNginx = (): boolean =>
   ['/usr/sbin/nginx', '/usr/lib/nginx/modules/ngx_http_js_module.so'].every(file => existsSync(file))
+
+/** The proxies that docs/deploy.md configures. The directories of Debian are not in every user's PATH. */
+export const findProxy = (name: 'haproxy' | 'nginx' | 'caddy'): string | null =>
+  [`/usr/sbin/${name}`].find(file => existsSync(file)) ?? findOnPath(name)
 
 /** Debian's Chromium, or the one that CHROMIUM names. */
 export const findChromium = (): string | null =>

@@ -184,7 +184,11 @@ export const freePort = (): Promise<number> =>
   })
 
 /** Asks until the service answers. Gives up when its process has ended or the time is over. */
-const answering = async (server: ChildProcess, stop: () => Promise<void>, ask: () => Promise<unknown>) => {
+export const answering = async (
+  server: ChildProcess,
+  stop: () => Promise<void>,
+  ask: () => Promise<unknown>,
+) => {
   const deadline = Date.now() + READY_SECONDS * 1000
   for (;;) {
     try {
@@ -202,7 +206,11 @@ const answering = async (server: ChildProcess, stop: () => Promise<void>, ask: (
 }
 
 /** Ends the process that was started here, also when this process ends early, and removes its directory. */
-const stopper = (server: ChildProcess, signal: NodeJS.Signals, directory: string): (() => Promise<void>) => {
+export const stopper = (
+  server: ChildProcess,
+  signal: NodeJS.Signals,
+  directory: string,
+): (() => Promise<void>) => {
   const exited = new Promise(resolve => server.once('exit', resolve).once('error', resolve))
   const leave = () => server.kill(signal)
   process.once('exit', leave)

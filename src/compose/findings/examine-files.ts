@@ -38,5 +38,6 @@ const examineRegistration = (config: Config): Found =>
     ? OK
     : {
         fault: null,
+        isWarning: true,
         note: 'clients that no operator has registered get no tokens: set REGISTRATION_AUDIENCES to the URIs of the services that they call',
       }

@@ -1,0 +1,84 @@
+import type { Fragment, ISql } from 'postgres'
+import { MAX_UUID } from '../../domain/base/uuid.ts'
+import type { AdministeredSignIn } from '../../domain/sign-in/administered-sign-in.ts'
+import type { AdministeredSignIns } from '../../ports/administration.ts'
+import type { Database } from '../postgres/index.ts'
+
+export const createAdministeredSignIns = (database: Database): AdministeredSignIns => ({
+  list: ({ of, after, limit }) =>
+    database.run(
+      sql => sql<AdministeredSignIn[]>`
+        with page as materialized (
+          select *
+          from signet.refresh_families f
+          ${pageOf(sql, of, after ?? MAX_UUID)}
+          limit ${sql.unsafe(String(PAGE_MOST))}
+        )
+        ${judgedFrom(sql, sql`(select * from page order by id desc limit ${limit})`)}
+        order by f.id desc`,
+    ),
+
+  find: async sid => {
+    const [signIn] = await database.run(
+      sql => sql<AdministeredSignIn[]>`
+        ${judgedFrom(sql, sql`signet.refresh_families`)}
+        where f.id = ${sid}`,
+    )
+    return signIn ?? null
+  },
+
+  findRevokedToken: async jti => {
+    const [revoked] = await database.run(
+      sql => sql<{ revoked_at: Date }[]>`
+        select revoked_at
+        from signet.revocations
+        where kind = 'jti' and value = ${jti}`,
+    )
+    return revoked ?? null
+  },
+})
+
+/** A literal, because a generic plan, which must serve any limit, would sort the whole table. */
+const PAGE_MOST = 201
+
+/**
+ * The condition and the order of a page. A column that is compared for equality plays no part in the order, and the planner would then walk
+ * the primary key past every newer sign-in of others; compared as rows, the index of both columns alone has the order.
+ */
+const pageOf = (
+  sql: ISql,
+  of: Parameters<AdministeredSignIns['list']>[0]['of'],
+  before: string,
+): Fragment => {
+  if (of === null) return sql`where f.id < ${before} order by f.id desc`
+  return 'sub' in of
+    ? sql`
+        where (f.user_id, f.id) < (${of.sub}::uuid, ${before}::uuid) and f.user_id >= ${of.sub}::uuid
+        order by f.user_id desc, f.id desc`
+    : sql`
+        where (f.client_id, f.id) < (${of.client_id}::text, ${before}::uuid) and f.client_id >= ${of.client_id}::text
+        order by f.client_id desc, f.id desc`
+}
+
+/** The families `f` of a table or CTE, with what is judged of them: by the same order of reasons as a refresh that is refused. */
+const judgedFrom = (sql: ISql, families: Fragment): Fragment => sql`
+  select
+    f.id, f.user_id, u.email, f.client_id, f.scope, f.amr, f.created_at,
+    coalesce(f.rotated_at, f.created_at) as last_used_at, f.generation, f.last_ip, f.last_user_agent, f.expires_at,
+    f.idle_expires_at, judged.state,
+    case judged.state when 'ended' then f.revoke_reason when 'account_disabled' then 'disabled'
+      when 'living' then null else judged.state end as reason,
+    case judged.state when 'ended' then f.revoked_at when 'expired' then f.expires_at when 'idle' then f.idle_expires_at
+      when 'account_disabled' then u.disabled_at end as ended_at
+  from ${families} f
+  join signet.users u on u.id = f.user_id
+  cross join lateral (
+    select case
+      when f.revoked_at is not null then 'ended'
+      when f.expires_at <= statement_timestamp() then 'expired'
+      when f.idle_expires_at <= statement_timestamp() then 'idle'
+      when u.disabled_at is not null then 'account_disabled'
+      when f.credential_epoch < u.credential_epoch then 'epoch_passed'
+      else 'living'
+    end as state
+  ) judged`

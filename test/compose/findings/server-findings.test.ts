@@ -1,0 +1,90 @@
+import { writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { DEFAULT_SCHEMA } from '../../../src/domain/base/postgres-url.ts'
+import { historyOf } from '../../../src/store/schema/history.ts'
+import { hasPostgres } from '../../support/backends.ts'
+import { type Deployment, openDeployment } from '../../support/deployment.ts'
+import { freePort } from '../../support/services/services.ts'
+import { writeUpstreams } from '../../support/upstream/upstreams.ts'
+
+describe('what a running server finds of itself', () => {
+  let deployment: Deployment
+  beforeAll(async () => {
+    deployment = await openDeployment()
+  })
+  afterAll(() => deployment.close())
+
+  const foundBy = async (environment: Readonly<Record<string, string>> = {}) => {
+    const signet = await deployment.start({ environment })
+    onTestFinished(() => signet.close())
+    const of = async (check: string) => (await signet.findings()).find(each => each.check === check)
+    return { signet, of }
+  }
+
+  it('is a finding for each check, with what to do about a fault', async () => {
+    const { signet } = await foundBy()
+    const findings = await signet.findings()
+    expect(findings.map(({ check }) => check)).toEqual([
+      'database',
+      'migrations',
+      'redis',
+      'keys',
+      'mail',
+      'proxies',
+    ])
+    expect(findings.filter(({ outcome }) => outcome === 'fault')).toEqual([])
+  })
+
+  it('warns of forwarded headers that were not believed, with the peer, and of none that were', async () => {
+    const { signet, of } = await foundBy()
+    const ask = (from: string) =>
+      signet.fetch('/.well-known/jwks.json', { headers: { 'x-forwarded-for': '192.0.2.1' } }, from)
+    await ask('127.0.0.1')
+    expect(await of('proxies')).toMatchObject({ outcome: 'ok' })
+    await ask('198.51.100.7')
+    expect(await of('proxies')).toMatchObject({
+      outcome: 'warning',
+      detail: expect.stringContaining('198.51.100.7, which TRUSTED_PROXIES does not hold'),
+      advice: expect.stringContaining('add it to TRUSTED_PROXIES'),
+    })
+  })
+
+  it('tells that a file has faults by now, which a reload would refuse', async () => {
+    const upstreams = writeUpstreams([])
+    onTestFinished(() => upstreams.remove())
+    const { of } = await foundBy(upstreams.environment)
+    expect(await of('upstreams')).toMatchObject({ outcome: 'ok' })
+    writeFileSync(upstreams.file, 'no JSON')
+    expect(await of('upstreams')).toMatchObject({
+      outcome: 'fault',
+      detail: expect.stringContaining('UPSTREAMS_FILE'),
+    })
+  })
+
+  it('tells that the mail server is away', async () => {
+    const { of } = await foundBy({
+      SMTP_URL: `smtp://127.0.0.1:${await freePort()}`,
+      MAIL_FROM: 'a@b.example',
+    })
+    expect(await of('mail')).toMatchObject({
+      outcome: 'fault',
+      detail: expect.stringMatching(/^SMTP_URL: /),
+    })
+  })
+
+  describe.runIf(hasPostgres)('on Postgres', () => {
+    it('tells that a pool is larger than what Postgres has, and a database that has another schema by now', async () => {
+      const { of } = await foundBy({ DATABASE_POOL_SIZE: '1' })
+      expect(await of('database')).toMatchObject({
+        outcome: 'ok',
+        detail: expect.stringContaining('enough for'),
+      })
+      const history = historyOf(deployment.environment['DATABASE_SCHEMA'] ?? DEFAULT_SCHEMA)
+      const { sql } = deployment.database
+      await sql`insert into ${sql(history)} (hash, created_at) values ('a newer one', 9999999999999)`
+      expect(await of('migrations')).toMatchObject({ outcome: 'fault' })
+      await sql`delete from ${sql(history)} where created_at = 9999999999999`
+      expect(await of('migrations')).toMatchObject({ outcome: 'ok' })
+    })
+  })
+})
