@@ -1,4 +1,15 @@
 -- compatible-with: 0000_core
+CREATE TABLE "activity" (
+	"span" text NOT NULL,
+	"begins_at" timestamp with time zone NOT NULL,
+	"instance" uuid NOT NULL,
+	"measure" text NOT NULL,
+	"label" text NOT NULL,
+	"count" bigint NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "activity_span_begins_at_instance_measure_label_pk" PRIMARY KEY("span","begins_at","instance","measure","label")
+);
+--> statement-breakpoint
 CREATE TABLE "event_head" (
 	"id" smallint PRIMARY KEY DEFAULT 1 NOT NULL,
 	"number" bigint NOT NULL
@@ -40,6 +51,7 @@ ALTER TABLE "refresh_families" ADD COLUMN "claims" jsonb;--> statement-breakpoin
 ALTER TABLE "users" ADD COLUMN "epoch_raised_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "authorization_codes" ADD COLUMN "claims" jsonb;--> statement-breakpoint
 ALTER TABLE "device_authorizations" ADD COLUMN "claims" jsonb;--> statement-breakpoint
+CREATE INDEX "activity_expires_at_index" ON "activity" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "events_id_index" ON "events" USING btree ("id");--> statement-breakpoint
 CREATE INDEX "events_kind_index" ON "events" USING btree ("kind","id");--> statement-breakpoint
 CREATE INDEX "events_actor_index" ON "events" USING btree ("actor","id") WHERE actor is not null;--> statement-breakpoint

@@ -76,6 +76,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   grants: ['verification'],
   flows: [
+    'events',
     'clients',
     'access',
     'factors',
@@ -90,6 +91,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   store: [
     'postgres',
+    'partitions',
     'schema',
     'migrations',
     'embedded',

@@ -1,3 +1,5 @@
+DROP TABLE "activity";
+--> statement-breakpoint
 DROP TABLE "event_head";
 --> statement-breakpoint
 DROP TABLE "event_places";

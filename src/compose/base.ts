@@ -11,15 +11,22 @@ import { createJudgeProof } from '../grants/dpop.ts'
 import { createProofNonces } from '../grants/dpop-nonce.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Clock, Log, Metrics, Wait } from '../ports/effects.ts'
+import type { ActivityCounts, SignInRefusals } from '../ports/events.ts'
 import { createHeartbeat } from '../store/heartbeat.ts'
 import { composeClients } from './clients.ts'
 import type { OpenParts } from './open.ts'
 import { composeStores } from './stores.ts'
 
-type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait }>
+/** What is written about requests beside them. */
+type Recorded = Readonly<{ activity: ActivityCounts; refusals: SignInRefusals }>
+type Effects = Readonly<{ clock: Clock; log: Log; wait: Wait; events: Recorded }>
 
 /** The parts that every composer gets: open connections, stores, and the rules of the configuration that several subjects share. */
-export const composeBase = (config: Config, opened: OpenParts, { clock: ownClock, log, wait }: Effects) => {
+export const composeBase = (
+  config: Config,
+  opened: OpenParts,
+  { clock: ownClock, log, wait, events }: Effects,
+) => {
   const { database, keys, metrics, outbound, passwords, peppers, redis, scopes } = opened
   const heartbeat = createHeartbeat({ database, holder: systemRandom.uuid(), clock: ownClock, log })
   const { clock } = heartbeat
@@ -39,6 +46,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock: ownClock
   const askHook = createAskHook({ issuer: config.ISSUER, keys, outbound, clock, random: systemRandom })
   return {
     ...stores,
+    ...events,
     assertionIssuers: opened.assertionIssuers,
     askHook,
     askClaims: composeAskClaims(config, { askHook, metrics, clock, log }),

@@ -8,9 +8,9 @@ import type { Database } from '../store/postgres/index.ts'
 import { type ComposedAccounts, composeAccounts } from './accounts.ts'
 import { composeAdmin } from './admin.ts'
 import { composeApps } from './apps.ts'
+import { composeDeliveries, composeEvents } from './background.ts'
 import { type Base, composeBase } from './base.ts'
 import { composeConsole } from './console.ts'
-import { composeDeliveries } from './deliveries.ts'
 import { composeDemo } from './demo.ts'
 import type { Finding } from './findings/finding.ts'
 import { composeHosted } from './hosted.ts'
@@ -100,7 +100,8 @@ const assemble = async (
   const pages = composePages(config, { ...templates, upstreams: offersOf({ shownUpstreams }) })
   const parts = { clock, log, database, authorities, onClose, onPhase }
   const opened = tracedParts(await openParts(config, parts), tracer)
-  const base = composeBase(config, opened, { clock, log, wait })
+  const events = composeEvents(opened, { clock, log, wait, onClose })
+  const base = composeBase(config, opened, { clock, log, wait, events })
   const revocations = composeRevocations({ ...base, onClose })
   const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, tracer, onClose })
   const { mails } = templates

@@ -9,6 +9,7 @@ import { consoleClient } from '../domain/oauth/console-client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
 import { createRegisteredClients } from '../flows/clients/registered-clients.ts'
+import { createActivityMeter } from '../flows/events/activity-meter.ts'
 import { openClientsFile } from '../platform/clients-file.ts'
 import { openAssertionIssuers } from '../platform/config-files/assertion-issuers-file.ts'
 import { openScopes } from '../platform/config-files/scopes-file.ts'
@@ -76,7 +77,8 @@ export const openParts = async (config: Config, parts: Parts) => {
   const following = await followStored(config, { database, log, putStored })
   onClose(following.stop)
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
-  const metrics = openedMetrics ?? absentMetrics
+  const meter = createActivityMeter({ metrics: openedMetrics ?? absentMetrics, clock })
+  const { metrics } = meter
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
   const redis = await openOwnRedis(config, parts)
@@ -103,6 +105,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     keys,
     key_seconds,
     lookForClients: following.lookNow,
+    meter,
     metrics,
     openedMetrics,
     outbound,
@@ -151,16 +154,19 @@ export const allOf = async (reloads: readonly Promise<void>[]): Promise<void> =>
 export type OpenParts = Awaited<ReturnType<typeof openParts>>
 
 /** Finishes endings and sweeps dead rows: a failure of the one does not keep the other from its work. */
-const createWholeSweep = ({ ACCESS_TOKEN_TTL_SECONDS }: Config, database: Database, log: Log): Sweep => {
+const createWholeSweep = (config: Config, database: Database, log: Log): Sweep => {
   const onFailure = (error: unknown) => {
     if (!(error instanceof Unavailable))
       log.error({ error: String(error) }, 'the rest of an ending could not be finished')
   }
   const finishEndings = createFinishEndings(database, {
-    access_token_seconds: ACCESS_TOKEN_TTL_SECONDS,
+    access_token_seconds: config.ACCESS_TOKEN_TTL_SECONDS,
     onFailure,
   })
-  const sweepRows = createSweep(database, { holder: random.uuid() })
+  const sweepRows = createSweep(database, {
+    holder: random.uuid(),
+    event_retention_days: config.EVENT_RETENTION_DAYS,
+  })
   return async () => {
     const finished = finishEndings().catch(onFailure)
     try {

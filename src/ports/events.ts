@@ -1,6 +1,8 @@
 /** What happened, for operators. A comment states atomicity and failure. */
+import type { Activity, ActivityHours, ActivityMeasure } from '../domain/events/activity.ts'
 import type { Event, EventOrigin, EventOutcome, PlacedEvent } from '../domain/events/event.ts'
 import type { EventKind } from '../domain/events/event-kinds.ts'
+import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
 
 /** The request, or the command, in which the caller runs. Without one: this server itself. */
 export type CurrentOrigin = () => EventOrigin
@@ -38,6 +40,21 @@ export type NewEvent = Readonly<{ kind: EventKind }> &
   /** Where the caller is no longer in the request that caused the event. */
   Partial<Readonly<{ origin: EventOrigin }>>
 
+/** A sign-in that was refused. */
+export type RefusedSignIn = Readonly<{
+  reason: SignInResult
+  /** The reason as the log has it, where it says more. */
+  cause: string | null
+  /** Null: the account is not known. */
+  sub: string | null
+  client_id: string | null
+}>
+
+/** Records refused sign-ins, of the request that is under way. Costs microseconds and never fails; written within a second, or counted. */
+export type SignInRefusals = {
+  refused(refusal: RefusedSignIn): void
+}
+
 /** All reject with Unavailable when the database is away. */
 export type Events = {
   find(id: string): Promise<Event | null>
@@ -51,4 +68,21 @@ export type Events = {
   readPlaced(after: number, limit: number): Promise<readonly PlacedEvent[]>
   /** The last place that was given; 0: none. */
   lastPlace(): Promise<number>
+}
+
+/** What an instance has counted in one minute. */
+export type CountedActivity = Readonly<{
+  /** The beginning of the minute, in seconds. */
+  minute_seconds: number
+  measure: ActivityMeasure
+  label: string
+  count: number
+}>
+
+/** All reject with Unavailable when the database is away. */
+export type ActivityCounts = {
+  /** Atomic: adds all of them, or none. Each label of a minute at most once in a call. */
+  add(instance: string, counted: readonly CountedActivity[]): Promise<void>
+  /** Reads a bounded number of rows: of minutes for a day, of hours for thirty days. */
+  read(window: Readonly<{ hours: ActivityHours; now: Date }>): Promise<Activity>
 }

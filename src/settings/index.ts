@@ -7,6 +7,7 @@ import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
 import { CONSOLE_SETTINGS } from './console.ts'
+import { EVENT_SETTINGS } from './events.ts'
 import { HOOK_SETTINGS } from './hooks.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
@@ -188,6 +189,7 @@ export const SETTINGS = {
   },
   ...HOOK_SETTINGS,
   ...LIMIT_SETTINGS,
+  ...EVENT_SETTINGS,
   ...ROLE_SETTINGS,
   PASSKEY_RP_ID: {
     schema: z

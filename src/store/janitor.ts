@@ -1,6 +1,14 @@
-import { type ExpiringTable, IDLE_SESSION_SECONDS, RETENTIONS } from '../domain/base/retention.ts'
+import {
+  EVENT_RETENTION_DAYS,
+  type ExpiringTable,
+  IDLE_SESSION_SECONDS,
+  RETENTIONS,
+} from '../domain/base/retention.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Log, Metrics } from '../ports/effects.ts'
+import { createCountLiving } from './events/count-living.ts'
+import { placeAll } from './events/place-events.ts'
+import { createRetainEvents } from './events/retain-events.ts'
 import type { Database } from './postgres/index.ts'
 import { numberAll } from './revocations/number-revocations.ts'
 
@@ -31,6 +39,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   spent_proofs: 'digest',
   deliveries: 'user_id, id',
   exchanged_sessions: 'user_id, digest, client_id',
+  activity: 'span, begins_at, instance, measure, label',
   leases: 'task',
 }
 
@@ -42,12 +51,19 @@ type Deleted = Readonly<Partial<Record<ExpiringTable, number>>>
 /** Deletes a batch of each table and returns the counts of deleted rows; null while another replica has the lease. */
 export type Sweep = () => Promise<Deleted | null>
 
+type SweepOptions = Readonly<{ holder: string; event_retention_days?: number }>
+
 /**
  * Ours – Deletes a batch of each table, by the one replica that holds the lease. Living rows are never locked, and dead rows that another
  * transaction has locked are left for the next sweep, so that no refresh waits for a sweep.
  */
-export const createSweep = (database: Database, { holder }: Readonly<{ holder: string }>): Sweep => {
+export const createSweep = (
+  database: Database,
+  { holder, event_retention_days = EVENT_RETENTION_DAYS }: SweepOptions,
+): Sweep => {
+  const retainEvents = createRetainEvents(database, event_retention_days)
   const deleteIdleSessions = createDeleteIdleSessions(database)
+  const countLivingNowAndThen = createCountLivingNowAndThen(database)
   return async () => {
     if (!(await takeLease(database, holder))) return null
     const deleted: Partial<Record<ExpiringTable, number>> = {}
@@ -55,7 +71,24 @@ export const createSweep = (database: Database, { holder }: Readonly<{ holder: s
     deleted.browser_sessions = (deleted.browser_sessions ?? 0) + (await deleteIdleSessions())
     // Entries are numbered here too, because without followers the feed has no reader that numbers them.
     await numberAll(database)
+    await placeAll(database)
+    await retainEvents()
+    await countLivingNowAndThen()
     return deleted
+  }
+}
+
+/** Between two counts of the living sign-ins. */
+const LIVING_MILLISECONDS = 300_000
+
+const createCountLivingNowAndThen = (database: Database) => {
+  const countLiving = createCountLiving(database)
+  let counted_at = Number.NEGATIVE_INFINITY
+  return async (): Promise<void> => {
+    const now = performance.now()
+    if (now - counted_at < LIVING_MILLISECONDS) return
+    counted_at = now
+    await countLiving()
   }
 }
 

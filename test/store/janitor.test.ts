@@ -163,6 +163,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       client_logos: 0,
       deliveries: 0,
       exchanged_sessions: 0,
+      activity: 0,
       leases: 0,
       spent_proofs: 0,
       invitations: 0,

@@ -36,7 +36,9 @@ import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
 import { createConsents } from '../../src/store/consents/consents.ts'
 import { createDeliveries } from '../../src/store/deliveries/deliveries.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
+import { createActivityCounts } from '../../src/store/events/activity-counts.ts'
 import { createEvents } from '../../src/store/events/events.ts'
+import { createRetainEvents } from '../../src/store/events/retain-events.ts'
 import { createCeremonies } from '../../src/store/factors/ceremonies.ts'
 import { createFactors } from '../../src/store/factors/factors.ts'
 import { FAMILIES_AT_ONCE } from '../../src/store/families/note-unfinished.ts'
@@ -393,6 +395,11 @@ const askEvents = async () => {
   await events.place()
   await events.readPlaced(0, 1)
   await events.lastPlace()
+  const now = new Date()
+  await createRetainEvents(answering([[{ now, may_change: true, names: 'events_2020_01' }], [], []]), 400)()
+  const activity = createActivityCounts(silent)
+  await activity.add(ID, [{ minute_seconds: 0, measure: 'grants', label: 'refresh_token', count: 1 }])
+  await activity.read({ hours: 24, now })
 }
 
 const askAuthorization = async () => {

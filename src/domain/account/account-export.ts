@@ -1,4 +1,6 @@
 import { describeDevice } from '../base/user-agent.ts'
+import type { Event } from '../events/event.ts'
+import { presentEvent } from '../events/present-event.ts'
 import { isAuthTimeKnown } from '../oauth/acr.ts'
 import type { Account } from './account.ts'
 import { type Profile, presentOwnAccount } from './profile.ts'
@@ -20,6 +22,9 @@ export type SignInRecord = Readonly<{
 
 /** Sign-ins of one export, at most. A person has fewer; a program that opened more must not fill the memory. */
 export const SIGN_INS_AT_MOST = 5_000
+
+/** The newest events of one export, at most. */
+export const EVENTS_AT_MOST = 1_000
 
 /** What an account keeps that its owner cannot see elsewhere. */
 export type KeptAccount = Profile &
@@ -56,6 +61,7 @@ export type KeptData<F> = Readonly<{
   browser_sessions: readonly SessionRecord[]
   consents: readonly GrantRecord[]
   identities: readonly LinkedRecord[]
+  events: readonly Event[]
 }>
 
 /**
@@ -84,6 +90,7 @@ export const presentExport = <F>(account: Account, kept: KeptData<F>, now: Date)
     email,
     created_at: created_at.toISOString(),
   })),
+  events: kept.events.map(presentEvent),
 })
 
 const presentSession = ({ last_ip, last_user_agent, ...session }: SessionRecord) => ({

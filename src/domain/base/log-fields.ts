@@ -53,7 +53,8 @@ export const LOG_FIELDS = {
   phase: 'What the start on the embedded database is doing.',
   issuer:
     'The issuer, as clients compare it; of a global revocation, the identity provider that asked for it.',
-  dropped: 'Lines of the log that standard output did not take.',
+  dropped:
+    'Lines of the log that standard output did not take, or refused sign-ins that were not recorded as events.',
 } as const satisfies Readonly<Record<string, string>>
 
 export type LogField = keyof typeof LOG_FIELDS

@@ -18,6 +18,9 @@ const PUSHED_REQUEST_RETENTION_SECONDS = 3_600 + SHORT_RETENTION_SECONDS
 /** Seconds for which a browser session is kept after it was idle for too long, before its row expires. */
 export const IDLE_SESSION_SECONDS = RETENTION_SECONDS
 
+/** Days for which events are kept unless a setting says otherwise: an audit of a year, and the time to make it. */
+export const EVENT_RETENTION_DAYS = 400
+
 /** The tables whose rows expire, in the order of deletion, with the seconds for which an expired row is kept. */
 export const RETENTIONS = [
   ['refresh_families', RETENTION_SECONDS],
@@ -39,6 +42,7 @@ export const RETENTIONS = [
   ['spent_proofs', SHORT_RETENTION_SECONDS],
   ['deliveries', RETENTION_SECONDS],
   ['exchanged_sessions', RETENTION_SECONDS],
+  ['activity', 0],
   ['leases', RETENTION_SECONDS],
 ] as const
 export type ExpiringTable = (typeof RETENTIONS)[number][0]

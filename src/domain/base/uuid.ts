@@ -18,3 +18,10 @@ export const uuidOf = (bytes: Buffer): string => {
   const hex = bytes.toString('hex')
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
+
+/** RFC 9562 §5.7 – Sorts before every UUIDv7 of this millisecond and after those of the one before. */
+export const firstIdAt = (time: Date): string => {
+  const bytes = Buffer.alloc(UUID_BYTES)
+  bytes.writeUIntBE(Math.max(0, time.getTime()), 0, 6)
+  return uuidOf(bytes)
+}

@@ -1,17 +1,20 @@
-import { presentExport } from '../../domain/account/account-export.ts'
+import { EVENTS_AT_MOST, presentExport } from '../../domain/account/account-export.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Clock } from '../../ports/effects.ts'
+import type { Events } from '../../ports/events.ts'
 import type { Identities } from '../../ports/identities.ts'
 import type { Limit } from '../../ports/limits.ts'
 import type { Actor } from '../access/actor.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
+import { filterBy } from '../events/event-filter.ts'
 import type { FactorOverview } from '../factors/factor-overview.ts'
 
 type Needs = Readonly<{
   accountLife: AccountLife
   identities: Pick<Identities, 'list'>
   factorOverview: FactorOverview
+  events: Pick<Events, 'read'>
   clock: Clock
   /** Exports of one account. */
   limit: Limit
@@ -21,7 +24,7 @@ export type ExportAccount = (actor: Actor) => Promise<object>
 
 /** Ours – Exports everything that the server keeps of a person, for that person. */
 export const createExportAccount =
-  ({ accountLife, identities, factorOverview, clock, limit }: Needs): ExportAccount =>
+  ({ accountLife, identities, factorOverview, events, clock, limit }: Needs): ExportAccount =>
   async actor => {
     const { account } = actor
     await requireAllowance(limit, account.id)
@@ -31,6 +34,19 @@ export const createExportAccount =
     const browser_sessions = await accountLife.listBrowserSessions(account.id)
     const consents = await accountLife.listConsents(account.id)
     const linked = await identities.list(account.id)
-    const kept = { own, factors, sign_ins, browser_sessions, consents, identities: linked }
+    const told = await events.read({
+      filter: filterBy({ sub: account.id }),
+      after: null,
+      limit: EVENTS_AT_MOST,
+    })
+    const kept = {
+      own,
+      factors,
+      sign_ins,
+      browser_sessions,
+      consents,
+      identities: linked,
+      events: told.events,
+    }
     return presentExport(account, kept, clock())
   }

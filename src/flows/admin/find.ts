@@ -9,7 +9,7 @@ import type { AdministeredAccounts, AdministeredSignIns } from '../../ports/admi
 import type { Clients } from '../../ports/clients.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
 import type { Keys } from '../../ports/keys.ts'
-import { filterBy } from './event-filter.ts'
+import { filterBy } from '../events/event-filter.ts'
 
 type Needs = Readonly<{
   administration: Pick<AccountAdministration, 'find'>

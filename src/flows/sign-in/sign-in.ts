@@ -45,7 +45,7 @@ export const createSignIn =
   async (credentials: Credentials): Promise<SignInOutcome<S>> => {
     const email = normalizeEmail(credentials.email)
     const account = await needs.accounts.findByEmail(judgeEmail(email) === null ? email : NO_EMAIL)
-    return namingSignIn(aboutSignIn({ sub: account?.id }), () =>
+    return namingSignIn(aboutSignIn({ sub: account?.id, client_id: credentials.client.client_id }), () =>
       signInTo(needs, account, { ...credentials, email }),
     )
   }

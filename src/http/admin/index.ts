@@ -1,6 +1,7 @@
 import { json, NO_STORE, type Route } from '../server/route.ts'
 import { accountActionRoutes } from './account-actions.ts'
 import { administeredAccountRoutes } from './accounts.ts'
+import { activityRoute } from './activity.ts'
 import { createAdministrating, nameOfActor } from './administrating.ts'
 import { findRoutes } from './find.ts'
 import { administeredSignInRoutes } from './sign-ins.ts'
@@ -9,6 +10,7 @@ type Needs = Parameters<typeof createAdministrating>[0] &
   Parameters<typeof findRoutes>[1] &
   Parameters<typeof administeredAccountRoutes>[1] &
   Parameters<typeof accountActionRoutes>[1] &
+  Parameters<typeof activityRoute>[1] &
   Parameters<typeof administeredSignInRoutes>[1]
 
 /** Ours (docs/administration.md) – The administration, on the internal listener alone. */
@@ -22,5 +24,6 @@ export const adminRoutes = (needs: Needs): readonly Route[] => {
     ...administeredAccountRoutes(route, needs),
     ...accountActionRoutes(route, needs),
     ...administeredSignInRoutes(route, needs),
+    activityRoute(route, needs),
   ]
 }

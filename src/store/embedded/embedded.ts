@@ -64,7 +64,7 @@ export const openEmbedded = async ({ data_dir, onPhase = () => {} }: Place): Pro
   try {
     await once(worker, 'message')
     onPhase('migrating_database')
-    await migrate({ url: URL_OF_EMBEDDED, path })
+    await migrate({ url: URL_OF_EMBEDDED, path, months_ahead: 1 })
   } catch (error) {
     await worker.terminate()
     await lock.release()

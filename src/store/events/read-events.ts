@@ -1,5 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
-import { MAX_UUID, NIL_UUID, UUID_BYTES, uuidOf } from '../../domain/base/uuid.ts'
+import { firstIdAt, MAX_UUID, NIL_UUID } from '../../domain/base/uuid.ts'
 import { type Event, type PlacedEvent, parseActor } from '../../domain/events/event.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
 import type { Database } from '../postgres/index.ts'
@@ -119,13 +119,6 @@ const boundsOf = ({ from, until }: EventFilter) => ({
   from: from === null ? NIL_UUID : firstIdAt(from),
   until: until === null ? MAX_UUID : firstIdAt(until),
 })
-
-/** RFC 9562 §5.7 – Sorts before every UUIDv7 of this millisecond and after those of the one before. */
-export const firstIdAt = (time: Date): string => {
-  const bytes = Buffer.alloc(UUID_BYTES)
-  bytes.writeUIntBE(Math.max(0, time.getTime()), 0, 6)
-  return uuidOf(bytes)
-}
 
 const eventColumns = (sql: ISql): Fragment => sql`
   e.id, e.at, e.kind, e.outcome, e.reason, e.actor, e.user_id, e.client_id, e.sid, e.jti, e.ip, e.request_id, e.count,

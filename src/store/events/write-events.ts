@@ -9,8 +9,8 @@ type OrColumn<T> = T | Fragment
 /** Events of one kind: one for each row of `from`, whose columns a member may name. A member that is left out is null. */
 export type EventRows = Readonly<{
   kind: OrColumn<EventKind>
-  /** What follows `from`: CTEs of the statement. One event, in any case, where it is left out. */
-  from?: Fragment
+  /** What follows `from`: CTEs of the statement. */
+  from: Fragment
   outcome?: OrColumn<EventOutcome>
   reason?: OrColumn<string | null>
   user_id?: OrColumn<string | null>
@@ -19,7 +19,9 @@ export type EventRows = Readonly<{
   jti?: OrColumn<string | null>
   /** jsonb. */
   details?: Fragment
-  count?: number
+  count?: OrColumn<number>
+  /** As `actorText` writes it, in place of the origin's. */
+  actor?: Fragment
   /** In place of the statement's: a client that acts for itself, or a row that was given by another request. */
   origin?: Readonly<{
     actor: EventActor | null
@@ -77,11 +79,11 @@ const selectEvents = (sql: ISql, statements_origin: EventOrigin, rows: EventRows
   return sql`
   select
     ${rows.kind}::text, ${rows.outcome ?? 'succeeded'}::text, ${rows.reason ?? null}::text,
-    ${text(actorText(actor))},
+    ${text(rows.actor ?? actorText(actor))},
     coalesce(${rows.user_id ?? null}::uuid, ${NIL_UUID}::uuid), ${text(rows.client_id ?? null)},
     ${rows.sid ?? null}::uuid, ${text(rows.jti ?? null)}, ${text(ip)}, ${text(request_id)},
     ${rows.count ?? 1}::int, ${rows.details === undefined ? sql`'{}'::jsonb` : boundedDetails(sql, rows.details)}
-  from ${rows.from ?? sql`(values (1)) as one`}`
+  from ${rows.from}`
 }
 
 const boundedDetails = (sql: ISql, details: Fragment): Fragment => sql`

@@ -1,7 +1,8 @@
 import type { Sql, TransactionSql } from 'postgres'
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { type DatabasePlace, onPrimary, quoteIdentifier } from '../postgres/index.ts'
+import { prepareEventMonths, readEventMonths } from '../partitions/event-months.ts'
+import { type DatabasePlace, onPrimary, qualified, quoteIdentifier } from '../postgres/index.ts'
 import { faultOf } from '../schema/database-faults.ts'
 import { createHistory, createSchema, historyOf, readApplied } from '../schema/history.ts'
 import { type Applied, type Migration, planSteps, readMigrations, type Step } from '../schema/migrations.ts'
@@ -15,6 +16,8 @@ export type MigrateOptions = DatabasePlace &
     schema?: string
     /** The name of the last migration to apply, or `none`. Default: the newest. */
     to?: string
+    /** Months of events for which partitions are made ahead. Default 12. */
+    months_ahead?: number
     /** Returns the steps without taking them. */
     isDryRun?: boolean
     /** The migrations, for tests of other versions. Default: those of this version. */
@@ -29,6 +32,7 @@ export type MigrateOptions = DatabasePlace &
 export const migrate = async ({
   schema = DEFAULT_SCHEMA,
   to = 'latest',
+  months_ahead = 12,
   isDryRun = false,
   known = readMigrations(),
   ...place
@@ -42,11 +46,18 @@ export const migrate = async ({
       const applied = await inPatientTransaction(sql, held => readApplied(held, schema))
       const taken = stepsOf(known, applied, to).length === 0 ? [] : await takeSteps(sql, wanted)
       const built = isEmbedded ? [] : await buildIndexes(sql, { place, known, schema })
+      await prepareMonths(qualified(sql, schema), months_ahead)
       return [...taken, ...built]
     })
   } catch (error) {
     throw await faultOf(error, place)
   }
+}
+
+/** Partitions are no state of the schema: a role that may not make them leaves the default partition to take the events. */
+const prepareMonths = async (sql: Sql, months_ahead: number): Promise<void> => {
+  const events = await readEventMonths(sql)
+  if (events?.may_change === true) await prepareEventMonths(sql, events, months_ahead)
 }
 
 type Wanted = Readonly<{ known: readonly Migration[]; to: string; schema: string; isEmbedded: boolean }>

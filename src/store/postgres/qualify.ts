@@ -25,6 +25,9 @@ export const createQualify = (schema: string): Rewrite => {
 
 export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
+/** A client of its own, whose statements are qualified too. */
+export const qualified = (client: Sql, schema: string): Sql => tag(client, createQualify(schema)).sql
+
 /** Ours – Wraps a client: qualifies its statements and remembers the last one, in which postgres.js names the serving process. */
 export const tag = (client: Sql, qualify: Rewrite): Tagged => {
   let last: unknown

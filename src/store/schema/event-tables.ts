@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigint, index, integer, jsonb, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
+import { ACTIVITY_MEASURES, ACTIVITY_SPANS } from '../../domain/events/activity.ts'
 import { EVENT_OUTCOMES } from '../../domain/events/event.ts'
 import { instant } from './column-types.ts'
 
@@ -67,3 +68,25 @@ export const eventPlaces = pgTable('event_places', {
   user_id: uuid().notNull(),
   event_id: uuid().notNull(),
 })
+
+/**
+ * What was counted, for plots: by the minute and the instance for a day, by the hour and all instances together (as NIL_UUID) for a month.
+ * Each flush of an instance adds to its rows.
+ */
+export const activity = pgTable(
+  'activity',
+  {
+    span: text({ enum: ACTIVITY_SPANS }).notNull(),
+    begins_at: instant().notNull(),
+    /** Drawn by each process when it starts. */
+    instance: uuid().notNull(),
+    measure: text({ enum: ACTIVITY_MEASURES }).notNull(),
+    label: text().notNull(),
+    count: bigint({ mode: 'number' }).notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.span, table.begins_at, table.instance, table.measure, table.label] }),
+    index('activity_expires_at_index').on(table.expires_at),
+  ],
+)

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { NIL_UUID } from '../../../src/domain/base/uuid.ts'
+import { firstIdAt, NIL_UUID } from '../../../src/domain/base/uuid.ts'
 import { onBehalfOf } from '../../../src/platform/origin-context.ts'
 import type { EventFilter } from '../../../src/ports/events.ts'
 import { createEvents } from '../../../src/store/events/events.ts'
-import { firstIdAt } from '../../../src/store/events/read-events.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
 
 const NOTHING: EventFilter = {

@@ -18,6 +18,7 @@ import { findPgBouncer, startPgBouncer } from '../../support/services/services.t
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
 const TABLES = [
+  'activity',
   'authorization_codes',
   'browser_sessions',
   'ceremonies',
@@ -29,6 +30,10 @@ const TABLES = [
   'deliveries',
   'device_authorizations',
   'email_links',
+  'event_head',
+  'event_places',
+  'events',
+  'events_default',
   'exchanged_sessions',
   'feed_head',
   'feed_positions',
@@ -47,6 +52,7 @@ const TABLES = [
   'status_entries',
   'totp_factors',
   'unfinished_endings',
+  'unplaced_events',
   'upstream_identities',
   'users',
 ]
@@ -63,7 +69,10 @@ describe.skipIf(!hasPostgres)('migrations', () => {
     await own.drop()
   })
   const tables = () =>
-    database.sql`select tablename from pg_tables where schemaname = 'public' order by tablename`
+    database.sql`
+      select tablename from pg_tables
+      where schemaname = 'public' and tablename !~ '^events_\\d'
+      order by tablename`
 
   it('are applied once when five replicas start at once', async () => {
     const taken = await Promise.all(Array.from({ length: 5 }, () => migrate({ url: own.url })))
@@ -395,9 +404,9 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     await fill(database, families)
     const stop = keepRefreshing(database, seedOldestRotatingFamily)
     const began = performance.now()
-    await migrate({ url: own.url })
+    await migrate({ url: own.url, months_ahead: 0 })
     await migrate({ url: own.url, to: names.at(0) ?? '' })
-    await migrate({ url: own.url })
+    await migrate({ url: own.url, months_ahead: 0 })
     const seconds = (performance.now() - began) / 1000
     const { outcomes, slowest_milliseconds } = await stop()
     process.stdout.write(

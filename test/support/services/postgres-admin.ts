@@ -12,7 +12,7 @@ export const withDatabase = (url: string, name: string): string => {
 /** Makes a database with the whole schema. Returns its name. */
 export const createMigratedDatabase = async (url: string): Promise<string> => {
   const name = await createFrom(url, 'template0')
-  await migrate({ url: withDatabase(url, name) })
+  await migrate({ url: withDatabase(url, name), months_ahead: 0 })
   return name
 }
 

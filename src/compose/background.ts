@@ -1,0 +1,73 @@
+import type { Degradation } from '../domain/events/activity.ts'
+import { keepFlushing } from '../flows/events/keep-flushing.ts'
+import { createSignInRefusals } from '../flows/events/record-refusals.ts'
+import { createWriteActivity } from '../flows/events/write-activity.ts'
+import { type AttemptDelivery, createAttemptDelivery } from '../flows/outbound/attempt-delivery.ts'
+import { createDeliverLogout } from '../flows/outbound/deliver-logout.ts'
+import { keepDelivering } from '../flows/outbound/keep-delivering.ts'
+import { currentOrigin } from '../platform/origin-context.ts'
+import { systemRandom } from '../platform/random.ts'
+import type { Clock, Log, Wait } from '../ports/effects.ts'
+import type { Tracer } from '../ports/traces.ts'
+import { createActivityCounts } from '../store/events/activity-counts.ts'
+import { createEvents } from '../store/events/events.ts'
+import type { Base } from './base.ts'
+import type { OnClose, OpenParts } from './open.ts'
+
+type Parts = Base & Readonly<{ outbound: OpenParts['outbound']; tracer: Tracer | null; onClose: OnClose }>
+
+/** Composes what is delivered to servers of others from the database. */
+export const composeDeliveries = ({ onClose, outbound, tracer, ...parts }: Parts) => {
+  const attempts = { backchannel_logout: createDeliverLogout({ ...parts, outbound }) }
+  const { oldestSeconds, stop } = keepDelivering({
+    ...parts,
+    attemptDelivery: tracedAttempt(createAttemptDelivery({ ...parts, attempts }), tracer),
+  })
+  onClose(async () => {
+    // The attempts under way end at once, and are put back while the database is still open.
+    outbound.close()
+    await stop()
+  })
+  return { oldestSeconds }
+}
+
+/** An attempt is a trace of its own: the request that has caused it was answered before. */
+const tracedAttempt = (attempt: AttemptDelivery, tracer: Tracer | null): AttemptDelivery =>
+  tracer === null
+    ? attempt
+    : delivery => {
+        const attributes = { 'signet.delivery': delivery.kind }
+        return tracer.trace(
+          { name: `deliver ${delivery.kind}`, kind: 'internal', attributes },
+          async note => {
+            const outcome = await attempt(delivery)
+            if (outcome !== null) note({ 'signet.outcome': outcome })
+            return outcome
+          },
+        )
+      }
+
+type EventParts = Readonly<{ clock: Clock; log: Log; wait: Wait; onClose: OnClose }>
+
+/** Between two flushes of refused sign-ins, and of what is counted for plots. */
+const REFUSALS_MILLISECONDS = 1_000
+const ACTIVITY_MILLISECONDS = 15_000
+
+/** Composes what is written about requests beside them. Closed before the database is, and after the last request. */
+export const composeEvents = (opened: OpenParts, { clock, log, wait, onClose }: EventParts) => {
+  const { database, meter } = opened
+  const events = createEvents(database)
+  const refusals = createSignInRefusals({ events, currentOrigin, clock, log })
+  onClose(keepFlushing({ ...refusals, every_milliseconds: REFUSALS_MILLISECONDS, wait }))
+  const activity = createActivityCounts(database)
+  const degradations = () => degradationsOf(opened)
+  const write = createWriteActivity({ activity, meter, instance: systemRandom.uuid(), degradations, log })
+  onClose(keepFlushing({ flush: write, finish: write, every_milliseconds: ACTIVITY_MILLISECONDS, wait }))
+  return { activity, refusals }
+}
+
+const degradationsOf = ({ database, redis }: OpenParts): readonly Degradation[] => [
+  ...(database.load().isLost ? (['database_away'] as const) : []),
+  ...(redis !== null && !redis.isHealthy() ? (['redis_away'] as const) : []),
+  ...(redis !== null && !redis.isKeeping() ? (['redis_evicting'] as const) : []),
+]
