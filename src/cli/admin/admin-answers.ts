@@ -24,12 +24,13 @@ export type ToldSignIn = z.output<typeof SIGN_IN>
 /** A newer server may have kinds of events that this program does not know. */
 export const EVENT = z.looseObject({
   id: z.string(),
-  number: z.number().nullable(),
+  /** The place in the stream, where the answer knows it. */
+  number: z.number().nullish(),
   at: z.string(),
   kind: z.string(),
   outcome: z.string(),
   reason: z.string().nullable(),
-  actor: z.looseObject({ type: z.string(), id: z.string().optional() }).nullable(),
+  actor: z.looseObject({ type: z.string(), id: z.string().nullish() }).nullable(),
   sub: z.string().nullable(),
   client_id: z.string().nullable(),
   sid: z.string().nullable(),

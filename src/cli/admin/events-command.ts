@@ -94,7 +94,7 @@ const membersOf = (event: ToldEvent): Readonly<Record<string, unknown>> => ({
 })
 
 const actorOf = ({ actor }: ToldEvent): string =>
-  actor === null ? '-' : [actor.type, actor.id].filter(part => part !== undefined).join(':')
+  actor === null ? '-' : [actor.type, actor.id].filter(Boolean).join(':')
 
 const printerOf = (io: Io, { json = false, quiet = false }: Options) =>
   openRows<ToldEvent>(io, { json, quiet, columns: COLUMNS, idOf: ({ id }) => id })
