@@ -53,7 +53,7 @@ export const ACCOUNT = z.looseObject({
 export type ToldAccount = z.output<typeof ACCOUNT>
 
 const MATCH = z.looseObject({ kind: z.string(), id: z.string(), label: z.string(), note: z.string() })
-export type Found = z.output<typeof MATCH>
+export type FoundMatch = z.output<typeof MATCH>
 export const MATCHES = z.looseObject({ matches: z.array(MATCH) })
 
 export const ENDED = z.looseObject({ ended: z.number() })

@@ -5,7 +5,7 @@ const ANSWER_MILLISECONDS = 15_000
 /** Bytes of an answer, at most: a page of 200 events has some hundred thousand. */
 const ANSWER_MOST_BYTES = 8 * 1024 * 1024
 
-export type Asking = Readonly<{
+export type AdminAsking = Readonly<{
   method?: string
   headers?: Readonly<Record<string, string>>
   body?: string
@@ -14,14 +14,14 @@ export type Asking = Readonly<{
 export type Answered = Readonly<{ status: number; json: unknown }>
 
 /** Asks a server, and reads its whole answer. Throws an AdminError where there is none. `what` names the server in it. */
-export const askServer = async (what: string, url: string, asking: Asking = {}): Promise<Answered> => {
+export const askServer = async (what: string, url: string, asking: AdminAsking = {}): Promise<Answered> => {
   const signal = AbortSignal.timeout(ANSWER_MILLISECONDS)
   const answer = await openAnswer(what, url, { ...asking, signal })
   return { status: answer.status, json: await readAnswer(what, answer) }
 }
 
 /** The answer before its body. A redirect is no answer: the credentials are for this server alone. */
-export const openAnswer = async (what: string, url: string, asking: Asking): Promise<Response> => {
+export const openAnswer = async (what: string, url: string, asking: AdminAsking): Promise<Response> => {
   try {
     return await fetch(url, { ...asking, redirect: 'error' })
   } catch (error) {

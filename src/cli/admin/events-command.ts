@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { Io } from '../terminal/io.ts'
-import { type Column, type Form, openRows } from '../terminal/rows.ts'
+import { type Column, type OutputForm, openRows } from '../terminal/rows.ts'
 import { EVENT, type ToldEvent } from './admin-answers.ts'
 import { followEvents } from './follow-events.ts'
 import { parseLimit, readPages } from './read-pages.ts'
@@ -19,7 +19,7 @@ type Filter = Readonly<{
   ip?: string
   request?: string
 }>
-type Options = Form &
+type Options = OutputForm &
   Filter &
   Readonly<{ from?: string; until?: string; limit: number; follow?: true; after?: string }>
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Io } from '../terminal/io.ts'
-import { type Form, openRows } from '../terminal/rows.ts'
-import { type Found, MATCHES } from './admin-answers.ts'
+import { type OutputForm, openRows } from '../terminal/rows.ts'
+import { type FoundMatch, MATCHES } from './admin-answers.ts'
 import { AdminError } from './admin-error.ts'
 import { withAdministration } from './with-administration.ts'
 
@@ -16,11 +16,11 @@ export const addFindCommand = (program: Command, io: Io): void => {
     )
     .option('--json', 'print a JSON object a line, for programs')
     .option('--quiet', 'print the ids alone')
-    .action((q: string, form: Form) =>
+    .action((q: string, form: OutputForm) =>
       withAdministration(io, form, async ({ get }) => {
         const { matches } = await get('/find', MATCHES, { q })
         if (matches.length === 0) throw new AdminError('refused', `nothing that is kept has the name ${q}`)
-        openRows<Found>(io, {
+        openRows<FoundMatch>(io, {
           ...form,
           columns: [
             { head: 'KIND', of: ({ kind }) => kind },

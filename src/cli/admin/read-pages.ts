@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import type { z } from 'zod'
 import { pageOf } from './admin-answers.ts'
-import type { Administration, Query } from './with-administration.ts'
+import type { Administration, AdminQuery } from './with-administration.ts'
 
 /** Items of one page that the server gives, at most. */
 const PAGE_MOST = 200
@@ -11,7 +11,7 @@ const ITEMS_MOST = 10_000
 /** The first items of a list, and whether others follow. */
 export const readPages = async <T extends z.ZodType>(
   { get }: Administration,
-  { path, query, item, most }: Readonly<{ path: string; query: Query; item: T; most: number }>,
+  { path, query, item, most }: Readonly<{ path: string; query: AdminQuery; item: T; most: number }>,
 ): Promise<Readonly<{ items: readonly z.output<T>[]; isMore: boolean }>> => {
   const items: z.output<T>[] = []
   let after: string | null = null

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { describeDevice } from '../../domain/base/user-agent.ts'
 import type { Io } from '../terminal/io.ts'
-import { type Column, type Form, openRows, safeJson } from '../terminal/rows.ts'
+import { type Column, type OutputForm, openRows, safeJson } from '../terminal/rows.ts'
 import { ENDED, SIGN_IN, type ToldSignIn } from './admin-answers.ts'
 import { parseLimit, readPages } from './read-pages.ts'
 import { withAdministration } from './with-administration.ts'
 
-type ListOptions = Form & Readonly<{ client?: string; sub?: string; limit: number }>
+type ListOptions = OutputForm & Readonly<{ client?: string; sub?: string; limit: number }>
 
 /** Adds `sign-ins [list]` and `sign-ins end`. */
 export const addSignInsCommands = (program: Command, io: Io): void => {
@@ -26,7 +26,7 @@ export const addSignInsCommands = (program: Command, io: Io): void => {
     .argument('<sid>', 'the sign-in')
     .option('--json', 'print JSON for programs')
     .option('--quiet', 'print nothing')
-    .action((sid: string, form: Form) => endSignIn(io, sid, form))
+    .action((sid: string, form: OutputForm) => endSignIn(io, sid, form))
 }
 
 const listSignIns = (io: Io, { client: client_id, sub, limit: most, ...form }: ListOptions) =>
@@ -42,7 +42,7 @@ const listSignIns = (io: Io, { client: client_id, sub, limit: most, ...form }: L
     if (isMore && io.display !== undefined) io.err(`Only ${most} are shown: --limit shows more.`)
   })
 
-const endSignIn = (io: Io, sid: string, { json = false, quiet = false }: Form) =>
+const endSignIn = (io: Io, sid: string, { json = false, quiet = false }: OutputForm) =>
   withAdministration(io, { json, scope: 'signet:admin' }, async ({ post }) => {
     const { ended } = await post(`/sign-ins/${encodeURIComponent(sid)}/end`, ENDED)
     if (json) io.out(safeJson({ sid, ended }))

@@ -11,10 +11,14 @@ type Story = Readonly<{
 }>
 
 /** What is told of one sign-in, or of the account beside its sign-ins. */
-export type Paragraph = Readonly<{ sid: string | null; state: string | null; sentences: readonly string[] }>
+export type StoryParagraph = Readonly<{
+  sid: string | null
+  state: string | null
+  sentences: readonly string[]
+}>
 
 /** What happened to a person: the account, what was refused to her, and each of her last sign-ins, the oldest first. */
-export const tellAccount = ({ account, sign_ins, events }: Story): readonly Paragraph[] => {
+export const tellAccount = ({ account, sign_ins, events }: Story): readonly StoryParagraph[] => {
   const oldestFirst = events.toReversed()
   const paragraphs = sign_ins.toReversed().map(sign_in => ({
     sid: sign_in.sid,

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
-import { type Form, safeJson } from '../terminal/rows.ts'
-import { ACCOUNT, EVENT, type Found, MATCHES, pageOf, SIGN_IN, TIMELINE } from './admin-answers.ts'
+import { type OutputForm, safeJson } from '../terminal/rows.ts'
+import { ACCOUNT, EVENT, type FoundMatch, MATCHES, pageOf, SIGN_IN, TIMELINE } from './admin-answers.ts'
 import { AdminError } from './admin-error.ts'
-import { type Paragraph, tellAccount } from './tell-account.ts'
+import { type StoryParagraph, tellAccount } from './tell-account.ts'
 import { tellSignIn } from './tell-sign-in.ts'
 import { type Administration, withAdministration } from './with-administration.ts'
 
@@ -20,7 +20,7 @@ export const addWhyCommand = (program: Command, io: Io): void => {
     .argument('<text>', 'the sid of a sign-in, or the e-mail or the sub of a person')
     .option('--json', 'print a JSON object for each sign-in, for programs')
     .option('--quiet', 'print the last sentence alone of each sign-in')
-    .action((q: string, form: Form) =>
+    .action((q: string, form: OutputForm) =>
       withAdministration(io, form, async administration => {
         const { matches } = await administration.get('/find', MATCHES, { q })
         const told = await tell(administration, chosenOf(matches, q))
@@ -30,7 +30,7 @@ export const addWhyCommand = (program: Command, io: Io): void => {
     )
 }
 
-const printParagraphs = (io: Io, { quiet = false }: Form, told: readonly Paragraph[]): void => {
+const printParagraphs = (io: Io, { quiet = false }: OutputForm, told: readonly StoryParagraph[]): void => {
   for (const [index, { sid, sentences }] of told.entries()) {
     if (quiet) {
       if (sid !== null) io.out(printable(`${sid}: ${sentences.at(-1)}`))
@@ -43,7 +43,7 @@ const printParagraphs = (io: Io, { quiet = false }: Form, told: readonly Paragra
 }
 
 /** The one match that the text names exactly; else the only one. Throws where there is none, or where several begin like the text. */
-const chosenOf = (matches: readonly Found[], q: string): Found => {
+const chosenOf = (matches: readonly FoundMatch[], q: string): FoundMatch => {
   const named = matches.filter(({ kind }) => TOLD_KINDS.has(kind))
   const wanted = q.trim().toLowerCase()
   const exact = named.find(({ id, label }) => [id, label.toLowerCase()].includes(wanted))
@@ -59,7 +59,10 @@ const chosenOf = (matches: readonly Found[], q: string): Found => {
 const TOLD_KINDS: ReadonlySet<string> = new Set(['account', 'sign_in', 'event', 'request', 'access_token'])
 
 /** What the text names leads to a sign-in, or to a person. */
-const tell = async (administration: Administration, { kind, id }: Found): Promise<readonly Paragraph[]> => {
+const tell = async (
+  administration: Administration,
+  { kind, id }: FoundMatch,
+): Promise<readonly StoryParagraph[]> => {
   switch (kind) {
     case 'sign_in':
       return [await tellTimeline(administration, id)]
@@ -85,12 +88,12 @@ const tellEvents = async (administration: Administration, events: readonly Namin
   throw new AdminError('refused', 'the event is about no sign-in and no person: signetd find says what it is')
 }
 
-const tellTimeline = async ({ get }: Administration, sid: string): Promise<Paragraph> => {
+const tellTimeline = async ({ get }: Administration, sid: string): Promise<StoryParagraph> => {
   const timeline = await get(`/sign-ins/${sid}/timeline`, TIMELINE)
   return { sid, state: timeline.sign_in.state, sentences: tellSignIn(timeline) }
 }
 
-const tellPerson = async ({ get }: Administration, sub: string): Promise<readonly Paragraph[]> => {
+const tellPerson = async ({ get }: Administration, sub: string): Promise<readonly StoryParagraph[]> => {
   const [account, { items: sign_ins }, { items: events }] = await Promise.all([
     get(`/accounts/${sub}`, ACCOUNT),
     get(`/accounts/${sub}/sign-ins`, pageOf(SIGN_IN), { limit: String(SIGN_INS_MOST) }),

@@ -4,18 +4,18 @@ import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
 import { PROBLEM } from './admin-answers.ts'
 import { AdminError, EXIT } from './admin-error.ts'
-import { type Answered, type Asking, askServer, openAnswer, readAnswer } from './admin-fetch.ts'
+import { type AdminAsking, type Answered, askServer, openAnswer, readAnswer } from './admin-fetch.ts'
 import { readAdminSettings } from './admin-settings.ts'
 import { type AdminScope, type AdminToken, createAdminToken } from './admin-token.ts'
 
-export type Query = Readonly<Record<string, string | undefined>>
+export type AdminQuery = Readonly<Record<string, string | undefined>>
 
 /** The administration of a running server. Everything throws an AdminError where the server refuses, or gives no answer. */
 export type Administration = Readonly<{
-  get: <T>(path: string, schema: z.ZodType<T>, query?: Query) => Promise<T>
+  get: <T>(path: string, schema: z.ZodType<T>, query?: AdminQuery) => Promise<T>
   post: <T>(path: string, schema: z.ZodType<T>) => Promise<T>
   /** An answer that goes on, until the signal or the server ends it. */
-  open: (path: string, asking: Asking) => Promise<Response>
+  open: (path: string, asking: AdminAsking) => Promise<Response>
 }>
 
 const WHAT = 'the administration'
@@ -46,7 +46,7 @@ const createAdministration = (url: string, token: AdminToken): Administration =>
     // A command may outlive its token.
     return answer.status === 401 && token.renew() ? ask(`Bearer ${await token.get()}`) : answer
   }
-  const ask = (path: string, asking: Asking): Promise<Answered> =>
+  const ask = (path: string, asking: AdminAsking): Promise<Answered> =>
     authorized(Authorization =>
       askServer(WHAT, `${url}/admin${path}`, { ...asking, headers: { Authorization } }),
     )
@@ -66,7 +66,7 @@ const createAdministration = (url: string, token: AdminToken): Administration =>
   }
 }
 
-const queryOf = (query: Query): string => {
+const queryOf = (query: AdminQuery): string => {
   const given = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   )

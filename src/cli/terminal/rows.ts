@@ -18,9 +18,9 @@ export type Column<Row> = Readonly<{
 }>
 
 /** What a command was asked to print: JSON, a line each; or ids alone. */
-export type Form = Readonly<{ json?: boolean; quiet?: boolean }>
+export type OutputForm = Readonly<{ json?: boolean; quiet?: boolean }>
 
-type Printing<Row> = Form & Readonly<{ columns: readonly Column<Row>[]; idOf: (row: Row) => string }>
+type Printing<Row> = OutputForm & Readonly<{ columns: readonly Column<Row>[]; idOf: (row: Row) => string }>
 
 /**
  * Prints rows: an aligned table on a terminal, and tab-separated values behind a line of names elsewhere. Rows may come later, too.

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../support/services/services.ts'
-import { run, serveAt } from './support.ts'
+import { runSignetd, serveOnSocket } from './support.ts'
 
 type Stream = (request: Request) => Response
 
@@ -44,14 +44,14 @@ describe('signetd events --follow', () => {
   /** Answers each connection by the next of the streams, and refuses the connections after them. */
   const follow = async (streams: readonly Stream[], ...words: readonly string[]) => {
     const asked: (readonly [string, string | null])[] = []
-    const { origin, close } = await serveAt(await freePort(), request => {
+    const { origin, close } = await serveOnSocket(await freePort(), request => {
       const answer = streams[asked.length] ?? gone
       asked.push([new URL(request.url).search, request.headers.get('last-event-id')])
       return answer(request)
     })
     open.push(close)
     const environment = { SIGNET_ADMIN_URL: origin, SIGNET_ADMIN_TOKEN: 'token' }
-    return { ...(await run(environment, ['events', '--follow', ...words])), asked }
+    return { ...(await runSignetd(environment, ['events', '--follow', ...words])), asked }
   }
 
   it('goes on behind the last event after a lost connection, and ends with a refusal', async () => {
@@ -127,6 +127,6 @@ describe('signetd events --follow', () => {
   })
 
   it('is not combined with times', async () => {
-    expect((await run({}, ['events', '--follow', '--from', '2026-11-30T07:00:00Z'])).code).toBe(1)
+    expect((await runSignetd({}, ['events', '--follow', '--from', '2026-11-30T07:00:00Z'])).code).toBe(1)
   })
 })

@@ -5,7 +5,7 @@ import { widthOf } from '../../../src/cli/terminal/text-width.ts'
 import { refreshTokens, sidOf, signIn, signUp } from '../../support/accounts/account-api.ts'
 import { newEmail } from '../../support/ask.ts'
 import { freePort } from '../../support/services/services.ts'
-import { type Administered, openAdministered, run, serveAt } from './support.ts'
+import { type Administered, openAdministered, runSignetd, serveOnSocket } from './support.ts'
 
 const NOBODY = '00000000-0000-7000-8000-000000000009'
 
@@ -15,7 +15,7 @@ describe('the commands that ask a running server', () => {
     server = await openAdministered()
   })
   afterAll(() => server.close())
-  const signetd = (...words: readonly string[]) => run(server.environment, words)
+  const signetd = (...words: readonly string[]) => runSignetd(server.environment, words)
 
   const person = async () => {
     const email = newEmail()
@@ -112,7 +112,7 @@ describe('the commands that ask a running server', () => {
       const { email, sub, sid } = await person()
       await signIn(server.instance, email, { client_id: 'app' })
       const words = ['sign-ins', '--sub', sub]
-      const { out } = await run({ ...server.environment, NO_COLOR: '1' }, words, 160)
+      const { out } = await runSignetd({ ...server.environment, NO_COLOR: '1' }, words, 160)
       expect(out).toHaveLength(3)
       expect(out.every(line => widthOf(line) <= 160)).toBe(true)
       expect(new Set(out.slice(1).map(line => line.indexOf('living')))).toEqual(
@@ -120,8 +120,8 @@ describe('the commands that ask a running server', () => {
       )
       expect(out.at(-1)).toContain(sid)
       expect(out.join('')).not.toContain('\u001b')
-      expect((await run(server.environment, words, 160)).out[1]).toContain('\u001b[32mliving')
-      expect((await run(server.environment, words)).out.join('')).not.toContain('\u001b')
+      expect((await runSignetd(server.environment, words, 160)).out[1]).toContain('\u001b[32mliving')
+      expect((await runSignetd(server.environment, words)).out.join('')).not.toContain('\u001b')
     })
 
     it('lets no control character and no bidirectional mark of a client reach the terminal', async () => {
@@ -138,7 +138,11 @@ describe('the commands that ask a running server', () => {
         ['sign-ins', '--sub', sub],
       ])
         for (const more of [[], ['--json']]) {
-          const { code, out } = await run({ ...server.environment, NO_COLOR: '1' }, [...words, ...more], 200)
+          const { code, out } = await runSignetd(
+            { ...server.environment, NO_COLOR: '1' },
+            [...words, ...more],
+            200,
+          )
           expect(code).toBe(0)
           expect(out.join('')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
         }
@@ -163,7 +167,7 @@ describe('the commands that ask a running server', () => {
 
   describe('the credentials', () => {
     const as = (changes: Readonly<Record<string, string>>, ...words: readonly string[]) =>
-      run({ ...server.environment, ...changes }, words)
+      runSignetd({ ...server.environment, ...changes }, words)
 
     it('of a viewer let a command look, and end nothing', async () => {
       const { sid, tokens } = await person()
@@ -228,11 +232,11 @@ describe('the commands that ask a running server', () => {
 
     it('are sent to no other server by a redirect', async () => {
       const asked: string[] = []
-      const thief = await serveAt(await freePort(), request => {
+      const thief = await serveOnSocket(await freePort(), request => {
         asked.push(request.url)
         return Response.json({ matches: [] })
       })
-      const leading = await serveAt(await freePort(), () =>
+      const leading = await serveOnSocket(await freePort(), () =>
         Response.redirect(`${thief.origin}/admin/find`, 302),
       )
       expect((await as({ SIGNET_ADMIN_URL: leading.origin }, 'find', 'app')).code).toBe(3)

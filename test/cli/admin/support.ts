@@ -38,8 +38,8 @@ export const openAdministered = async (): Promise<Administered> => {
   if (internalApp === null) throw new Error('the internal listener is off')
   const internal = checked(internalApp)
   const open = await Promise.all([
-    serveAt(port, request => instance.listenable(request)),
-    serveAt(await freePort(), request => internal(request)),
+    serveOnSocket(port, request => instance.listenable(request)),
+    serveOnSocket(await freePort(), request => internal(request)),
   ])
   return {
     deployment,
@@ -58,7 +58,10 @@ export const openAdministered = async (): Promise<Administered> => {
 }
 
 /** Serves on a socket of this machine. */
-export const serveAt = async (port: number, fetch: (request: Request) => Response | Promise<Response>) => {
+export const serveOnSocket = async (
+  port: number,
+  fetch: (request: Request) => Response | Promise<Response>,
+) => {
   const server = createAdaptorServer({ fetch }) as Server
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   const close = async () => {
@@ -68,14 +71,14 @@ export const serveAt = async (port: number, fetch: (request: Request) => Respons
   return { origin: `http://127.0.0.1:${port}`, close }
 }
 
-export type Shown = Readonly<{ code: number; out: readonly string[]; err: readonly string[] }>
+export type SignetdSaid = Readonly<{ code: number; out: readonly string[]; err: readonly string[] }>
 
 /** Runs `signetd …` in this process; with columns, on a terminal. */
-export const run = async (
+export const runSignetd = async (
   environment: Readonly<Record<string, string>>,
   words: readonly string[],
   columns?: number,
-): Promise<Shown> => {
+): Promise<SignetdSaid> => {
   const out: string[] = []
   const err: string[] = []
   const io = {
