@@ -127,7 +127,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'internal',
   ],
   compose: ['findings'],
-  cli: ['terminal', 'accounts', 'clients', 'doctor'],
+  cli: ['terminal', 'accounts', 'clients', 'doctor', 'admin'],
   sdk: ['verify', 'dpop', 'feed', 'guards', 'browser'],
 }
 

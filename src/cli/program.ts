@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../platform/version.ts'
 import { addAccountsCommands } from './accounts/accounts.ts'
+import { addAdminCommands } from './admin/admin-commands.ts'
 import { addClientsCommands } from './clients/clients.ts'
 import { addConfigurationCommand } from './configuration.ts'
 import { addDoctorCommand } from './doctor/doctor.ts'
@@ -9,7 +10,7 @@ import { addMigrateCommand } from './migrate.ts'
 import { addRestoredCommand } from './restored.ts'
 import type { Io } from './terminal/io.ts'
 
-/** Runs one command line and returns its exit code: 0 done, 1 refused or misused, 2 a fault of the set-up. */
+/** Runs one command line and returns its exit code: 0 done, 1 refused or misused, 2 a fault of the set-up, 3 no server was reached. */
 export const runProgram = async (
   words: readonly string[],
   io: Io,
@@ -31,6 +32,7 @@ export const runProgram = async (
   addConfigurationCommand(program, io)
   addDoctorCommand(program, io)
   addRestoredCommand(program, io)
+  addAdminCommands(program, io)
   try {
     await program.parseAsync(words, { from: 'user' })
     return 0

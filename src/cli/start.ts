@@ -10,6 +10,7 @@ const io = {
     return process.stdin
   },
   ...(stderr.isTTY ? { screen: stderr } : {}),
+  ...(stdout.isTTY ? { display: stdout } : {}),
 }
 
 // A reader such as `head` closes the pipe once it has seen enough; a full disk is a fault.

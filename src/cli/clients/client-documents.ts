@@ -6,7 +6,7 @@ import { createDocumentClients } from '../../flows/clients/document-clients.ts'
 import { absentMetrics } from '../../platform/metrics.ts'
 import { createOutbound } from '../../platform/outbound/outbound.ts'
 import type { Clients } from '../../ports/clients.ts'
-import { printable } from './with-clients.ts'
+import { printable } from '../terminal/printable.ts'
 
 type Given = Readonly<{
   /** The addresses of documents that the operator wants to be fetched. */

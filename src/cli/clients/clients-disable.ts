@@ -10,8 +10,9 @@ import { REGISTRATIONS_MOST } from '../../domain/oauth/client.ts'
 import type { ClientRegistrations, RegistrationRows } from '../../ports/clients.ts'
 import { answer, fail, type Options, refuseCommand } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 import { describeUnknownClient } from './clients-change.ts'
-import { printable, withClients } from './with-clients.ts'
+import { withClients } from './with-clients.ts'
 
 type DisableOptions = Options &
   Readonly<{ redirectHost?: string; registeredFrom?: string; registeredUntil?: string }>

@@ -3,6 +3,7 @@ import type { ConvertedClient } from '../../domain/moving/source-client.ts'
 import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import { fail, type Options, refuseCommand } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
+import { printable } from '../terminal/printable.ts'
 import { CLIENT_SOURCES, findClientSource, readClientExport } from './import-sources.ts'
 import {
   type ImportedClient,
@@ -11,7 +12,7 @@ import {
   storeImported,
   tryImported,
 } from './judge-imported.ts'
-import { printable, readClientPolicy, withClients } from './with-clients.ts'
+import { readClientPolicy, withClients } from './with-clients.ts'
 
 type ImportOptions = Options &
   Readonly<{ from?: string; dryRun?: true; replace?: true; generateSecrets?: true }>

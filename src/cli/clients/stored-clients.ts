@@ -5,7 +5,8 @@ import type { Client } from '../../domain/oauth/client.ts'
 import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import { createReadClients } from '../../store/clients/client-registrations.ts'
 import { openStore } from '../../store/open-store.ts'
-import { inFile, printable, readClients } from './with-clients.ts'
+import { printable } from '../terminal/printable.ts'
+import { inFile, readClients } from './with-clients.ts'
 
 type Place = Omit<Parameters<typeof openStore>[0], 'DATABASE_POOL_SIZE'>
 

@@ -133,9 +133,6 @@ const stateOf = (parsed: ReturnType<typeof parseStoredClient>, { disabled_at }: 
   return disabled_at === null ? 'enabled' : 'disabled'
 }
 
-/** A terminal could interpret control and format characters, which a registration may have. */
-export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd')
-
 /** A row that no version has written may hold anything. */
 const parseObject = (text: string): object => {
   try {

@@ -10,6 +10,8 @@ export type Io = Readonly<{
   input?: Readable
   /** The terminal on standard error, for questions and progress bars. Absent: there is no terminal. */
   screen?: Writable
+  /** The terminal on standard output, for tables and colours. Absent: a file or a program reads the output. */
+  display?: Readonly<{ columns: number }>
 }>
 
 /** For parts of the server that a command uses: the command itself says what went wrong. */
