@@ -3,6 +3,7 @@ import { errorCodeOf } from './domain/base/error-code.ts'
 import type { AudiencePolicy } from './domain/oauth/audience.ts'
 import { LONG_GRACE_SECONDS } from './domain/oauth/client.ts'
 import type { ClientPolicy } from './domain/oauth/parse-clients.ts'
+import { ADMIN_SCOPE } from './domain/oauth/scope.ts'
 import { redisPrefixOf } from './domain/revocations/blocklist-key.ts'
 import type { RateLimit } from './ports/limits.ts'
 import { type Name, SETTINGS, type Settings } from './settings/index.ts'
@@ -22,6 +23,7 @@ type Derived = Readonly<{
   RATE_LIMIT_PASSWORD: RateLimit
   RATE_LIMIT_MAIL: RateLimit
   REDIS_PREFIX: string
+  SECOND_FACTOR_ROLES: readonly string[]
   DYNAMIC_CLIENT_GRACE_SECONDS: number
 }>
 
@@ -54,11 +56,21 @@ const derive = (settings: Settings): Derived => {
     RATE_LIMIT_REFRESH: limitOf('RATE_LIMIT_REFRESH'),
     RATE_LIMIT_PASSWORD: limitOf('RATE_LIMIT_PASSWORD'),
     RATE_LIMIT_MAIL: limitOf('RATE_LIMIT_MAIL'),
+    SECOND_FACTOR_ROLES: secondFactorRolesOf(settings),
     REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(issuer),
     DYNAMIC_CLIENT_GRACE_SECONDS:
       settings.DYNAMIC_CLIENT_GRACE_SECONDS ??
       Math.min(settings.ACCESS_TOKEN_TTL_SECONDS + AGENT_SLACK_SECONDS, LONG_GRACE_SECONDS),
   }
+}
+
+/** Ours: a developer on the embedded database administers without a second factor; a password alone administers nothing elsewhere. */
+const secondFactorRolesOf = ({
+  SECOND_FACTOR_ROLES: roles,
+  DATABASE_URL,
+}: Pick<Settings, 'SECOND_FACTOR_ROLES' | 'DATABASE_URL'>): readonly string[] => {
+  if (roles === 'none') return []
+  return roles ?? (DATABASE_URL === null ? [] : [ADMIN_SCOPE])
 }
 
 /** A process of an agent refreshes when its access token expires, or at its next request after that. */

@@ -343,7 +343,7 @@ describe('configuration', () => {
     ],
     RATE_LIMIT_PASSWORD: RATE,
     RATE_LIMIT_SECOND_FACTOR: RATE,
-    SECOND_FACTOR_ROLES: [['admin', 'admin, support'], []],
+    SECOND_FACTOR_ROLES: [['admin', 'admin, support', 'none'], []],
     PASSKEY_RP_ID: [
       ['example.com', 'localhost', 'id.example.com', 'xn--bcher-kva.example'],
       [

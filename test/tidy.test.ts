@@ -103,6 +103,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'consents',
     'deliveries',
+    'admin',
   ],
   platform: ['config-files', 'outbound'],
   http: [
@@ -116,6 +117,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'oauth',
     'accounts',
     'security-pages',
+    'admin',
     'internal',
   ],
   cli: ['terminal', 'accounts', 'clients', 'doctor'],

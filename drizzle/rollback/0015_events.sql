@@ -5,3 +5,13 @@ DROP TABLE "event_places";
 DROP TABLE "events";
 --> statement-breakpoint
 DROP TABLE "unplaced_events";
+--> statement-breakpoint
+DROP INDEX "refresh_families_client_id_id_index";
+--> statement-breakpoint
+DROP INDEX "refresh_families_user_id_id_index";
+--> statement-breakpoint
+DROP INDEX "users_email_prefix_index";
+--> statement-breakpoint
+DROP INDEX "users_disabled_index";
+--> statement-breakpoint
+DROP INDEX "users_administrative_index";

@@ -8,6 +8,7 @@ import { createCors } from '../http/server/cors.ts'
 import { onBehalfOf } from '../platform/origin-context.ts'
 import { reportKeys } from '../signing/list-keys.ts'
 import type { ComposedAccounts } from './accounts.ts'
+import type { ComposedAdmin } from './admin.ts'
 import type { Base } from './base.ts'
 import type { ComposedDemo } from './demo.ts'
 import type { ComposedHosted } from './hosted.ts'
@@ -22,6 +23,7 @@ type Parts = Readonly<{
   base: Base
   opened: OpenParts
   pages: ComposedPages
+  admin: ComposedAdmin
   subjects: ComposedRevocations &
     ComposedOAuth &
     ComposedAccounts &
@@ -76,7 +78,15 @@ export const composeApps = (
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null }
   openedMetrics.watch(watchedOf(parts))
-  return { app, internalApp: createInternalApp({ ...around, render: openedMetrics.render, judgeHealth }) }
+  return {
+    app,
+    internalApp: createInternalApp({
+      ...around,
+      render: openedMetrics.render,
+      judgeHealth,
+      admin: parts.admin,
+    }),
+  }
 }
 
 /** The gauges that are read when the metrics are asked for. */

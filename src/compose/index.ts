@@ -5,6 +5,7 @@ import { systemWait } from '../platform/wait.ts'
 import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import type { Database } from '../store/postgres/index.ts'
 import { composeAccounts } from './accounts.ts'
+import { composeAdmin } from './admin.ts'
 import { composeApps } from './apps.ts'
 import { composeBase } from './base.ts'
 import { composeDeliveries } from './deliveries.ts'
@@ -118,6 +119,7 @@ const assemble = async (
     base,
     opened,
     pages,
+    admin: composeAdmin(base),
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo },
     mailsWaiting: mail.waiting,
     oldestDeliverySeconds: oldestSeconds,

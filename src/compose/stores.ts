@@ -8,6 +8,8 @@ import { createAccountAdministration } from '../store/accounts/account-administr
 import { createAccountLife } from '../store/accounts/account-life.ts'
 import { createAccounts } from '../store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../store/accounts/asserted-accounts.ts'
+import { createAdministeredAccounts } from '../store/admin/administered-accounts.ts'
+import { createAdministeredSignIns } from '../store/admin/administered-sign-ins.ts'
 import { createClientLogos } from '../store/clients/client-logos.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createSpentProofs } from '../store/clients/spent-proofs.ts'
@@ -58,6 +60,8 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
       max_seconds: access_token_seconds,
     }),
     administration: createAccountAdministration(database, lifetimes),
+    administeredAccounts: createAdministeredAccounts(database),
+    administeredSignIns: createAdministeredSignIns(database),
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),
     blocklist: readable,

@@ -5,7 +5,7 @@ import { acrOf, rolesAt } from '../domain/oauth/acr.ts'
 import { type Client, credentialsHashOf } from '../domain/oauth/client.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { boundRoles } from '../domain/oauth/roles.ts'
-import { ADMIN_SCOPE } from '../domain/oauth/scope.ts'
+import { isForAdministration } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
 import type { Family } from '../domain/sign-in/refresh-family.ts'
 import type { Clock, Random } from '../ports/effects.ts'
@@ -72,7 +72,6 @@ export const createIssue = (needs: Needs) => {
       const { client_id } = client
       const prepared = await prepare(client, { scope, audience, jkt }, { sub: client_id })
       const iat = secondsOf(clock())
-      const isForAdministration = scope.split(' ').includes(ADMIN_SCOPE)
       const claims = {
         sub: client_id,
         client_id,
@@ -81,7 +80,7 @@ export const createIssue = (needs: Needs) => {
         exp: iat + ttl_seconds,
         scope,
         ...confirming(jkt),
-        ...(isForAdministration ? { credentials_hash: credentialsHashOf(client) } : {}),
+        ...(isForAdministration(scope) ? { credentials_hash: credentialsHashOf(client) } : {}),
       }
       return sign(claims, prepared)
     },

@@ -9,6 +9,7 @@ import { CLIENT_SETTINGS } from './clients.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import { PASSWORD_HOOK_SETTINGS } from './password-hook.ts'
+import { ROLE_SETTINGS } from './roles.ts'
 import {
   addressRanges,
   integer,
@@ -185,11 +186,7 @@ export const SETTINGS = {
   ...PASSWORD_HOOK_SETTINGS,
   ...SESSION_VERIFIER_SETTINGS,
   ...LIMIT_SETTINGS,
-  SECOND_FACTOR_ROLES: {
-    schema: list,
-    standard: 'none',
-    help: 'Roles, separated by commas, that a token carries only after a sign-in with a second factor.',
-  },
+  ...ROLE_SETTINGS,
   PASSKEY_RP_ID: {
     schema: z
       .string()

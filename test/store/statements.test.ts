@@ -20,6 +20,8 @@ import { createAccountAdministration } from '../../src/store/accounts/account-ad
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../../src/store/accounts/asserted-accounts.ts'
+import { createAdministeredAccounts } from '../../src/store/admin/administered-accounts.ts'
+import { createAdministeredSignIns } from '../../src/store/admin/administered-sign-ins.ts'
 import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
@@ -179,6 +181,7 @@ const askAccounts = async () => {
   await administration(silent).find({ id: ID })
   await administration(silent).find({ email: line.email })
   await administration(silent).find({ external_id: 'auth0|1' })
+  await askAdministered(silent)
   await createAssertedAccounts(silent).find({ external_id: 'auth0|1' })
   await createAssertedAccounts(silent).find({ verified_email: line.email })
   await administration(silent).create(line)
@@ -458,6 +461,18 @@ const EXCEPTIONS: readonly string[] = [
   // The watchdog tells its own connection from those whose statements it ends.
   'src/store/postgres/watchdog.ts pg_backend_pid()',
 ]
+
+/** Each page of administrators, with each filter. */
+const askAdministered = async (database: Database) => {
+  const page = { after: null, limit: 1 }
+  const accounts = createAdministeredAccounts(database)
+  for (const selection of ['all', 'disabled', 'administrators', 'viewers', { email_prefix: 'a' }] as const)
+    await accounts.list({ selection, ...page })
+  await accounts.find(ID)
+  const signIns = createAdministeredSignIns(database)
+  for (const of of [null, { sub: ID }, { client_id: 'app' }]) await signIns.list({ of, ...page })
+  await signIns.find(ID)
+}
 
 const offencesOf = ({ path, text }: Readonly<{ path: string; text: string }>): readonly string[] =>
   findOffences(text).map(offence => `${path} ${offence}`)

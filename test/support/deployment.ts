@@ -30,6 +30,8 @@ export type Instance = Readonly<{
   listenable: (request: Request) => Promise<Response>
   /** The bare application, which is not held against openapi.yaml. */
   app: App
+  /** Asks the internal listener, where it is on. */
+  askInternal: Ask
   /** The application of the internal listener. Null when it is off. */
   internalApp: App | null
   /** The client that a start without CLIENTS_FILE makes. Null with CLIENTS_FILE. */
@@ -165,6 +167,11 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
   const fetch: Instance['fetch'] = async (path, init, from = '127.0.0.1') => {
     return toAnswer(await serve(new Request(new URL(path, 'http://localhost'), withLength(init)), from))
   }
+  const askInternal: Ask = async (path, asking = {}) => {
+    if (internalApp === null) throw new Error('the internal listener is off')
+    const request = new Request(new URL(path, 'http://localhost'), withLength(toRequestInit(asking)))
+    return toAnswer(await checked(internalApp)(request))
+  }
   const post: Instance['post'] = (path, form, headers = {}, from) => {
     const body = typeof form === 'string' ? form : encodeForm(form)
     const content = { 'content-type': 'application/x-www-form-urlencoded' }
@@ -174,6 +181,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     issuer: reading.config.ISSUER,
     lines,
     ask: (path, asking = {}) => fetch(path, toRequestInit(asking)),
+    askInternal,
     fetch,
     post,
     token: (form, headers, from) => post('/token', form, headers, from),

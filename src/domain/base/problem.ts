@@ -1,7 +1,7 @@
 import { LIMIT_NAMES } from './limit-names.ts'
 import type { AboutSignIn } from './log-fields.ts'
 
-/** RFC 9457 – Every problem that the account API may answer: the stable `code`, its HTTP status and its title. */
+/** RFC 9457 – Every problem that the account API and the administration may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {
   REQUEST_MALFORMED: [400, 'The request body is not well-formed JSON.'],
   LINK_INVALID: [400, 'This link is invalid or has expired. Please request a new one.'],
@@ -44,6 +44,8 @@ export const PROBLEMS = {
   UPSTREAM_TAKEN: [409, 'This identity is linked to another account.'],
   UPSTREAM_LAST_WAY: [409, 'This is the last way to sign in to the account.'],
   UPSTREAM_AWAY: [503, 'The other provider does not answer. Try again later.'],
+  CHANGED_MEANWHILE: [412, 'This has been changed meanwhile. Look at it again, and then decide.'],
+  EXTERNAL_ID_TAKEN: [409, 'Another account has this external id already.'],
   CURSOR_GONE: [410, 'This cursor is no longer known. Start again without a cursor.'],
   EMAIL_TAKEN: [409, 'An account with this e-mail already exists.'],
   FACTOR_EXISTS: [409, 'This factor already exists.'],
@@ -81,6 +83,7 @@ const REASONS = {
     'demo_answer_foreign',
   ],
   ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
+  SCOPE_INSUFFICIENT: ['scope_absent', 'role_absent', 'viewer_changes'],
   AUTHENTICATION_UNMET: ['no_second_factor'],
   AUTH_CREDENTIALS_INVALID: [
     'email_unknown',
@@ -103,6 +106,8 @@ const REASONS = {
     'not_first_party',
     'registration_changed',
     'credentials_unknown',
+    'not_of_console',
+    'not_of_operator',
     'revoked',
     'no_sign_in',
     'credentials_changed_meanwhile',
@@ -163,7 +168,7 @@ const REASONS = {
   FACTOR_EXISTS: ['totp_exists', 'passkey_exists', 'passkeys_at_most'],
   PAYLOAD_TOO_LARGE: ['body_too_large'],
   FIELDS_INVALID: ['not_first_party', 'factor_unproven', 'sub_id_format'],
-  RATE_LIMITED: [...LIMIT_NAMES, 'sign_in_delay', 'large_answers', 'feed_waiting'],
+  RATE_LIMITED: [...LIMIT_NAMES, 'sign_in_delay', 'large_answers', 'feed_waiting', 'administration_busy'],
 } as const satisfies Partial<Record<ProblemCode, readonly string[]>>
 
 /** The reasons that a code may have; never for a code without an entry. */
@@ -228,15 +233,6 @@ export class Problem extends Error {
   naming(about: AboutSignIn): this {
     this.#about = { ...about, ...this.#about }
     return this
-  }
-}
-
-/** Does a part of a sign-in. A refusal in it names the sign-in in the log. */
-export const namingSignIn = async <T>(about: AboutSignIn, work: () => Promise<T>): Promise<T> => {
-  try {
-    return await work()
-  } catch (error) {
-    throw error instanceof Problem ? error.naming(about) : error
   }
 }
 

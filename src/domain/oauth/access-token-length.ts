@@ -3,7 +3,7 @@ import { type AudiencePolicy, allowedFor } from './audience.ts'
 import type { Client } from './client.ts'
 import { OAuthError } from './oauth-error.ts'
 import { LONGEST_ROLES } from './roles.ts'
-import { ADMIN_SCOPE } from './scope.ts'
+import { isForAdministration } from './scope.ts'
 
 /** Ours: characters of an access token, at most. A longer token could not be revoked or introspected. */
 export const ACCESS_TOKEN_MAX_CHARACTERS = 8192
@@ -47,7 +47,7 @@ export const longestAccessToken = (
     ...(servesPeople(client) ? OF_A_PERSON : {}),
     ...(client.status_list ? statusAt(issuer) : {}),
     ...(jkt === null ? {} : { cnf: CONFIRMATION }),
-    ...(scope.split(' ').includes(ADMIN_SCOPE) ? { credentials_hash: CREDENTIALS_HASH } : {}),
+    ...(isForAdministration(scope) ? { credentials_hash: CREDENTIALS_HASH } : {}),
   }
   // A client that acts for people may also act for itself: the longer of the two subjects counts.
   const spare = Math.max(0, JSON.stringify(client_id).length - JSON.stringify(claims.sub).length)

@@ -1,5 +1,14 @@
+import { ADMIN_SCOPE, VIEWER_SCOPE } from './scope.ts'
+
 /** Ours: the roles of a new account. No request can name others. */
 export const FIRST_ROLES: readonly string[] = ['user']
+
+/** Ours: the roles of people who administer this server. Only an administrator gives them: no invitation, registration or import does. */
+const ADMINISTRATIVE_ROLES: readonly string[] = [ADMIN_SCOPE, VIEWER_SCOPE]
+
+/** True where one of the roles administers this server. */
+export const areAdministrative = (roles: readonly string[]): boolean =>
+  roles.some(role => ADMINISTRATIVE_ROLES.includes(role))
 
 /** Ours: characters that no service splits or quotes when it reads the claim. */
 const ROLE = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/

@@ -1,7 +1,13 @@
 import { OAuthError } from './oauth-error.ts'
 
-/** Ours: the scope of a token for administration. */
+/** Ours: the scope of a token for administration, and the role of a person who may have one. */
 export const ADMIN_SCOPE = 'signet:admin'
+/** Ours: the same for reading alone. */
+export const VIEWER_SCOPE = 'signet:viewer'
+
+/** True for a scope that administers this server, or shows how it is administered. */
+export const isForAdministration = (scope: string): boolean =>
+  scope.split(' ').some(token => token === ADMIN_SCOPE || token === VIEWER_SCOPE)
 
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/
 

@@ -1,6 +1,7 @@
 import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { OnBehalfOf } from '../../ports/events.ts'
+import { adminRoutes } from '../admin/index.ts'
 import type { Pages } from '../layout/layout.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
 import { type App, createApp } from '../server/app.ts'
@@ -16,13 +17,14 @@ type Needs = Readonly<{
   pages: Pages
   onBehalfOf: OnBehalfOf
   isDraining: () => boolean
+  admin: Parameters<typeof adminRoutes>[0]
 }>
 
 /** Ours (docs/decisions/0034) – The app of the internal listener, for the scraper and the operator. Its own requests are not counted. */
-export const createInternalApp = ({ render, judgeHealth, ...around }: Needs): App =>
+export const createInternalApp = ({ render, judgeHealth, admin, ...around }: Needs): App =>
   createApp({
     ...around,
-    routes: [metricsRoute(render), ...healthRoutes(judgeHealth)],
+    routes: [metricsRoute(render), ...healthRoutes(judgeHealth), ...adminRoutes(admin)],
     cors: createCors({ origins: [], clients: NO_CLIENTS }),
     clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log: unheard }),
     metrics: uncounted,

@@ -93,3 +93,18 @@ export const clientChanges = pgTable(
   },
   table => [index('client_changes_expires_at_index').on(table.expires_at)],
 )
+
+/** RFC 7523 §3 – Spent client assertions, until they expire: the protection against a replayed `jti`. */
+export const spentAssertions = pgTable(
+  'spent_assertions',
+  {
+    client_id: text().notNull(),
+    /** SHA-256 of the `jti`. */
+    jti_digest: bytea().notNull(),
+    expires_at: instant().notNull(),
+  },
+  table => [
+    primaryKey({ columns: [table.client_id, table.jti_digest] }),
+    index('spent_assertions_expires_at_index').on(table.expires_at),
+  ],
+)

@@ -7,35 +7,46 @@ import { bytea, instant, xid8 } from './column-types.ts'
 
 /** The tables. drizzle-kit generates the migrations in drizzle/ from them; statements are written by hand. */
 
-export const users = pgTable('users', {
-  id: uuid().primaryKey(),
-  /** Normalized: trimmed, NFKC, lower case. */
-  email: text().notNull().unique(),
-  password_digest: text(),
-  roles: text().array().notNull(),
-  /** Raised by each change that ends every sign-in: a family of an earlier epoch is dead. */
-  credential_epoch: integer().notNull().default(0),
-  disabled_at: instant(),
-  created_at: instant().notNull().default(sql`now()`),
-  /** When the owner proved to read the mail of `email`; null: never. */
-  email_verified_at: instant(),
-  /** The language of the last sign-in, in which notices are written. */
-  language: text(),
-  /** Raised by each change that takes the trust from devices: a device token of an earlier epoch is worth nothing. */
-  device_epoch: integer().notNull().default(0),
-  /** OpenID Connect Core §5.1 – The claims that people fill in themselves: see domain/account/profile.ts. */
-  name: text(),
-  given_name: text(),
-  family_name: text(),
-  preferred_username: text(),
-  picture: text(),
-  locale: text(),
-  zoneinfo: text(),
-  /** Null: no claim of the profile was changed since the account was made. */
-  profile_updated_at: instant(),
-  /** The account's id in another system, for imports and administration. */
-  external_id: text().unique(),
-})
+export const users = pgTable(
+  'users',
+  {
+    id: uuid().primaryKey(),
+    /** Normalized: trimmed, NFKC, lower case. */
+    email: text().notNull().unique(),
+    password_digest: text(),
+    roles: text().array().notNull(),
+    /** Raised by each change that ends every sign-in: a family of an earlier epoch is dead. */
+    credential_epoch: integer().notNull().default(0),
+    disabled_at: instant(),
+    created_at: instant().notNull().default(sql`now()`),
+    /** When the owner proved to read the mail of `email`; null: never. */
+    email_verified_at: instant(),
+    /** The language of the last sign-in, in which notices are written. */
+    language: text(),
+    /** Raised by each change that takes the trust from devices: a device token of an earlier epoch is worth nothing. */
+    device_epoch: integer().notNull().default(0),
+    /** OpenID Connect Core §5.1 – The claims that people fill in themselves: see domain/account/profile.ts. */
+    name: text(),
+    given_name: text(),
+    family_name: text(),
+    preferred_username: text(),
+    picture: text(),
+    locale: text(),
+    zoneinfo: text(),
+    /** Null: no claim of the profile was changed since the account was made. */
+    profile_updated_at: instant(),
+    /** The account's id in another system, for imports and administration. */
+    external_id: text().unique(),
+  },
+  table => [
+    /** For addresses that begin with a text, whatever the collation of the database. */
+    index('users_email_prefix_index').on(sql`"email" collate "C"`),
+    index('users_disabled_index').on(table.id).where(sql`disabled_at is not null`),
+    index('users_administrative_index')
+      .on(table.id)
+      .where(sql`roles && '{signet:admin,signet:viewer}'::text[]`),
+  ],
+)
 
 /**
  * One row a family, updated in place by each rotation. Fillfactor 80 (set in the migration) leaves space in the page, and no column that a
@@ -89,6 +100,9 @@ export const refreshFamilies = pgTable(
     index('refresh_families_expires_at_index').on(table.expires_at),
     /** For the ending of a client. A rotation changes neither column. */
     index('refresh_families_client_id_index').on(table.client_id).where(sql`revoked_at is null`),
+    /** For lists of administrators, a page at a time, ended sign-ins too. */
+    index('refresh_families_client_id_id_index').on(table.client_id, table.id),
+    index('refresh_families_user_id_id_index').on(table.user_id, table.id),
   ],
 )
 
@@ -161,21 +175,6 @@ export const statusEntries = pgTable(
     expires_at: instant().notNull(),
   },
   table => [index('status_entries_expires_at_index').on(table.expires_at)],
-)
-
-/** RFC 7523 §3 – Spent client assertions, until they expire: the protection against a replayed `jti`. */
-export const spentAssertions = pgTable(
-  'spent_assertions',
-  {
-    client_id: text().notNull(),
-    /** SHA-256 of the `jti`. */
-    jti_digest: bytea().notNull(),
-    expires_at: instant().notNull(),
-  },
-  table => [
-    primaryKey({ columns: [table.client_id, table.jti_digest] }),
-    index('spent_assertions_expires_at_index').on(table.expires_at),
-  ],
 )
 
 /**

@@ -1,7 +1,7 @@
-import { ACR_VALUES } from './acr.ts'
-import { AUTH_METHODS } from './client.ts'
-import { DPOP_ALGORITHMS } from './dpop-proof.ts'
-import { CLAIMS, IDENTITY_SCOPES } from './identity-claims.ts'
+import { ACR_VALUES } from '../oauth/acr.ts'
+import { AUTH_METHODS } from '../oauth/client.ts'
+import { DPOP_ALGORITHMS } from '../oauth/dpop-proof.ts'
+import { CLAIMS, IDENTITY_SCOPES } from '../oauth/identity-claims.ts'
 
 /** OpenID Connect Core §3.1.2.1, OpenID Connect Prompt Create §4.1 */
 const PROMPTS = ['none', 'login', 'consent', 'select_account', 'create']

@@ -1,0 +1,61 @@
+import type { Fragment, ISql } from 'postgres'
+import type { AdministeredSignIn } from '../../domain/sign-in/administered-sign-in.ts'
+import type { AdministeredSignIns } from '../../ports/administration.ts'
+import type { Database } from '../postgres/index.ts'
+
+export const createAdministeredSignIns = (database: Database): AdministeredSignIns => ({
+  list: ({ of, after, limit }) =>
+    database.run(
+      sql => sql<AdministeredSignIn[]>`
+        with page as materialized (
+          select *
+          from signet.refresh_families f
+          where ${selected(sql, of)}
+            and f.id < ${after ?? LAST_ID}
+          order by f.id desc
+          limit ${limit}
+        )
+        ${judgedFrom(sql, sql`page`)}
+        order by f.id desc`,
+    ),
+
+  find: async sid => {
+    const [signIn] = await database.run(
+      sql => sql<AdministeredSignIn[]>`
+        ${judgedFrom(sql, sql`signet.refresh_families`)}
+        where f.id = ${sid}`,
+    )
+    return signIn ?? null
+  },
+})
+
+/** RFC 9562 §5.10 – Sorts after every id. */
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+const selected = (sql: ISql, of: Parameters<AdministeredSignIns['list']>[0]['of']): Fragment => {
+  if (of === null) return sql`true`
+  return 'sub' in of ? sql`f.user_id = ${of.sub}` : sql`f.client_id = ${of.client_id}`
+}
+
+/** The families `f` of a table or CTE, with what is judged of them: by the same order of reasons as a refresh that is refused. */
+const judgedFrom = (sql: ISql, families: Fragment): Fragment => sql`
+  select
+    f.id, f.user_id, u.email, f.client_id, f.scope, f.amr, f.created_at,
+    coalesce(f.rotated_at, f.created_at) as last_used_at, f.generation, f.last_ip, f.last_user_agent, f.expires_at,
+    f.idle_expires_at, judged.state,
+    case judged.state when 'ended' then f.revoke_reason when 'account_disabled' then 'disabled'
+      when 'living' then null else judged.state end as reason,
+    case judged.state when 'ended' then f.revoked_at when 'expired' then f.expires_at when 'idle' then f.idle_expires_at
+      when 'account_disabled' then u.disabled_at end as ended_at
+  from ${families} f
+  join signet.users u on u.id = f.user_id
+  cross join lateral (
+    select case
+      when f.revoked_at is not null then 'ended'
+      when f.expires_at <= statement_timestamp() then 'expired'
+      when f.idle_expires_at <= statement_timestamp() then 'idle'
+      when u.disabled_at is not null then 'account_disabled'
+      when f.credential_epoch < u.credential_epoch then 'epoch_passed'
+      else 'living'
+    end as state
+  ) judged`
