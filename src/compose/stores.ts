@@ -18,6 +18,7 @@ import { createDeviceAuthorizations } from '../store/codes/device-authorizations
 import { createPushedRequests } from '../store/codes/pushed-requests.ts'
 import { createConsents } from '../store/consents/consents.ts'
 import { createDeliveries } from '../store/deliveries/deliveries.ts'
+import { createEvents } from '../store/events/events.ts'
 import { createCeremonies } from '../store/factors/ceremonies.ts'
 import { createFactors } from '../store/factors/factors.ts'
 import { createOpenFamily } from '../store/families/open-family.ts'
@@ -74,6 +75,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     deliveries: createDeliveries(database),
     deviceAuthorizations: createDeviceAuthorizations(database, lifetimes),
     endings: blockEnded.endings(createEndings(database, lifetimes)),
+    events: createEvents(database),
     factors: blockEnded.factors(createFactors(database, lifetimes)),
     identities: blockEnded.identities(createIdentities(database, lifetimes)),
     invitations: createInvitations(database),

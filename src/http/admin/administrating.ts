@@ -3,6 +3,7 @@ import type {
   Administrator,
   AuthenticateAdministrator,
 } from '../../flows/access/authenticate-administrator.ts'
+import type { OnBehalfOf } from '../../ports/events.ts'
 import { awaitBody } from '../server/body.ts'
 import { catchingProblems } from '../server/refusal.ts'
 import { tokenRequestOf } from '../server/request-source.ts'
@@ -12,15 +13,19 @@ import type { Call, Handle, Reply, Route } from '../server/route.ts'
 const AT_ONCE_MOST = 16
 const RETRY_AFTER_SECONDS = 1
 
+type Needs = Readonly<{ authenticateAdministrator: AuthenticateAdministrator; onBehalfOf: OnBehalfOf }>
 type Act = (call: Call, administrator: Administrator) => Promise<Reply>
 /** Makes one route. */
 export type Administrating = (method: Route['method'], path: string, act: Act) => Route
 
 /**
  * Ours – Makes routes of the administration. An administrator and a viewer may GET; everything else is the administrator's. The line in the
- * log names the caller, also where the request is refused. There are no cookies, and no page of another origin can read or send anything.
+ * log names the caller, also where the request is refused, and so does each event of what the request changes. There are no cookies, and no page of another origin can read or send anything.
  */
-export const createAdministrating = (authenticate: AuthenticateAdministrator): Administrating => {
+export const createAdministrating = ({
+  authenticateAdministrator: authenticate,
+  onBehalfOf,
+}: Needs): Administrating => {
   const occupied = createPlaces(AT_ONCE_MOST)
   return (method, path, act) => {
     const handle: Handle = async call => {
@@ -30,7 +35,8 @@ export const createAdministrating = (authenticate: AuthenticateAdministrator): A
       const reply = await catchingProblems(async each => {
         if (method !== 'GET' && role !== 'admin')
           throw new Problem('SCOPE_INSUFFICIENT', { reason: 'viewer_changes' })
-        return act(each, administrator)
+        const { ip, request_id } = each
+        return onBehalfOf({ actor, ip, request_id }, () => act(each, administrator))
       })(call)
       return { ...reply, log: { ...reply.log, administrator: nameOfActor(actor) } }
     }

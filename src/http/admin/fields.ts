@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
 import { readJson, readOptionalJson } from '../server/body.ts'
@@ -7,6 +7,13 @@ import type { Call } from '../server/route.ts'
 /** The members of a body. Throws a 422 that names every bad and every unknown one: an administrator must not believe in a misspelt field. */
 export const readMembers = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
   parseStrictly(await readJson(call), schema)
+
+const NOTHING = z.strictObject({})
+
+/** For a request that names everything in its path: a member of its body would be ignored. */
+export const readNothing = async (call: Call): Promise<void> => {
+  parseStrictly((await readOptionalJson(call)) ?? {}, NOTHING)
+}
 
 /** The same for a request that may leave the body out. */
 export const readOptionalMembers = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>

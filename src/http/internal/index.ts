@@ -17,14 +17,18 @@ type Needs = Readonly<{
   pages: Pages
   onBehalfOf: OnBehalfOf
   isDraining: () => boolean
-  admin: Parameters<typeof adminRoutes>[0]
+  admin: Omit<Parameters<typeof adminRoutes>[0], 'onBehalfOf'>
 }>
 
 /** Ours (docs/decisions/0034) – The app of the internal listener, for the scraper and the operator. Its own requests are not counted. */
 export const createInternalApp = ({ render, judgeHealth, admin, ...around }: Needs): App =>
   createApp({
     ...around,
-    routes: [metricsRoute(render), ...healthRoutes(judgeHealth), ...adminRoutes(admin)],
+    routes: [
+      metricsRoute(render),
+      ...healthRoutes(judgeHealth),
+      ...adminRoutes({ ...admin, onBehalfOf: around.onBehalfOf }),
+    ],
     cors: createCors({ origins: [], clients: NO_CLIENTS }),
     clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log: unheard }),
     metrics: uncounted,
