@@ -86,6 +86,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'revocations',
     'oauth',
     'outbound',
+    'admin',
   ],
   store: [
     'postgres',

@@ -1,10 +1,51 @@
+import type { Config } from '../config.ts'
+import { invitationLink } from '../domain/account/invitation.ts'
 import { createAuthenticateAdministrator } from '../flows/access/authenticate-administrator.ts'
+import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
+import { createChangeAccounts } from '../flows/admin/change-accounts.ts'
+import { createFind } from '../flows/admin/find.ts'
+import { createInvite } from '../flows/admin/invite.ts'
+import { createShowAccount } from '../flows/admin/show-account.ts'
+import type { ListedUpstream } from '../platform/config-files/upstreams-file.ts'
+import { onBehalfOf } from '../platform/origin-context.ts'
+import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
+import type { ComposedMail } from './mail.ts'
+
+type Parts = Readonly<{
+  base: Base
+  accounts: Pick<ComposedAccounts, 'sendLinks'>
+  mail: Pick<ComposedMail, 'mailer'>
+  shownUpstreams: () => readonly ListedUpstream[]
+}>
 
 /** Composes the administration, which the internal listener serves. */
-export const composeAdmin = (base: Base) => ({
-  ...base,
-  authenticateAdministrator: createAuthenticateAdministrator(base),
-})
+export const composeAdmin = (config: Config, { base, accounts, mail, shownUpstreams }: Parts) => {
+  const parts = { ...base, mailer: mail.mailer }
+  const { sendLinks } = accounts
+  const { issuer } = base
+  const judgeNewPassword = createJudgeNewPassword({
+    ...parts,
+    min_characters: config.PASSWORD_MIN_CHARACTERS,
+  })
+  const mailPasswordLink = sendLinks.isOff ? null : sendLinks.passwordReset
+  return {
+    ...parts,
+    onBehalfOf,
+    authenticateAdministrator: createAuthenticateAdministrator(parts),
+    find: createFind(parts),
+    showAccount: createShowAccount({
+      ...parts,
+      upstreams: () => shownUpstreams().map(({ upstream }) => upstream),
+    }),
+    changeAccounts: createChangeAccounts({ ...parts, judgeNewPassword, mailPasswordLink }),
+    invite: createInvite({
+      ...parts,
+      sign_up: config.SIGN_UP,
+      valid_seconds: config.INVITATION_SECONDS,
+      linkTo: token => invitationLink({ issuer, link_page: config.MAIL_LINK_URL }, token),
+    }),
+  }
+}
 
 export type ComposedAdmin = ReturnType<typeof composeAdmin>

@@ -2,6 +2,7 @@ import { signInEntries } from '../domain/revocations/revocation.ts'
 import type { EndReason } from '../domain/sign-in/refresh-family.ts'
 import { END_REASON_OF, isEnding } from '../domain/sign-in/refresh-verdict.ts'
 import type { AccountLife, Accounts } from '../ports/accounts.ts'
+import type { AdministeredAccounts } from '../ports/administration.ts'
 import type { AuthorizationCodes, BrowserSessions, Consents } from '../ports/authorization.ts'
 import type { Clock, Metrics } from '../ports/effects.ts'
 import type { Factors } from '../ports/factors.ts'
@@ -129,6 +130,20 @@ const createBlocking = ({ blocklist, metrics, access_token_seconds }: Omit<Needs
 type Blocking = ReturnType<typeof createBlocking>
 
 const createBlockAuthorization = ({ blocked, signIns }: Blocking) => ({
+  administeredAccounts: (accounts: AdministeredAccounts): AdministeredAccounts => ({
+    ...accounts,
+    end: account =>
+      blocked(
+        accounts.end(account),
+        ended => ended && personEntries({ sub: account.id, reason: account.reason }, ended),
+      ),
+    delete: account =>
+      blocked(
+        accounts.delete(account),
+        ended => ended && personEntries({ sub: account.id, reason: 'deleted' }, ended),
+      ),
+  }),
+
   identities: (identities: Identities): Identities => ({
     ...identities,
     unlink: change => blocked(identities.unlink(change), ended => signIns(ended, 'factors_changed')),

@@ -45,6 +45,7 @@ export const composeMail = (config: Config, parts: Parts) => {
   const limit = limits('mail', config.RATE_LIMIT_MAIL)
   return {
     notices,
+    mailer,
     limit,
     /** Null: no mail is sent. */
     waiting: mailer && mailer.waiting,

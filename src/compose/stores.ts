@@ -61,7 +61,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
       max_seconds: access_token_seconds,
     }),
     administration: createAccountAdministration(database, lifetimes),
-    administeredAccounts: createAdministeredAccounts(database),
+    administeredAccounts: blockEnded.administeredAccounts(createAdministeredAccounts(database, lifetimes)),
     administeredSignIns: createAdministeredSignIns(database),
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),

@@ -465,13 +465,19 @@ const EXCEPTIONS: readonly string[] = [
 /** Each page of administrators, with each filter. */
 const askAdministered = async (database: Database) => {
   const page = { after: null, limit: 1 }
-  const accounts = createAdministeredAccounts(database)
+  const accounts = createAdministeredAccounts(database, LIFETIMES)
   for (const selection of ['all', 'disabled', 'administrators', 'viewers', { email_prefix: 'a' }] as const)
     await accounts.list({ selection, ...page })
   await accounts.find(ID)
+  await accounts.countLiving(ID)
+  const named = { id: ID, versions: null }
+  await accounts.change({ ...named, change: { name: null } }).catch(() => {})
+  await accounts.end({ ...named, reason: 'disabled', isDisabled: true })
+  await accounts.delete(named)
   const signIns = createAdministeredSignIns(database)
   for (const of of [null, { sub: ID }, { client_id: 'app' }]) await signIns.list({ of, ...page })
   await signIns.find(ID)
+  await signIns.findRevokedToken(ID)
 }
 
 const offencesOf = ({ path, text }: Readonly<{ path: string; text: string }>): readonly string[] =>

@@ -84,6 +84,8 @@ export const judgeExchange = async (request: Request, response: Response): Promi
     if (method === 'options' && response.status === 204) return []
     return response.status === 405 && response.headers.has('allow') ? [] : ['the method is not described']
   }
+  // The public listener has no path of the internal one.
+  if (response.status === 404 && 'servers' in methods && !('404' in operation.responses)) return []
   const described = operation.responses[response.status]
   if (described === undefined) return [`the status ${response.status} is not described`]
   return [

@@ -34,13 +34,23 @@ export const addAccountsImportCommand = (accounts: Command, io: Io): void => {
     .option('--from <provider>', `read the export of a provider: ${PROVIDER_NAMES.join(', ')}`)
     .option('--firebase-hash-config <file>', 'the password hash parameters of the Firebase project')
     .option('--dry-run', 'judge every account and report, without a database')
+    .option(
+      '--allow-administrators',
+      'take lines with the role signet:admin or signet:viewer, which are refused otherwise; with --again after a run without it',
+    )
     .option('--again', 'try every line anew, also those that an earlier run imported')
     .option('--json', 'print the summary on standard output, as the last line, as JSON')
     .action((path: string, options: ImportOptions) => importAccounts(io, path, options))
 }
 
 type ImportOptions = Options &
-  Readonly<{ again?: boolean; from?: string; firebaseHashConfig?: string; dryRun?: boolean }>
+  Readonly<{
+    again?: boolean
+    from?: string
+    firebaseHashConfig?: string
+    dryRun?: boolean
+    allowAdministrators?: boolean
+  }>
 type Importing = Readonly<{ source: Source; reading: BatchReading }>
 type Source = Readonly<{ stream: Readable; bytes: number | null; close: () => Promise<void> }>
 type Summary = Readonly<{
@@ -60,7 +70,12 @@ const importAccounts = async (io: Io, path: string, options: ImportOptions): Pro
   if (typeof source === 'string') return refuseCommand(io, options, source)
   const work = async (store: Pick<AccountAdministration, 'importBatch'>) => {
     try {
-      return await carryOut(io, { source, reading: { format, sealTotp } }, store, options)
+      return await carryOut(
+        io,
+        { source, reading: { format, sealTotp, mayAdminister: options.allowAdministrators === true } },
+        store,
+        options,
+      )
     } finally {
       await source.close()
     }

@@ -1,5 +1,6 @@
 import type { AccountLine, LineFault } from '../../domain/account/account-line.ts'
 import type { SealedSecret } from '../../domain/factors/sealed-secret.ts'
+import { areAdministrative } from '../../domain/oauth/roles.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { RawRecord } from '../terminal/records.ts'
 import type { ImportFormat } from './import-formats.ts'
@@ -19,10 +20,12 @@ const FAULTS_AT_MOST = 8
 export type BatchReading = Readonly<{
   format: ImportFormat
   sealTotp: ((secret: Uint8Array, owner: string) => SealedSecret) | null
+  /** Whether a line may give the roles that administer this server. */
+  mayAdminister: boolean
 }>
 
 /** A batch of an import: the accounts that can be stored, and the records that were refused before the database is asked. */
-export const createBatch = ({ format, sealTotp }: BatchReading) => {
+export const createBatch = ({ format, sealTotp, mayAdminister }: BatchReading) => {
   const accounts: Numbered[] = []
   const refusals: Refusal[] = []
   const left_out: LeftOut[] = []
@@ -52,6 +55,8 @@ export const createBatch = ({ format, sealTotp }: BatchReading) => {
       if (reading === null) return 0
       if ('faults' in reading) return refuse(place, reading.faults)
       const { account } = reading
+      if (!mayAdminister && areAdministrative(account.roles))
+        return refuse(place, [{ code: 'role_administrative', field: 'roles' }])
       if (emails.has(account.email)) return refuse(place, [{ code: 'email_repeated', field: 'email' }])
       if (ids.has(account.id)) return refuse(place, [{ code: 'id_repeated', field: 'id' }])
       const { external_id } = account

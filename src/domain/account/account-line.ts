@@ -43,6 +43,8 @@ export type LineFaultCode =
   | 'field_unknown'
   | 'field_missing'
   | 'field_invalid'
+  /** A role that administers this server, where the import may not give it. */
+  | 'role_administrative'
   /** A record of a provider that stands for no account. */
   | 'not_imported'
   | 'email_repeated'

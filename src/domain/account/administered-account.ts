@@ -1,5 +1,5 @@
 import type { Account } from './account.ts'
-import { PROFILE_FIELDS, type Profile } from './profile.ts'
+import { PROFILE_FIELDS, type Profile, type ProfileChange } from './profile.ts'
 
 /** An account as administrators see it. */
 export type AdministeredAccount = Pick<
@@ -13,6 +13,13 @@ export type AdministeredAccount = Pick<
     /** Another one after each change of what administrators change. */
     version: string
   }>
+
+/** What an administrator changes at once; everything else stays. */
+export type AccountChange = ProfileChange &
+  Readonly<{ roles?: readonly string[]; external_id?: string | null; email_verified?: boolean }>
+
+/** Living sign-ins that are counted, at most: one more than a person is told of. */
+export const LIVING_MOST = 101
 
 /** Ours (docs/administration.md): what the administration shows of an account in a list. */
 export const presentAdministeredAccount = (account: AdministeredAccount) => ({

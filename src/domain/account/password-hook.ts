@@ -1,3 +1,4 @@
+import { withoutAdministrative } from '../oauth/roles.ts'
 import { type Account, judgeEmail } from './account.ts'
 import { type AccountLine, readAccountMembers } from './account-line.ts'
 import { passwordForms } from './password.ts'
@@ -55,5 +56,7 @@ export const judgePasswordAnswer = (
   if (valid === false) return { isValid: false }
   if (valid !== true) return null
   const reading = readAccountMembers({ ...members, email, password_digest: null }, standard)
-  return 'faults' in reading ? null : { isValid: true, described: reading.account }
+  if ('faults' in reading) return null
+  const { account } = reading
+  return { isValid: true, described: { ...account, roles: withoutAdministrative(account.roles) } }
 }

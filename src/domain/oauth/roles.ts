@@ -6,6 +6,10 @@ export const FIRST_ROLES: readonly string[] = ['user']
 /** Ours: the roles of people who administer this server. Only an administrator gives them: no invitation, registration or import does. */
 const ADMINISTRATIVE_ROLES: readonly string[] = [ADMIN_SCOPE, VIEWER_SCOPE]
 
+/** The roles that another system may give: those that administer this server are left out. */
+export const withoutAdministrative = (roles: readonly string[]): readonly string[] =>
+  roles.filter(role => !ADMINISTRATIVE_ROLES.includes(role))
+
 /** True where one of the roles administers this server. */
 export const areAdministrative = (roles: readonly string[]): boolean =>
   roles.some(role => ADMINISTRATIVE_ROLES.includes(role))

@@ -33,6 +33,17 @@ export type AdministeredSignIn = Readonly<{
   reason: PastReason | null
 }>
 
+/** Ours – What the row of a sign-in tells of its past, the oldest first. Of the rotations it keeps the number and the time of the last one. */
+export const stepsOf = ({ created_at, last_used_at, generation, ended_at, reason }: AdministeredSignIn) => [
+  { at: created_at.toISOString(), step: 'issued', count: 1, because: null },
+  ...(generation === 0
+    ? []
+    : [{ at: last_used_at.toISOString(), step: 'rotated', count: generation, because: null }]),
+  ...(ended_at === null
+    ? []
+    : [{ at: ended_at.toISOString(), step: 'ended', count: 1, because: reason && PAST_REASONS[reason] }]),
+]
+
 /** Ours (docs/administration.md): what the administration shows of a sign-in. `because` is `reason` for people. */
 export const presentAdministeredSignIn = (signIn: AdministeredSignIn) => ({
   sid: signIn.id,

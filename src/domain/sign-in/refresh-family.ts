@@ -40,7 +40,7 @@ export const END_REASONS = {
   revoked: 'The client revoked the refresh token at /revoke.',
   tokens_revoked: 'The client revoked more access tokens of this sign-in than one sign-in may have revoked.',
   revoked_globally: 'A global token revocation named the account.',
-  ended_by_operator: 'An operator ended the sign-ins of the account.',
+  ended_by_operator: 'An operator ended the sign-in, or all sign-ins of the account.',
   roles_changed: 'An operator changed the roles of the account at once.',
   disabled: 'An operator disabled the account.',
   deleted: 'The account was deleted.',

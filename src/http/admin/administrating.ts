@@ -20,22 +20,19 @@ export type Administrating = (method: Route['method'], path: string, act: Act) =
 
 /**
  * Ours – Makes routes of the administration. An administrator and a viewer may GET; everything else is the administrator's. The line in the
- * log names the caller, also where the request is refused, and so does each event of what the request changes. There are no cookies, and no page of another origin can read or send anything.
+ * log names the caller, also where the request is refused. There are no cookies, and no page of another origin can read or send anything.
  */
-export const createAdministrating = ({
-  authenticateAdministrator: authenticate,
-  onBehalfOf,
-}: Needs): Administrating => {
+export const createAdministrating = ({ authenticateAdministrator, onBehalfOf }: Needs): Administrating => {
   const occupied = createPlaces(AT_ONCE_MOST)
   return (method, path, act) => {
     const handle: Handle = async call => {
       if (method !== 'GET') await awaitBody(call)
-      const administrator = await authenticate(tokenRequestOf(call))
+      const administrator = await authenticateAdministrator(tokenRequestOf(call))
       const { role, actor } = administrator
+      const { ip, request_id } = call
       const reply = await catchingProblems(async each => {
         if (method !== 'GET' && role !== 'admin')
           throw new Problem('SCOPE_INSUFFICIENT', { reason: 'viewer_changes' })
-        const { ip, request_id } = each
         return onBehalfOf({ actor, ip, request_id }, () => act(each, administrator))
       })(call)
       return { ...reply, log: { ...reply.log, administrator: nameOfActor(actor) } }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { chooseLanguage, type Language } from '../../domain/base/language.ts'
 import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
 import { readJson, readOptionalJson } from '../server/body.ts'
@@ -15,9 +16,12 @@ export const readNothing = async (call: Call): Promise<void> => {
   parseStrictly((await readOptionalJson(call)) ?? {}, NOTHING)
 }
 
-/** The same for a request that may leave the body out. */
-export const readOptionalMembers = async <T>(call: Call, schema: z.ZodType<T>): Promise<T> =>
-  parseStrictly((await readOptionalJson(call)) ?? {}, schema)
+/** The language of a mail, as a tag of BCP 47. */
+export const LANGUAGE = z.string('must be a string').max(40, 'must be a language tag')
+
+/** The one of the languages of this server that is nearest to the given one. */
+export const languageIn = ({ pages: { languages } }: Call, tag: string | undefined): Language =>
+  chooseLanguage({ ui_locales: tag, accept_language: undefined }, languages)
 
 /** The parameters of the query, each at most once. Throws a 422 that names every bad and every unknown one. */
 export const readQuery = <T>(call: Call, schema: z.ZodType<T>): T => {

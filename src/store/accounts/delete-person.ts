@@ -6,6 +6,7 @@ import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
+import { isOfVersion } from '../schema/account-columns.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
 import { removeIdentities } from './end-person.ts'
 
@@ -13,6 +14,8 @@ type Deletion = Readonly<{
   id: string
   /** Null where the epoch does not matter, and a disabled account is deleted too. */
   credential_epoch: number | null
+  /** The account must have one of these; null: any version. */
+  versions?: readonly string[] | null
   access_token_seconds: number
 }>
 
@@ -37,15 +40,15 @@ const hasMany = async (database: Database, id: string): Promise<boolean> => {
 
 const deleteAtOnce = async (
   database: Database,
-  { id, credential_epoch, access_token_seconds }: Deletion,
+  { id, credential_epoch, versions = null, access_token_seconds }: Deletion,
 ): Promise<EndedPerson | null> => {
   const [end] = await onHeldAccount(
     database,
     id,
     (sql, origin) => sql<EndedPerson[]>`
       with account as (
-        delete from signet.users
-        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)}
+        delete from signet.users u
+        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
         returning id
       ),
       gone as (
@@ -71,14 +74,14 @@ const deleteAtOnce = async (
  */
 const deleteInBatches = async (
   database: Database,
-  { id, credential_epoch, access_token_seconds }: Deletion,
+  { id, credential_epoch, versions = null, access_token_seconds }: Deletion,
 ): Promise<EndedPerson | null> => {
   const [end] = await onHeldAccount(
     database,
     id,
     (sql, origin) => sql<EndedPerson[]>`
       with account as (
-        update signet.users
+        update signet.users u
         set email = 'deleted ' || id::text,
           password_digest = null,
           roles = '{}',
@@ -94,7 +97,7 @@ const deleteInBatches = async (
           locale = null,
           zoneinfo = null,
           external_id = null
-        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)}
+        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
         returning id, credential_epoch
       ),
       links as (

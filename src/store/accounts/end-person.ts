@@ -6,6 +6,7 @@ import { endFamilies, foundCount, onHeldAccount } from '../families/end-families
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
+import { isOfVersion } from '../schema/account-columns.ts'
 
 type Ending = Readonly<{
   id: string
@@ -14,24 +15,26 @@ type Ending = Readonly<{
   isDisabled?: true
   withoutFactors?: true
   roles?: readonly string[]
+  /** The account must have one of these; null: any version. */
+  versions?: readonly string[] | null
   access_token_seconds: number
 }>
 
 /** Ours – Ends every sign-in, access token and mailed link of an account. Null when there is no such account. */
 export const endPerson = async (database: Database, ending: Ending): Promise<EndedPerson | null> => {
-  const { id, reason, isDisabled, withoutFactors, roles, access_token_seconds } = ending
+  const { id, reason, isDisabled, withoutFactors, roles, versions = null, access_token_seconds } = ending
   const [row] = await onHeldAccount(
     database,
     id,
     (sql, origin) => sql<(EndedPerson & { found: number })[]>`
       with account as (
-        update signet.users
+        update signet.users u
         set credential_epoch = credential_epoch + 1,
           device_epoch = device_epoch + 1,
           disabled_at = case when ${isDisabled ?? false}::boolean
             then coalesce(disabled_at, statement_timestamp()) else disabled_at end,
           roles = coalesce(${roles ?? null}::text[], roles)
-        where id = ${id}
+        where id = ${id} and ${isOfVersion(sql, versions)}
         returning id, credential_epoch, roles
       ),
       links as (

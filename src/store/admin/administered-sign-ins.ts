@@ -13,9 +13,9 @@ export const createAdministeredSignIns = (database: Database): AdministeredSignI
           where ${selected(sql, of)}
             and f.id < ${after ?? LAST_ID}
           order by f.id desc
-          limit ${limit}
+          limit ${sql.unsafe(String(PAGE_MOST))}
         )
-        ${judgedFrom(sql, sql`page`)}
+        ${judgedFrom(sql, sql`(select * from page order by id desc limit ${limit})`)}
         order by f.id desc`,
     ),
 
@@ -27,7 +27,20 @@ export const createAdministeredSignIns = (database: Database): AdministeredSignI
     )
     return signIn ?? null
   },
+
+  findRevokedToken: async jti => {
+    const [revoked] = await database.run(
+      sql => sql<{ revoked_at: Date }[]>`
+        select revoked_at
+        from signet.revocations
+        where kind = 'jti' and value = ${jti}`,
+    )
+    return revoked ?? null
+  },
 })
+
+/** A literal, because a generic plan, which must serve any limit, would sort the whole table. */
+const PAGE_MOST = 201
 
 /** RFC 9562 §5.10 – Sorts after every id. */
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'

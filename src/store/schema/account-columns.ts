@@ -15,3 +15,28 @@ export const accountLineColumns = (sql: ISql): Fragment => sql`
   u.disabled_at is not null as disabled,
   to_char(u.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at,
   u.external_id, u.name, u.given_name, u.family_name, u.preferred_username, u.picture, u.locale, u.zoneinfo`
+
+/**
+ * Ours – The version of `users u`: a digest of every column that administrators change. It is compared in the statement that makes the
+ * change, so that of two administrators who have seen one version, one succeeds.
+ */
+export const accountVersion = (sql: ISql): Fragment => sql`
+  encode(
+    substring(
+      sha256(
+        convert_to(
+          jsonb_build_array(
+            u.email, extract(epoch from u.email_verified_at), u.roles, extract(epoch from u.disabled_at), u.external_id, u.name, u.given_name, u.family_name,
+            u.preferred_username, u.picture, u.locale, u.zoneinfo
+          )::text,
+          'UTF8'
+        )
+      )
+      from 1 for 16
+    ),
+    'hex'
+  )`
+
+/** On `users u`: true where the account has one of these versions; always true for null. */
+export const isOfVersion = (sql: ISql, versions: readonly string[] | null): Fragment => sql`
+  (${versions}::text[] is null or ${accountVersion(sql)} = any(${versions}::text[]))`

@@ -1,0 +1,173 @@
+import { normalizeEmail } from '../../domain/account/account.ts'
+import { parseAddress } from '../../domain/base/ip-address.ts'
+import { isUuid } from '../../domain/base/uuid.ts'
+import type { Event } from '../../domain/events/event.ts'
+import { EVENT_KINDS } from '../../domain/events/event-kinds.ts'
+import { PAST_REASONS } from '../../domain/sign-in/sign-in-history.ts'
+import type { AccountAdministration } from '../../ports/accounts.ts'
+import type { AdministeredAccounts, AdministeredSignIns } from '../../ports/administration.ts'
+import type { Clients } from '../../ports/clients.ts'
+import type { EventFilter, Events } from '../../ports/events.ts'
+import type { Keys } from '../../ports/keys.ts'
+import { filterBy } from './event-filter.ts'
+
+type Needs = Readonly<{
+  administration: Pick<AccountAdministration, 'find'>
+  administeredAccounts: AdministeredAccounts
+  administeredSignIns: AdministeredSignIns
+  clients: Clients
+  keys: Keys
+  events: Pick<Events, 'find' | 'read'>
+}>
+
+/** What a text may be the name of. */
+export type Match = Readonly<{
+  kind: 'account' | 'sign_in' | 'client' | 'access_token' | 'address' | 'request' | 'event' | 'key'
+  id: string
+  /** What a person recognises it by. */
+  label: string
+  note: string
+}>
+
+type Find = (q: string) => Promise<readonly Match[]>
+
+export const MATCHES_MOST = 20
+const PREFIX_LEAST = 3
+
+/** Ours (docs/administration.md) – Says what a text names. Each look-up is by a primary key or a unique index; those of a prefix end at MATCHES_MOST. */
+export const createFind = (needs: Needs): Find => {
+  const looks = [
+    findById(needs),
+    findToken(needs),
+    findEvent(needs),
+    findByEvents(needs),
+    findByEmail(needs),
+    findByExternalId(needs),
+    findClient(needs),
+  ]
+  return async q => {
+    const found = await Promise.all(looks.map(look => look(q)))
+    const matches = [...found.flat(), ...keyMatches(needs.keys, q)]
+    const seen = new Set<string>()
+    return matches
+      .filter(({ kind, id }) => !seen.has(`${kind} ${id}`) && seen.add(`${kind} ${id}`))
+      .slice(0, MATCHES_MOST)
+  }
+}
+
+const findById =
+  ({ administeredAccounts, administeredSignIns }: Needs): Find =>
+  async q => {
+    const id = q.toLowerCase()
+    if (!isUuid(id)) return []
+    const [account, signIn] = await Promise.all([administeredAccounts.find(id), administeredSignIns.find(id)])
+    const ofSignIn: Match[] =
+      signIn === null
+        ? []
+        : [
+            {
+              kind: 'sign_in',
+              id,
+              label: `${signIn.email} at ${signIn.client_id}`,
+              note: signIn.reason === null ? 'A living sign-in.' : PAST_REASONS[signIn.reason],
+            },
+          ]
+    return account === null ? ofSignIn : [accountMatch(account), ...ofSignIn]
+  }
+
+const findToken =
+  ({ administeredSignIns }: Needs): Find =>
+  async q => {
+    const jti = q.toLowerCase()
+    const token = isUuid(jti) ? await administeredSignIns.findRevokedToken(jti) : null
+    if (token === null) return []
+    const note = `A single access token, revoked at ${token.revoked_at.toISOString()}.`
+    return [{ kind: 'access_token', id: jti, label: jti, note }]
+  }
+
+const findEvent =
+  ({ events }: Needs): Find =>
+  async q => {
+    const event = isUuid(q.toLowerCase()) ? await events.find(q.toLowerCase()) : null
+    if (event === null) return []
+    return [{ kind: 'event', id: event.id, label: event.kind, note: EVENT_KINDS[event.kind] }]
+  }
+
+/** What has no row of its own, and is known by the events that name it. */
+const findByEvents =
+  ({ events }: Needs): Find =>
+  async q => {
+    const named = q.toLowerCase()
+    const address = parseAddress(q)
+    const has = async (filter: Partial<EventFilter>) =>
+      (await events.read({ filter: filterBy(filter), after: null, limit: 1 })).events[0]
+    if (address !== null) return addressMatch(address, await has({ ip: address }))
+    if (!isUuid(named)) return []
+    const [ofRequest, ofToken] = await Promise.all([has({ request_id: named }), has({ jti: named })])
+    return [
+      ...(ofRequest === undefined ? [] : [seenMatch('request', named, ofRequest)]),
+      ...(ofToken === undefined ? [] : [seenMatch('access_token', named, ofToken)]),
+    ]
+  }
+
+const seenMatch = (kind: Match['kind'], id: string, { at, kind: event }: Event): Match => ({
+  kind,
+  id,
+  label: id,
+  note: `Last named by an event at ${at.toISOString()}: ${EVENT_KINDS[event]}`,
+})
+
+const addressMatch = (address: string, last: Event | undefined): readonly Match[] => [
+  last === undefined
+    ? { kind: 'address', id: address, label: address, note: 'An address. No event that is kept names it.' }
+    : seenMatch('address', address, last),
+]
+
+const findByEmail =
+  ({ administeredAccounts }: Needs): Find =>
+  async q => {
+    const email_prefix = normalizeEmail(q)
+    if (email_prefix.length < PREFIX_LEAST || email_prefix.length > 254) return []
+    const page = { after: null, limit: MATCHES_MOST }
+    return (await administeredAccounts.list({ selection: { email_prefix }, ...page })).map(accountMatch)
+  }
+
+const findByExternalId =
+  ({ administration, administeredAccounts }: Needs): Find =>
+  async external_id => {
+    const line = await administration.find({ external_id })
+    const account = line && (await administeredAccounts.find(line.id))
+    return account === null ? [] : [accountMatch(account)]
+  }
+
+const findClient =
+  ({ clients }: Needs): Find =>
+  async q => {
+    const client = await clients.find(q)
+    if (client === null) return []
+    const { client_id, client_name = client_id, document_digest } = client
+    const note =
+      document_digest === undefined ? 'A client of an operator.' : 'A client that no operator has registered.'
+    return [{ kind: 'client', id: client_id, label: client_name, note }]
+  }
+
+const keyMatches = (keys: Keys, q: string): readonly Match[] =>
+  keys
+    .published()
+    .filter(({ kid }) => kid === q)
+    .map(({ kid }) => ({ kind: 'key', id: kid, label: kid, note: 'A published signing key.' }))
+
+const accountMatch = ({
+  id,
+  email,
+  disabled_at,
+  roles,
+}: Readonly<{ id: string; email: string; disabled_at: Date | null; roles: readonly string[] }>): Match => ({
+  kind: 'account',
+  id,
+  label: email,
+  note:
+    disabled_at === null
+      ? `An account with the roles ${roles.join(', ') || 'none'}.`
+      : `An account, disabled at ${disabled_at.toISOString()}.`,
+})

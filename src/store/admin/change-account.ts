@@ -1,0 +1,116 @@
+import type { Fragment, ISql } from 'postgres'
+import type { AdministeredAccount } from '../../domain/account/administered-account.ts'
+import type { ProfileField } from '../../domain/account/profile.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
+import type { AdministeredAccounts } from '../../ports/administration.ts'
+import { type EventRows, writeEvents } from '../events/write-events.ts'
+import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+import { accountVersion, isOfVersion } from '../schema/account-columns.ts'
+
+type Changed = AdministeredAccount | Readonly<{ id: null; is_known: boolean }>
+
+/**
+ * Ours – Makes every change of an administrator's form, or none. The version is compared on the row that the update holds: of two
+ * administrators who have looked at one version, the second waits and changes nothing.
+ */
+export const createChangeAccount =
+  (database: Database): AdministeredAccounts['change'] =>
+  async ({ id, versions, change }) => {
+    try {
+      const [changed] = await database.run(
+        (sql, { origin }) => sql<Changed[]>`
+          with given as materialized (
+            select ${JSON.stringify(change)}::text::jsonb as fields
+          ),
+          changed as (
+            update signet.users u
+            set roles = case when given.fields ? 'roles'
+                then array(select jsonb_array_elements_text(given.fields -> 'roles')) else u.roles end,
+              external_id = ${changedTo(sql, 'external_id')},
+              email_verified_at = case (given.fields ->> 'email_verified')::boolean
+                when true then coalesce(u.email_verified_at, statement_timestamp())
+                when false then null
+                else u.email_verified_at end,
+              name = ${changedTo(sql, 'name')},
+              given_name = ${changedTo(sql, 'given_name')},
+              family_name = ${changedTo(sql, 'family_name')},
+              preferred_username = ${changedTo(sql, 'preferred_username')},
+              picture = ${changedTo(sql, 'picture')},
+              locale = ${changedTo(sql, 'locale')},
+              zoneinfo = ${changedTo(sql, 'zoneinfo')},
+              profile_updated_at = case
+                when jsonb_build_object(
+                  'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
+                  'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale,
+                  'zoneinfo', u.zoneinfo
+                ) @> given.fields - '{roles,external_id,email_verified}'::text[]
+                then u.profile_updated_at
+                else statement_timestamp()
+              end
+            from given
+            where u.id = ${id} and ${isOfVersion(sql, versions)}
+            returning ${administeredColumns(sql)}
+          ),
+          ${writeEvents(sql, origin, eventsOf(sql))}
+          select changed.*, exists (select from signet.users where id = ${id}) as is_known
+          from given
+          left join changed on true`,
+      )
+      if (changed === undefined) throw new Error('a change without an outcome')
+      if (changed.id !== null) return changed
+      return changed.is_known ? 'changed' : 'unknown'
+    } catch (error) {
+      if (errorCodeOf(error) === UNIQUE_VIOLATION) return 'external_id_taken'
+      throw error
+    }
+  }
+
+/** The events of the CTEs `given (fields)` and `changed`, of what has another value than before the statement. */
+const eventsOf = (sql: ISql): [EventRows, ...EventRows[]] => {
+  const formerly = sql`changed join signet.users former on former.id = changed.id`
+  const user_id = sql`changed.id`
+  return [
+    {
+      kind: 'account.roles_changed',
+      from: sql`${formerly} and former.roles is distinct from changed.roles`,
+      user_id,
+      details: sql`jsonb_build_object('from', former.roles, 'to', changed.roles)`,
+    },
+    {
+      kind: 'account.external_id_changed',
+      from: sql`${formerly} and former.external_id is distinct from changed.external_id`,
+      user_id,
+    },
+    {
+      kind: 'account.profile_changed',
+      from: sql`
+        given, ${formerly}
+          and (
+            former.name, former.given_name, former.family_name, former.preferred_username, former.picture,
+            former.locale, former.zoneinfo, former.email_verified_at
+          ) is distinct from (
+            changed.name, changed.given_name, changed.family_name, changed.preferred_username, changed.picture,
+            changed.locale, changed.zoneinfo, changed.email_verified_at
+          )`,
+      user_id,
+      details: sql`
+        jsonb_build_object(
+          'members',
+          array(
+            select member from jsonb_object_keys(given.fields) as member
+            where member not in ('roles', 'external_id')
+          )
+        )`,
+    },
+  ]
+}
+
+/** On `users u` and `given`: the new value of a column, or the present one where it is not among those to change. */
+const changedTo = (sql: ISql, name: ProfileField | 'external_id'): Fragment => sql`
+  case when given.fields ? ${name}::text then given.fields ->> ${name}::text else u.${sql(name)} end`
+
+/** The columns of `users u`, as the domain's AdministeredAccount. */
+export const administeredColumns = (sql: ISql): Fragment => sql`
+  u.id, u.email, u.roles, u.created_at, u.disabled_at, u.email_verified_at, u.external_id,
+  u.password_digest is not null as has_password, u.name, u.given_name, u.family_name, u.preferred_username, u.picture,
+  u.locale, u.zoneinfo, ${accountVersion(sql)} as version`

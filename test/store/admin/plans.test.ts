@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AccountSelection } from '../../../src/ports/administration.ts'
+import { createAdministeredAccounts } from '../../../src/store/admin/administered-accounts.ts'
+import { createAdministeredSignIns } from '../../../src/store/admin/administered-sign-ins.ts'
+import type { Database } from '../../../src/store/postgres/database.ts'
+import { createDatabaseWithSchema, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
+import { openDatabase } from '../../support/database.ts'
+import { LIFETIMES } from '../../support/families.ts'
+
+const ROWS = Number(process.env['SIGNET_TEST_ACCOUNTS'] ?? 20_000)
+const LIMIT = 51
+/** Rows of a table that a page may read, at most: those that its statement looks at before it keeps LIMIT of them. */
+const READ_MOST = 201
+
+const idAt = (variant: string, n: number) =>
+  `018f0000-0000-7000-${variant}-${n.toString(16).padStart(12, '0')}`
+
+/** Each list with each filter: its first page, and one from the middle. */
+const PAGES: readonly (readonly [name: string, read: (database: Database) => Promise<readonly unknown[]>])[] =
+  [
+    ...(['all', 'disabled', 'administrators', 'viewers', { email_prefix: 'person' }] as const).flatMap(
+      (selection: AccountSelection) =>
+        [null, typeof selection === 'object' ? 'person5' : idAt('8000', 3 * (ROWS / 4))].map(
+          after =>
+            [
+              `accounts, ${JSON.stringify(selection)}, after ${after}`,
+              (database: Database) =>
+                createAdministeredAccounts(database, LIFETIMES).list({ selection, after, limit: LIMIT }),
+            ] as const,
+        ),
+    ),
+    ...[
+      null,
+      { client_id: 'large' },
+      { client_id: 'client7' },
+      { sub: idAt('8000', 1) },
+      { sub: idAt('8000', 3) },
+    ].flatMap(of =>
+      [null, idAt('9000', ROWS / 2)].map(
+        after =>
+          [
+            `sign-ins, ${JSON.stringify(of)}, after ${after}`,
+            (database: Database) => createAdministeredSignIns(database).list({ of, after, limit: LIMIT }),
+          ] as const,
+      ),
+    ),
+  ]
+
+type Plan = Readonly<{
+  'Node Type': string
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Actual Loops': number
+  'Rows Removed by Filter'?: number
+  Plans?: readonly Plan[]
+}>
+
+const nodesOf = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
+
+/** Rows that a scan has taken from its table, those that it dropped too. */
+const readBy = (node: Plan): number =>
+  ((node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops']
+
+describe.skipIf(!hasPostgres)('the lists of the administration', () => {
+  let own: OwnDatabase
+  let database: Database
+  beforeAll(async () => {
+    own = await createDatabaseWithSchema()
+    database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 120 })
+    await database.run(
+      sql => sql`
+        insert into signet.users (id, email, roles, disabled_at)
+        select
+          ('018f0000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'person' || n || '@plan.example',
+          case n % 5000 when 0 then '{signet:admin}'::text[] when 1 then '{signet:viewer}' else '{user}' end,
+          case when n % 1000 = 0 then now() end
+        from generate_series(1, ${ROWS}::int) n`,
+    )
+    await database.run(
+      sql => sql`
+        insert into signet.refresh_families (
+          id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
+          idle_expires_at, expires_at
+        )
+        select
+          ('018f0000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid,
+          ('018f0000-0000-7000-8000-' || lpad(to_hex(case when n % 2 = 0 then 1 else n end), 12, '0'))::uuid,
+          0, case when n % 3 = 0 then 'large' else 'client' || n % 1000 end, 'read', '{a}', now(), '{pwd}', '\\x00', 0,
+          '\\x00', now() + interval '1 day', now() + interval '1 day'
+        from generate_series(1, ${ROWS}::int) n`,
+    )
+    for (const table of ['users', 'refresh_families'])
+      await database.run(sql => sql`analyze ${sql(`signet.${table}`)}`)
+  }, 300_000)
+  afterAll(async () => {
+    await database.close()
+    await own.drop()
+  })
+
+  /** The statement with its plan in place of its rows, as the server makes it for any parameters: the worst one. */
+  const plansOf = async (
+    read: (database: Database) => Promise<readonly unknown[]>,
+  ): Promise<readonly Plan[]> => {
+    const plans: Plan[] = []
+    const explaining: Database = {
+      ...database,
+      run: query =>
+        database.run((sql, context) => {
+          const made = query(
+            new Proxy(sql, {
+              apply: (target, self, [first, ...values]: readonly unknown[]) =>
+                Reflect.apply(target, self, [explained(first), ...values]),
+            }),
+            context,
+          )
+          return made
+        }),
+    }
+    const rows = await read(explaining)
+    for (const row of rows)
+      plans.push(
+        ...(row as { 'QUERY PLAN': readonly { Plan: Plan }[] })['QUERY PLAN'].map(({ Plan }) => Plan),
+      )
+    return plans
+  }
+
+  it.each(PAGES)('%s: reads a page of an index, and no more', async (_, read) => {
+    await database.run(sql => sql`select set_config('plan_cache_mode', 'force_generic_plan', false)`)
+    const plans = await plansOf(read)
+    expect(plans).toHaveLength(1)
+    const nodes = plans.flatMap(nodesOf)
+    expect(nodes.filter(node => node['Node Type'] === 'Seq Scan')).toEqual([])
+    const scans = nodes.filter(node => node['Relation Name'] !== undefined)
+    expect(scans.length).toBeGreaterThan(0)
+    expect(scans.filter(node => readBy(node) > READ_MOST)).toEqual([])
+  })
+})
+
+/** A template whose statement is explained. Fragments begin with a blank line, or a word of the middle of a statement. */
+const explained = (template: unknown): unknown => {
+  if (!Array.isArray(template) || !/^\s*(?:select|with)\b/.test(String(template[0]))) return template
+  const [head = '', ...rest] = template as string[]
+  const strings = [`explain (analyze, format json) ${head}`, ...rest]
+  return Object.assign(strings, { raw: strings })
+}
