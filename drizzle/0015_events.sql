@@ -36,6 +36,10 @@ CREATE TABLE "unplaced_events" (
 	CONSTRAINT "unplaced_events_id_user_id_pk" PRIMARY KEY("id","user_id")
 );
 --> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "former_secret_digest" "bytea";--> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "former_secret_expires_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "secret_used_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "former_secret_used_at" timestamp with time zone;--> statement-breakpoint
 CREATE INDEX "events_id_index" ON "events" USING btree ("id");--> statement-breakpoint
 CREATE INDEX "events_kind_index" ON "events" USING btree ("kind","id");--> statement-breakpoint
 CREATE INDEX "events_actor_index" ON "events" USING btree ("actor","id") WHERE actor is not null;--> statement-breakpoint
@@ -43,13 +47,11 @@ CREATE INDEX "events_client_id_index" ON "events" USING btree ("client_id","id")
 CREATE INDEX "events_sid_index" ON "events" USING btree ("sid","id") WHERE sid is not null;--> statement-breakpoint
 CREATE INDEX "events_jti_index" ON "events" USING btree ("jti","id") WHERE jti is not null;--> statement-breakpoint
 CREATE INDEX "events_ip_index" ON "events" USING btree ("ip","id") WHERE ip is not null;--> statement-breakpoint
-CREATE INDEX "events_request_id_index" ON "events" USING btree ("request_id","id") WHERE request_id is not null;
---> statement-breakpoint
-INSERT INTO "event_head" ("number") VALUES (0);
---> statement-breakpoint
--- Indexes of the administration. At a million accounts and sign-ins each is built in one to two seconds, while writes to its table wait.
+CREATE INDEX "events_request_id_index" ON "events" USING btree ("request_id","id") WHERE request_id is not null;--> statement-breakpoint
 CREATE INDEX "refresh_families_client_id_id_index" ON "refresh_families" USING btree ("client_id","id");--> statement-breakpoint
 CREATE INDEX "refresh_families_user_id_id_index" ON "refresh_families" USING btree ("user_id","id");--> statement-breakpoint
 CREATE INDEX "users_email_prefix_index" ON "users" USING btree ("email" collate "C");--> statement-breakpoint
 CREATE INDEX "users_disabled_index" ON "users" USING btree ("id") WHERE disabled_at is not null;--> statement-breakpoint
 CREATE INDEX "users_administrative_index" ON "users" USING btree ("id") WHERE roles && '{signet:admin,signet:viewer}'::text[];
+--> statement-breakpoint
+INSERT INTO "event_head" ("number") VALUES (0);

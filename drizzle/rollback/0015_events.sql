@@ -15,3 +15,11 @@ DROP INDEX "users_email_prefix_index";
 DROP INDEX "users_disabled_index";
 --> statement-breakpoint
 DROP INDEX "users_administrative_index";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "former_secret_digest";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "former_secret_expires_at";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "secret_used_at";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "former_secret_used_at";

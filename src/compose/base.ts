@@ -3,6 +3,7 @@ import type { SessionLifetimes } from '../domain/sign-in/browser-session.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import { createJudgeSender } from '../flows/access/require-sender.ts'
+import { createSecretUses } from '../flows/clients/secret-uses.ts'
 import { createAskHook } from '../flows/outbound/ask-hook.ts'
 import { createJudgeProof } from '../grants/dpop.ts'
 import { createProofNonces } from '../grants/dpop-nonce.ts'
@@ -28,6 +29,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
   }
   const limits = createLimits({ redis, metrics })
   const stores = composeStores({ database, redis, lifetimes, session_lifetimes, clock, metrics })
+  const secretUses = createSecretUses({ ...stores, clock, log })
   const proofNonces = config.DPOP_NONCE === 'on' ? createProofNonces(peppers) : null
   const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
   return {
@@ -51,6 +53,7 @@ export const composeBase = (config: Config, opened: OpenParts, { clock, log, wai
     random: systemRandom,
     redis,
     scopes,
+    secretUses,
     second_factor_roles: config.SECOND_FACTOR_ROLES,
     wait,
   }

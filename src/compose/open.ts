@@ -50,7 +50,14 @@ export const openParts = async (config: Config, parts: Parts) => {
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = clientPolicyOf(config)
-  const { clients, isWithheld, findRegistration, putListed, putStored } = createRegisteredClients({ log })
+  const {
+    clients,
+    listed: listedClients,
+    isWithheld,
+    findRegistration,
+    putListed,
+    putStored,
+  } = createRegisteredClients({ log, clock })
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
   const scopes = await openScopes(config.SCOPES_FILE)
@@ -98,6 +105,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     isWithheld,
     keys,
     key_seconds,
+    listedClients,
     lookForClients: following.lookNow,
     metrics,
     openedMetrics,

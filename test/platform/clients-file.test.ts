@@ -28,7 +28,7 @@ describe('reloading the clients file', () => {
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
   const opened = async (limit: Readonly<{ read_milliseconds?: number }> = {}) => {
-    const { clients, putListed } = createRegisteredClients(createLog())
+    const { clients, putListed } = createRegisteredClients({ ...createLog(), clock: () => new Date() })
     return { clients, ...(await openClientsFile({ file, policy, onRead: putListed, ...limit })) }
   }
   const put = (text: string) => {

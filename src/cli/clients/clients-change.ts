@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { presentClient } from '../../domain/clients/present-client.ts'
 import { hasSealedForm, type SealedRegistration } from '../../domain/clients/sealed-client-id.ts'
 import { answer, type Options, refuseCommand } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
-import { presentClient, printable, withClients } from './with-clients.ts'
+import { printable, withClients } from './with-clients.ts'
 
 type RemoveOptions = Options & Readonly<{ now?: boolean }>
 

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
+import { presentClient } from '../../domain/clients/present-client.ts'
 import type { Options } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
-import { presentClient, printable, readClients, withClients } from './with-clients.ts'
+import { printable, readClients, withClients } from './with-clients.ts'
 
 type ListOptions = Options & Readonly<{ disabled?: true; enabled?: true }>
 

@@ -48,17 +48,6 @@ export type Event = Readonly<{
 /** An event with its place in the stream. A place is given after the commit, so that an event never appears behind one that was read. */
 export type PlacedEvent = Event & Readonly<{ number: number }>
 
-/** An event as the administration shows it. */
-export const presentEvent = ({ id, at, kind, outcome, reason, actor, ...about }: Event) => ({
-  id,
-  at: at.toISOString(),
-  kind,
-  outcome,
-  reason,
-  actor: actor && { type: actor.type, id: actor.type === 'system' ? null : actor.id },
-  ...about,
-})
-
 /** The actor as a column has it. Null: the person whom the event is about. */
 export const actorText = (actor: EventActor | null): string | null => {
   if (actor === null) return null

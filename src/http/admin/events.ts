@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
-import { EVENT_OUTCOMES, presentEvent } from '../../domain/events/event.ts'
+import { EVENT_OUTCOMES } from '../../domain/events/event.ts'
 import { EVENT_KINDS, type EventKind } from '../../domain/events/event-kinds.ts'
+import { presentEvent } from '../../domain/events/present-event.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'
@@ -22,7 +23,11 @@ export const eventRoutes = (route: Administrating, { events, clock }: Needs): re
       const filter = filterOf(given, clock())
       if (call.header('accept')?.includes(JSON_LINES) === true) return exportEvents(call, { filter, after })
       const { events: page, next } = await events.read({ filter, after, limit })
-      return json(200, { items: page.map(presentEvent), next }, { ...NO_STORE, Vary: 'Accept' })
+      return json(
+        200,
+        { items: page.map(event => presentEvent(event)), next },
+        { ...NO_STORE, Vary: 'Accept' },
+      )
     }),
     route('GET', '/events/:id', async call => {
       const event = await events.find(idIn(call, 'id'))

@@ -2,6 +2,8 @@ import { json, NO_STORE, type Route } from '../server/route.ts'
 import { accountActionRoutes } from './account-actions.ts'
 import { administeredAccountRoutes } from './accounts.ts'
 import { createAdministrating, nameOfActor } from './administrating.ts'
+import { administeredClientRoutes } from './clients.ts'
+import { eventRoutes } from './events.ts'
 import { findRoutes } from './find.ts'
 import { administeredSignInRoutes } from './sign-ins.ts'
 
@@ -9,7 +11,9 @@ type Needs = Parameters<typeof createAdministrating>[0] &
   Parameters<typeof findRoutes>[1] &
   Parameters<typeof administeredAccountRoutes>[1] &
   Parameters<typeof accountActionRoutes>[1] &
-  Parameters<typeof administeredSignInRoutes>[1]
+  Parameters<typeof administeredSignInRoutes>[1] &
+  Parameters<typeof administeredClientRoutes>[1] &
+  Parameters<typeof eventRoutes>[1]
 
 /** Ours (docs/administration.md) – The administration, on the internal listener alone. */
 export const adminRoutes = (needs: Needs): readonly Route[] => {
@@ -22,5 +26,7 @@ export const adminRoutes = (needs: Needs): readonly Route[] => {
     ...administeredAccountRoutes(route, needs),
     ...accountActionRoutes(route, needs),
     ...administeredSignInRoutes(route, needs),
+    ...administeredClientRoutes(route, needs),
+    ...eventRoutes(route, needs),
   ]
 }

@@ -29,6 +29,14 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
           update signet.clients c
           set metadata = ${metadata},
             client_secret_digest = ${client_secret_digest},
+            -- Another secret ends all others of the client.
+            former_secret_digest = case
+              when c.client_secret_digest = ${client_secret_digest}::bytea then c.former_secret_digest
+            end,
+            former_secret_expires_at = case
+              when c.client_secret_digest = ${client_secret_digest}::bytea then c.former_secret_expires_at
+            end,
+            secret_used_at = case when c.client_secret_digest = ${client_secret_digest}::bytea then c.secret_used_at end,
             version = advanced.number,
             updated_at = statement_timestamp()
           from advanced
@@ -50,11 +58,15 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
   disable: client_id => setDisabled(database, { client_id, isDisabled: true }),
   enable: client_id => setDisabled(database, { client_id, isDisabled: false }),
 
-  delete: async client_id => {
+  delete: async (client_id, versions = null) => {
+    const given = versions === null ? null : `{${versions.join(',')}}`
     const deleted = await database.run(
       (sql, { origin }) => sql`
         with client as materialized (
-          select client_id, is_self_registered from signet.clients where client_id = ${client_id} for update
+          select client_id, is_self_registered
+          from signet.clients
+          where client_id = ${client_id} and (${given}::bigint[] is null or version = any(${given}::bigint[]))
+          for update
         ),
         ${advanceHead(sql, -1)},
         ${noteChange(sql, client_id)},
@@ -73,9 +85,9 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
   find: async client_id => {
     const [record] = await database.run(
       sql =>
-        sql<ClientRecord[]>`select ${clientColumns(sql)} from signet.clients where client_id = ${client_id}`,
+        sql<ClientRow[]>`select ${clientColumns(sql)} from signet.clients where client_id = ${client_id}`,
     )
-    return record ?? null
+    return record === undefined ? null : toClientRecord(record)
   },
 
   readPage: createReadClients(database),
@@ -83,18 +95,38 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
 
 export const createReadClients =
   (database: Database): ClientRegistrations['readPage'] =>
-  after =>
-    database.run(
-      sql => sql<ClientRecord[]>`
+  async after => {
+    const rows = await database.run(
+      sql => sql<ClientRow[]>`
         select ${clientColumns(sql)}
         from signet.clients
         where client_id > ${after ?? ''}
         order by client_id
         limit ${sql.unsafe(String(PAGE_ROWS))}`,
     )
+    return rows.map(toClientRecord)
+  }
 
 export const clientColumns = (sql: Sql) =>
-  sql`client_id, metadata, client_secret_digest, version::float8 as version, created_at, updated_at, disabled_at`
+  sql`
+    client_id, metadata, client_secret_digest, version::float8 as version, created_at, updated_at, disabled_at,
+    former_secret_digest, former_secret_expires_at, secret_used_at, former_secret_used_at`
+
+/** A row of `clientColumns`. */
+export type ClientRow = Omit<ClientRecord, 'former_secret'> &
+  Readonly<{
+    former_secret_digest: ClientRecord['client_secret_digest']
+    former_secret_expires_at: Date | null
+  }>
+
+export const toClientRecord = ({
+  former_secret_digest: digest,
+  former_secret_expires_at: expires_at,
+  ...row
+}: ClientRow): ClientRecord => ({
+  ...row,
+  former_secret: digest === null || expires_at === null ? null : { digest, expires_at },
+})
 
 type Inserted = Parameters<ClientRegistrations['create']>[0] &
   Readonly<{ isSelfRegistered: boolean; isDisabled: boolean }>
