@@ -9,6 +9,7 @@ import { createInvite } from '../flows/admin/invite.ts'
 import { createShowAccount } from '../flows/admin/show-account.ts'
 import type { ListedUpstream } from '../platform/config-files/upstreams-file.ts'
 import { onBehalfOf } from '../platform/origin-context.ts'
+import { createAdministeredKeys } from '../signing/administered-keys.ts'
 import { createClientRegistrations } from '../store/clients/client-registrations.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
@@ -17,7 +18,7 @@ import type { OpenParts } from './open.ts'
 
 type Parts = Readonly<{
   base: Base
-  opened: Pick<OpenParts, 'database' | 'listedClients' | 'lookForClients'>
+  opened: Pick<OpenParts, 'database' | 'keys' | 'listedClients' | 'lookForClients'>
   accounts: Pick<ComposedAccounts, 'sendLinks'>
   mail: Pick<ComposedMail, 'mailer'>
   shownUpstreams: () => readonly ListedUpstream[]
@@ -42,6 +43,10 @@ export const composeAdmin = (config: Config, { base, opened, accounts, mail, sho
       ...parts,
       upstreams: () => shownUpstreams().map(({ upstream }) => upstream),
     }),
+    administeredKeys: createAdministeredKeys(
+      { directory: config.KEYS_DIR, clock: base.clock },
+      opened.keys.reload,
+    ),
     changeClients: createChangeClients({
       ...parts,
       stored: createClientRegistrations(opened.database),

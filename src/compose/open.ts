@@ -4,6 +4,7 @@ import { createPepper, type Peppers } from '../domain/base/pepper.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { RegistrationRefusal } from '../domain/clients/registration-refusals.ts'
+import { keyEventsOf } from '../domain/keys/key-events.ts'
 import { DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
@@ -22,6 +23,7 @@ import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { openKeys } from '../signing/open-keys.ts'
 import { createClientChanges } from '../store/clients/client-changes.ts'
 import { judgeDataDir, localSecret } from '../store/embedded/data-dir.ts'
+import { createEvents } from '../store/events/events.ts'
 import { createFinishEndings } from '../store/families/unfinished-endings.ts'
 import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
 import { openStore } from '../store/open-store.ts'
@@ -72,10 +74,18 @@ export const openParts = async (config: Config, parts: Parts) => {
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
-  onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
   const demo = isEmbedded && config.CLIENTS_FILE === null ? openDemo(config, policy.default_audience) : null
   if (demo !== null) putListed([demo.client, DEMO_APP, demo.web])
   const database = served ?? (await openOwn())
+  onClose(
+    keepRotating({
+      directory: config.KEYS_DIR,
+      every_seconds: key_seconds,
+      clock,
+      log,
+      onChange: (before, after) => createEvents(database).write(keyEventsOf(before, after)),
+    }),
+  )
   const following = await followStored(config, { database, log, putStored })
   onClose(following.stop)
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()

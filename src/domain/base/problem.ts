@@ -45,6 +45,7 @@ export const PROBLEMS = {
   UPSTREAM_LAST_WAY: [409, 'This is the last way to sign in to the account.'],
   UPSTREAM_AWAY: [503, 'The other provider does not answer. Try again later.'],
   CHANGED_MEANWHILE: [412, 'This has been changed meanwhile. Look at it again, and then decide.'],
+  KEYS_UNCHANGED: [409, 'The signing keys were not changed.'],
   CLIENT_ID_TAKEN: [409, 'Another client has this client_id already.'],
   CLIENTS_FULL: [409, 'There are as many clients as a server keeps. Delete one first.'],
   CLIENT_READ_ONLY: [409, 'This client is registered elsewhere: in CLIENTS_FILE, or by itself.'],

@@ -5,6 +5,7 @@ import { createAdministrating, nameOfActor } from './administrating.ts'
 import { administeredClientRoutes } from './clients.ts'
 import { eventRoutes } from './events.ts'
 import { findRoutes } from './find.ts'
+import { keyRoutes } from './keys.ts'
 import { administeredSignInRoutes } from './sign-ins.ts'
 
 type Needs = Parameters<typeof createAdministrating>[0] &
@@ -13,6 +14,7 @@ type Needs = Parameters<typeof createAdministrating>[0] &
   Parameters<typeof accountActionRoutes>[1] &
   Parameters<typeof administeredSignInRoutes>[1] &
   Parameters<typeof administeredClientRoutes>[1] &
+  Parameters<typeof keyRoutes>[1] &
   Parameters<typeof eventRoutes>[1]
 
 /** Ours (docs/administration.md) – The administration, on the internal listener alone. */
@@ -27,6 +29,7 @@ export const adminRoutes = (needs: Needs): readonly Route[] => {
     ...accountActionRoutes(route, needs),
     ...administeredSignInRoutes(route, needs),
     ...administeredClientRoutes(route, needs),
+    ...keyRoutes(route, needs),
     ...eventRoutes(route, needs),
   ]
 }
