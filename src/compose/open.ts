@@ -77,15 +77,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const demo = isEmbedded && config.CLIENTS_FILE === null ? openDemo(config, policy.default_audience) : null
   if (demo !== null) putListed([demo.client, DEMO_APP, demo.web])
   const database = served ?? (await openOwn())
-  onClose(
-    keepRotating({
-      directory: config.KEYS_DIR,
-      every_seconds: key_seconds,
-      clock,
-      log,
-      onChange: (before, after) => createEvents(database).write(keyEventsOf(before, after)),
-    }),
-  )
+  onClose(keepKeysRotating(config, { database, clock, log }))
   const following = await followStored(config, { database, log, putStored })
   onClose(following.stop)
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
@@ -129,6 +121,18 @@ export const openParts = async (config: Config, parts: Parts) => {
     scopes: scopes.current,
   }
 }
+
+const keepKeysRotating = (
+  { KEYS_DIR: directory, KEY_ROTATION_DAYS }: Config,
+  { database, clock, log }: Readonly<{ database: Database; clock: Clock; log: Log }>,
+) =>
+  keepRotating({
+    directory,
+    every_seconds: KEY_ROTATION_DAYS * 86_400,
+    clock,
+    log,
+    onChange: (before, after) => createEvents(database).write(keyEventsOf(before, after)),
+  })
 
 type Following = Readonly<{ database: Database; log: Log }> &
   Pick<ReturnType<typeof createRegisteredClients>, 'putStored'>

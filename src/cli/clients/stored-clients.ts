@@ -2,7 +2,7 @@ import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { parseStoredClient } from '../../domain/clients/stored-registration.ts'
 import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
-import { createReadClients } from '../../store/clients/client-registrations.ts'
+import { createReadClients } from '../../store/clients/client-rows.ts'
 import { openStore } from '../../store/open-store.ts'
 import { inFile, printable, readClients } from './with-clients.ts'
 

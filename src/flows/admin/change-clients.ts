@@ -41,50 +41,13 @@ const SECRET_BYTES = 32
  * is one statement, so that nothing of a form is written half. All throw a Problem; faults of a registration are returned.
  */
 export const createChangeClients = (needs: Needs) => {
-  const { stored, administeredClients, listed, lookNow, policy, random } = needs
+  const { stored, administeredClients, lookNow, policy, random } = needs
   const generate = () => Buffer.from(random.bytes(SECRET_BYTES)).toString('base64url') as Secret
-  const findListed = (client_id: string) => listed().find(each => each.client_id === client_id)
-
-  const show = async (client_id: string): Promise<Changed> => {
-    const inFile = findListed(client_id)
-    if (inFile !== undefined)
-      return { shown: presentListedClient(inFile), version: null, client_secret: null }
-    const record = await stored.find(client_id)
-    if (record === null) throw new Problem('NOT_FOUND')
-    return { shown: presentAdministeredClient(record, policy), version: record.version, client_secret: null }
-  }
-  const showChanged = async (client_id: string, client_secret: Secret | null = null): Promise<Changed> => {
-    await lookNow()
-    return { ...(await show(client_id)), client_secret }
-  }
-  const requireStored = async (client_id: string): Promise<ClientRecord> => {
-    if (findListed(client_id) !== undefined) throw new Problem('CLIENT_READ_ONLY')
-    const record = await stored.find(client_id)
-    if (record === null) throw new Problem('NOT_FOUND')
-    return record
-  }
-  const requireOwn = async (client_id: string): Promise<ClientRecord> => {
-    const record = await requireStored(client_id)
-    if (readRegistrationRow(record.metadata) !== null) throw new Problem('CLIENT_READ_ONLY')
-    return record
-  }
+  const { findListed, show, list, showChanged, requireStored, requireOwn } = createViews(needs)
 
   return {
     show,
-
-    /** A client of the file stands at its place among those of the database, and hides one with its id. */
-    list: async ({ after, limit }: Page): Promise<readonly ShownClient[]> => {
-      const rows = await administeredClients.list({ after, limit })
-      const inFile = listed().filter(({ client_id }) => after === null || client_id > after)
-      const ids = new Set(inFile.map(({ client_id }) => client_id))
-      const shown: readonly ShownClient[] = [
-        ...inFile.map(presentListedClient),
-        ...rows
-          .filter(({ client_id }) => !ids.has(client_id))
-          .map(row => presentAdministeredClient(row, policy)),
-      ]
-      return shown.toSorted((one, other) => (one.client_id < other.client_id ? -1 : 1)).slice(0, limit)
-    },
+    list,
 
     create: async (entry: Readonly<Record<string, unknown>>): Promise<Changed | Faulty> => {
       const read = readGiven(entry, { policy, spare: generate() })
@@ -154,6 +117,49 @@ export const createChangeClients = (needs: Needs) => {
 }
 
 export type ChangeClients = ReturnType<typeof createChangeClients>
+
+/** The client as it is, and what a change may start from. */
+const createViews = ({ stored, administeredClients, listed, lookNow, policy }: Needs) => {
+  const findListed = (client_id: string) => listed().find(each => each.client_id === client_id)
+
+  const show = async (client_id: string): Promise<Changed> => {
+    const inFile = findListed(client_id)
+    if (inFile !== undefined)
+      return { shown: presentListedClient(inFile), version: null, client_secret: null }
+    const record = await stored.find(client_id)
+    if (record === null) throw new Problem('NOT_FOUND')
+    return { shown: presentAdministeredClient(record, policy), version: record.version, client_secret: null }
+  }
+  const showChanged = async (client_id: string, client_secret: Secret | null = null): Promise<Changed> => {
+    await lookNow()
+    return { ...(await show(client_id)), client_secret }
+  }
+  const requireStored = async (client_id: string): Promise<ClientRecord> => {
+    if (findListed(client_id) !== undefined) throw new Problem('CLIENT_READ_ONLY')
+    const record = await stored.find(client_id)
+    if (record === null) throw new Problem('NOT_FOUND')
+    return record
+  }
+  const requireOwn = async (client_id: string): Promise<ClientRecord> => {
+    const record = await requireStored(client_id)
+    if (readRegistrationRow(record.metadata) !== null) throw new Problem('CLIENT_READ_ONLY')
+    return record
+  }
+  /** A client of the file stands at its place among those of the database, and hides one with its id. */
+  const list = async ({ after, limit }: Page): Promise<readonly ShownClient[]> => {
+    const rows = await administeredClients.list({ after, limit })
+    const inFile = listed().filter(({ client_id }) => after === null || client_id > after)
+    const ids = new Set(inFile.map(({ client_id }) => client_id))
+    const shown: readonly ShownClient[] = [
+      ...inFile.map(presentListedClient),
+      ...rows
+        .filter(({ client_id }) => !ids.has(client_id))
+        .map(row => presentAdministeredClient(row, policy)),
+    ]
+    return shown.toSorted((one, other) => (one.client_id < other.client_id ? -1 : 1)).slice(0, limit)
+  }
+  return { findListed, show, list, showChanged, requireStored, requireOwn }
+}
 
 export type Faulty = Readonly<{ faults: readonly ClientFault[] }>
 

@@ -1,13 +1,8 @@
 import type { AdministeredClients } from '../../ports/clients.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import {
-  advanceHead,
-  type ClientRow,
-  clientColumns,
-  noteChange,
-  toClientRecord,
-} from './client-registrations.ts'
+import { advanceHead, noteChange } from './client-registrations.ts'
+import { type ClientRow, clientColumns, toClientRecord } from './client-rows.ts'
 
 /** What the administration adds to the clients of the database. Like every change, that of a secret locks the client first and the head last. */
 export const createAdministeredClients = (database: Database): AdministeredClients => ({

@@ -1,6 +1,6 @@
 import type { ClientChanges, ClientPosition } from '../../ports/clients.ts'
 import { type Database, OID } from '../postgres/index.ts'
-import { type ClientRow, clientColumns, createReadClients, toClientRecord } from './client-registrations.ts'
+import { type ClientRow, clientColumns, createReadClients, toClientRecord } from './client-rows.ts'
 import { createReadRefusals } from './registration-refusals.ts'
 
 /** Changes that one step reads, at most. */
