@@ -52,14 +52,8 @@ export const openParts = async (config: Config, parts: Parts) => {
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = clientPolicyOf(config)
-  const {
-    clients,
-    listed: listedClients,
-    isWithheld,
-    findRegistration,
-    putListed,
-    putStored,
-  } = createRegisteredClients({ log, clock })
+  const registered = createRegisteredClients({ log, clock })
+  const { putListed, putStored } = registered
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
   const scopes = await openScopes(config.SCOPES_FILE)
@@ -99,15 +93,15 @@ export const openParts = async (config: Config, parts: Parts) => {
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
   return {
     assertionIssuers: assertionIssuers.current,
-    clients,
+    clients: registered.clients,
     clientIdKeys: config.CLIENT_ID_KEYS ?? (isEmbedded ? ownClientIdKeys(config) : null),
     database,
     demo,
-    findRegistration,
-    isWithheld,
+    findRegistration: registered.findRegistration,
+    isWithheld: registered.isWithheld,
     keys,
     key_seconds,
-    listedClients,
+    listedClients: registered.listed,
     lookForClients: following.lookNow,
     metrics,
     openedMetrics,

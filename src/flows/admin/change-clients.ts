@@ -1,7 +1,13 @@
 import { digestOf, type Plain } from '../../domain/base/digest.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { presentAdministeredClient, presentListedClient } from '../../domain/clients/administered-client.ts'
-import { type GivenClient, register, splitSecret, withSecret } from '../../domain/clients/given-client.ts'
+import {
+  type GivenClient,
+  type RegisteredClient,
+  register,
+  splitSecret,
+  withSecret,
+} from '../../domain/clients/given-client.ts'
 import { readRegistrationRow } from '../../domain/clients/stored-registration.ts'
 import { type Client, type ClientRecord, FIRST_PARTY, usesSecret } from '../../domain/oauth/client.ts'
 import { CONSOLE_CLIENT_ID } from '../../domain/oauth/console-client.ts'
@@ -26,6 +32,7 @@ type Needs = Readonly<{
 
 type Named = Readonly<{ client_id: string; versions: readonly number[] | null }>
 type Secret = Plain<'client_secret'>
+type Entry = Readonly<Record<string, unknown>>
 type Page = Readonly<{ after: string | null; limit: number }>
 
 /** A client as it is now, with the secret that was made for it, which nothing shows again. */
@@ -49,17 +56,16 @@ export const createChangeClients = (needs: Needs) => {
     show,
     list,
 
-    create: async (entry: Readonly<Record<string, unknown>>): Promise<Changed | Faulty> => {
+    create: async (entry: Entry): Promise<Changed | Faulty> => {
       const read = readGiven(entry, { policy, spare: generate() })
       if ('faults' in read) return read
       const { given } = read
       const { client_id } = given
-      const isBuiltIn = client_id === CONSOLE_CLIENT_ID || client_id === FIRST_PARTY.client_id
-      if (isBuiltIn || findListed(client_id) !== undefined) throw new Problem('CLIENT_ID_TAKEN')
+      if (BUILT_IN.has(client_id) || findListed(client_id) !== undefined) throw new Problem('CLIENT_ID_TAKEN')
       const generated = given.usesSecret && given.client_secret === null ? generate() : null
       const registered = register(given, { generated, kept: null })
-      const parsed = parseClientRecord(registered, policy)
-      if ('faults' in parsed) return { faults: parsed.faults.map(message => ({ path: [], message })) }
+      const faulty = judgeWhole(registered, policy)
+      if (faulty !== null) return faulty
       const created = await stored.create(registered)
       if (created === 'taken') throw new Problem('CLIENT_ID_TAKEN')
       if (created === 'full') throw new Problem('CLIENTS_FULL')
@@ -67,10 +73,7 @@ export const createChangeClients = (needs: Needs) => {
     },
 
     /** A client that is given without a secret keeps its own. */
-    replace: async (
-      { client_id, versions }: Named,
-      entry: Readonly<Record<string, unknown>>,
-    ): Promise<Changed | Faulty> => {
+    replace: async ({ client_id, versions }: Named, entry: Entry): Promise<Changed | Faulty> => {
       const before = await requireOwn(client_id)
       const { version } = before
       if (versions !== null && !versions.includes(version)) throw new Problem('CHANGED_MEANWHILE')
@@ -80,8 +83,8 @@ export const createChangeClients = (needs: Needs) => {
       const isWithoutSecret = read.given.client_secret === null && kept === null
       const generated = read.given.usesSecret && isWithoutSecret ? generate() : null
       const registered = register(read.given, { generated, kept })
-      const parsed = parseClientRecord(registered, policy)
-      if ('faults' in parsed) return { faults: parsed.faults.map(message => ({ path: [], message })) }
+      const faulty = judgeWhole(registered, policy)
+      if (faulty !== null) return faulty
       const replaced = await stored.replace({ ...registered, version })
       if (replaced === 'unknown') throw new Problem('NOT_FOUND')
       if (replaced === 'changed') throw new Problem('CHANGED_MEANWHILE')
@@ -90,8 +93,7 @@ export const createChangeClients = (needs: Needs) => {
 
     setDisabled: async (client_id: string, isDisabled: boolean): Promise<Changed> => {
       await requireStored(client_id)
-      const isThere = await (isDisabled ? stored.disable(client_id) : stored.enable(client_id))
-      if (!isThere) throw new Problem('NOT_FOUND')
+      if (!(await (isDisabled ? stored.disable : stored.enable)(client_id))) throw new Problem('NOT_FOUND')
       return showChanged(client_id)
     },
 
@@ -117,6 +119,14 @@ export const createChangeClients = (needs: Needs) => {
 }
 
 export type ChangeClients = ReturnType<typeof createChangeClients>
+
+/** The faults that show only in the whole registration; null without any. */
+const judgeWhole = (registered: RegisteredClient, policy: ClientPolicy): Faulty | null => {
+  const parsed = parseClientRecord(registered, policy)
+  return 'faults' in parsed ? { faults: parsed.faults.map(message => ({ path: [], message })) } : null
+}
+
+const BUILT_IN: ReadonlySet<string> = new Set([CONSOLE_CLIENT_ID, FIRST_PARTY.client_id])
 
 /** The client as it is, and what a change may start from. */
 const createViews = ({ stored, administeredClients, listed, lookNow, policy }: Needs) => {
