@@ -51,6 +51,10 @@ ALTER TABLE "refresh_families" ADD COLUMN "claims" jsonb;--> statement-breakpoin
 ALTER TABLE "users" ADD COLUMN "epoch_raised_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "authorization_codes" ADD COLUMN "claims" jsonb;--> statement-breakpoint
 ALTER TABLE "device_authorizations" ADD COLUMN "claims" jsonb;--> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "former_secret_digest" "bytea";--> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "former_secret_expires_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "secret_used_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "clients" ADD COLUMN "former_secret_used_at" timestamp with time zone;--> statement-breakpoint
 CREATE INDEX "activity_expires_at_index" ON "activity" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "events_id_index" ON "events" USING btree ("id");--> statement-breakpoint
 CREATE INDEX "events_kind_index" ON "events" USING btree ("kind","id");--> statement-breakpoint

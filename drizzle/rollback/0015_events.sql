@@ -25,3 +25,11 @@ ALTER TABLE "users" DROP COLUMN "epoch_raised_at";
 ALTER TABLE "authorization_codes" DROP COLUMN "claims";
 --> statement-breakpoint
 ALTER TABLE "device_authorizations" DROP COLUMN "claims";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "former_secret_digest";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "former_secret_expires_at";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "secret_used_at";
+--> statement-breakpoint
+ALTER TABLE "clients" DROP COLUMN "former_secret_used_at";

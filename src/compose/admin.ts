@@ -1,26 +1,31 @@
-import type { Config } from '../config.ts'
+import { type Config, clientPolicyOf } from '../config.ts'
 import { invitationLink } from '../domain/account/invitation.ts'
 import { createAuthenticateAdministrator } from '../flows/access/authenticate-administrator.ts'
 import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createChangeAccounts } from '../flows/admin/change-accounts.ts'
+import { createChangeClients } from '../flows/admin/change-clients.ts'
 import { createFind } from '../flows/admin/find.ts'
 import { createInvite } from '../flows/admin/invite.ts'
 import { createShowAccount } from '../flows/admin/show-account.ts'
 import type { ListedUpstream } from '../platform/config-files/upstreams-file.ts'
 import { onBehalfOf } from '../platform/origin-context.ts'
+import { createAdministeredKeys } from '../signing/administered-keys.ts'
+import { createClientRegistrations } from '../store/clients/client-registrations.ts'
 import type { ComposedAccounts } from './accounts.ts'
 import type { Base } from './base.ts'
 import type { ComposedMail } from './mail.ts'
+import type { OpenParts } from './open.ts'
 
 type Parts = Readonly<{
   base: Base
+  opened: Pick<OpenParts, 'database' | 'keys' | 'listedClients' | 'lookForClients'>
   accounts: Pick<ComposedAccounts, 'sendLinks'>
   mail: Pick<ComposedMail, 'mailer'>
   shownUpstreams: () => readonly ListedUpstream[]
 }>
 
 /** Composes the administration, which the internal listener serves. */
-export const composeAdmin = (config: Config, { base, accounts, mail, shownUpstreams }: Parts) => {
+export const composeAdmin = (config: Config, { base, opened, accounts, mail, shownUpstreams }: Parts) => {
   const parts = { ...base, mailer: mail.mailer }
   const { sendLinks } = accounts
   const { issuer } = base
@@ -37,6 +42,17 @@ export const composeAdmin = (config: Config, { base, accounts, mail, shownUpstre
     showAccount: createShowAccount({
       ...parts,
       upstreams: () => shownUpstreams().map(({ upstream }) => upstream),
+    }),
+    administeredKeys: createAdministeredKeys(
+      { directory: config.KEYS_DIR, clock: base.clock },
+      opened.keys.reload,
+    ),
+    changeClients: createChangeClients({
+      ...parts,
+      stored: createClientRegistrations(opened.database),
+      listed: opened.listedClients,
+      lookNow: opened.lookForClients,
+      policy: clientPolicyOf(config),
     }),
     changeAccounts: createChangeAccounts({ ...parts, judgeNewPassword, mailPasswordLink }),
     invite: createInvite({

@@ -5,6 +5,7 @@ import { type AskClaims, asksNoClaims } from '../domain/sign-in/claims-hook.ts'
 import type { Lifetimes } from '../domain/sign-in/refresh-family.ts'
 import { createLimits } from '../ephemeral/limits.ts'
 import { createJudgeSender } from '../flows/access/require-sender.ts'
+import { createSecretUses } from '../flows/clients/secret-uses.ts'
 import { createAskHook } from '../flows/outbound/ask-hook.ts'
 import { createAskClaims } from '../flows/sign-in/ask-claims.ts'
 import { createJudgeProof } from '../grants/dpop.ts'
@@ -41,6 +42,7 @@ export const composeBase = (
   }
   const limits = createLimits({ redis, metrics })
   const stores = composeStores({ database, redis, lifetimes, session_lifetimes, clock, metrics })
+  const secretUses = createSecretUses({ ...stores, clock, log })
   const proofNonces = config.DPOP_NONCE === 'on' ? createProofNonces(peppers) : null
   const judgeProof = createJudgeProof({ ...stores, clock, issuer: config.ISSUER, proofNonces })
   const askHook = createAskHook({ issuer: config.ISSUER, keys, outbound, clock, random: systemRandom })
@@ -68,6 +70,7 @@ export const composeBase = (
     random: systemRandom,
     redis,
     scopes,
+    secretUses,
     second_factor_roles: config.SECOND_FACTOR_ROLES,
     wait,
   }

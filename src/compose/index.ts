@@ -119,7 +119,7 @@ const assemble = async (
     base,
     opened,
     pages,
-    admin: composeAdmin(config, { base, accounts, mail, shownUpstreams }),
+    admin: composeAdmin(config, { base, opened, accounts, mail, shownUpstreams }),
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo: own.demo },
     console: own.console,
     mailsWaiting: mail.waiting,

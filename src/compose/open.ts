@@ -4,6 +4,7 @@ import { createPepper, type Peppers } from '../domain/base/pepper.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { RegistrationRefusal } from '../domain/clients/registration-refusals.ts'
+import { keyEventsOf } from '../domain/keys/key-events.ts'
 import { type Client, DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { consoleClient } from '../domain/oauth/console-client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
@@ -24,6 +25,7 @@ import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { openKeys } from '../signing/open-keys.ts'
 import { createClientChanges } from '../store/clients/client-changes.ts'
 import { judgeDataDir, localSecret } from '../store/embedded/data-dir.ts'
+import { createEvents } from '../store/events/events.ts'
 import { createFinishEndings } from '../store/families/unfinished-endings.ts'
 import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
 import { openStore } from '../store/open-store.ts'
@@ -52,10 +54,8 @@ export const openParts = async (config: Config, parts: Parts) => {
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = clientPolicyOf(config)
-  const { clients, isWithheld, findRegistration, putListed, putStored } = createRegisteredClients({
-    log,
-    builtIn: builtInOf(config),
-  })
+  const registered = createRegisteredClients({ log, clock, builtIn: builtInOf(config) })
+  const { putListed, putStored } = registered
   const file = config.CLIENTS_FILE
   const listed = file === null ? null : await openClientsFile({ file, policy, onRead: putListed })
   const scopes = await openScopes(config.SCOPES_FILE)
@@ -70,10 +70,10 @@ export const openParts = async (config: Config, parts: Parts) => {
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
   onClose(() => keys.close())
-  onClose(keepRotating({ directory: config.KEYS_DIR, every_seconds: key_seconds, clock, log }))
   const demo = isEmbedded && config.CLIENTS_FILE === null ? openDemo(config, policy.default_audience) : null
   if (demo !== null) putListed([demo.client, DEMO_APP, demo.web])
   const database = served ?? (await openOwn())
+  onClose(keepKeysRotating(config, { database, clock, log }))
   const following = await followStored(config, { database, log, putStored })
   onClose(following.stop)
   const openedMetrics = config.INTERNAL_PORT === null ? null : openMetrics()
@@ -96,14 +96,15 @@ export const openParts = async (config: Config, parts: Parts) => {
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
   return {
     assertionIssuers: assertionIssuers.current,
-    clients,
+    clients: registered.clients,
     clientIdKeys: config.CLIENT_ID_KEYS ?? (isEmbedded ? ownClientIdKeys(config) : null),
     database,
     demo,
-    findRegistration,
-    isWithheld,
+    findRegistration: registered.findRegistration,
+    isWithheld: registered.isWithheld,
     keys,
     key_seconds,
+    listedClients: registered.listed,
     lookForClients: following.lookNow,
     meter,
     metrics,
@@ -122,6 +123,18 @@ export const openParts = async (config: Config, parts: Parts) => {
 /** The client of the console, wherever its pages may lead people to. */
 const builtInOf = ({ ISSUER: issuer, CONSOLE_URL: console_url }: Config): readonly Client[] =>
   console_url === null ? [] : [consoleClient({ issuer, console_url })]
+
+const keepKeysRotating = (
+  { KEYS_DIR: directory, KEY_ROTATION_DAYS }: Config,
+  { database, clock, log }: Readonly<{ database: Database; clock: Clock; log: Log }>,
+) =>
+  keepRotating({
+    directory,
+    every_seconds: KEY_ROTATION_DAYS * 86_400,
+    clock,
+    log,
+    onChange: (before, after) => createEvents(database).write(keyEventsOf(before, after)),
+  })
 
 type Following = Readonly<{ database: Database; log: Log }> &
   Pick<ReturnType<typeof createRegisteredClients>, 'putStored'>

@@ -10,6 +10,7 @@ import { createAccounts } from '../store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../store/accounts/asserted-accounts.ts'
 import { createAdministeredAccounts } from '../store/admin/administered-accounts.ts'
 import { createAdministeredSignIns } from '../store/admin/administered-sign-ins.ts'
+import { createAdministeredClients } from '../store/clients/administered-clients.ts'
 import { createClientLogos } from '../store/clients/client-logos.ts'
 import { createSpentAssertions } from '../store/clients/spent-assertions.ts'
 import { createSpentProofs } from '../store/clients/spent-proofs.ts'
@@ -62,6 +63,7 @@ export const composeStores = ({ database, redis, lifetimes, session_lifetimes, c
     }),
     administration: createAccountAdministration(database, lifetimes),
     administeredAccounts: blockEnded.administeredAccounts(createAdministeredAccounts(database, lifetimes)),
+    administeredClients: createAdministeredClients(database),
     administeredSignIns: createAdministeredSignIns(database),
     addressees: createAddressees(database),
     assertions: createSpentAssertions(database),

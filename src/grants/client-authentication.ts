@@ -1,10 +1,10 @@
 import { type Digest, digestOf, type Plain, sameDigest } from '../domain/base/digest.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import { decodeBasic } from '../domain/oauth/basic-credentials.ts'
-import type { AuthMethod, Client } from '../domain/oauth/client.ts'
+import { type AuthMethod, byFormerSecret, type Client } from '../domain/oauth/client.ts'
 import type { Form } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import type { Clients, SpentAssertions } from '../ports/clients.ts'
+import type { Clients, SecretUses, SpentAssertions } from '../ports/clients.ts'
 import type { Clock } from '../ports/effects.ts'
 import type { Limit } from '../ports/limits.ts'
 import { createVerifyAssertion, JWT_BEARER, peekClientId } from './client-assertion.ts'
@@ -24,6 +24,7 @@ type Needs = Readonly<{
   clients: Clients
   verifyByClient: VerifyByClient
   assertions: SpentAssertions
+  secretUses: SecretUses
   failures: Limit
   clock: Clock
   issuer: string
@@ -102,15 +103,21 @@ const createVerify = (needs: Needs) => {
       throw new OAuthError('client_method_not_registered', { client_id, auth_method: method })
     }
     if (credentials.method === 'private_key_jwt') await verifyAssertion(client, credentials.assertion)
-    else if (credentials.method !== 'none' && !holdsSecret(client, digestOf(credentials.secret))) {
-      throw new OAuthError('client_secret_wrong', { client_id })
-    }
-    return client
+    if (credentials.method === 'private_key_jwt' || credentials.method === 'none') return client
+    const held = bySecret(client, digestOf(credentials.secret))
+    if (held?.client_secret === undefined) throw new OAuthError('client_secret_wrong', { client_id })
+    needs.secretUses.note(client_id, held.client_secret)
+    return held
   }
 }
 
-const holdsSecret = (client: Client, presented: Digest<'client_secret'>) =>
-  client.client_secret !== undefined && sameDigest(client.client_secret, presented)
+/** The client by the secret that was presented, the present one or the former; null for a wrong one. Both are compared, whichever it is. */
+const bySecret = (client: Client, presented: Digest<'client_secret'>): Client | null => {
+  const { client_secret, former_secret } = client
+  const isFormer = former_secret !== undefined && sameDigest(former_secret.digest, presented)
+  if (client_secret !== undefined && sameDigest(client_secret, presented)) return client
+  return isFormer ? byFormerSecret(client, former_secret) : null
+}
 
 /** RFC 6749 §2.3 – "The client MUST NOT use more than one authentication method in each request." */
 const readCredentials = ({ authorization, form }: ClientRequest): Credentials => {

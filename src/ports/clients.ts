@@ -59,12 +59,39 @@ export type ClientRegistrations = {
   disable(client_id: string): Promise<boolean>
   /** Likewise. */
   enable(client_id: string): Promise<boolean>
-  /** Atomic. False when the client is unknown. */
-  delete(client_id: string): Promise<boolean>
+  /** Atomic. False when the client is unknown, or has none of the versions, where some are given. */
+  delete(client_id: string, versions?: readonly number[] | null): Promise<boolean>
   find(client_id: string): Promise<ClientRecord | null>
   /** The clients in the order of their ids, from the one that follows `after`; null: from the first. An empty page is the end. */
   readPage(after: string | null): Promise<readonly ClientRecord[]>
 }
+
+/** What administrators see and change of the clients of the database beside ClientRegistrations. All reject with Unavailable. */
+export type AdministeredClients = {
+  /** The clients in the order of their ids, `limit` at most. Takes the same time for every page. */
+  list(page: Readonly<{ after: string | null; limit: number }>): Promise<readonly ClientRecord[]>
+  /**
+   * Atomic: the given secret takes the place of the present one, which goes on for these seconds as the former one; 0: it ends. A present
+   * secret that no client has used ends in any case, and leaves the former one its place. Null, without a change, when there is no such
+   * client with a secret, or it has another version by now.
+   */
+  addSecret(
+    secret: Readonly<{
+      client_id: string
+      /** Null: any. */
+      versions: readonly number[] | null
+      digest: Digest<'client_secret'>
+      overlap_seconds: number
+    }>,
+  ): Promise<Readonly<{ former_expires_at: Date | null }> | null>
+  /** Atomic. Notes to the hour that the secrets were used; one that is no secret of its client any more is left out. */
+  noteUses(uses: readonly SecretUse[]): Promise<void>
+}
+
+export type SecretUse = Readonly<{ client_id: string; digest: Digest<'client_secret'> }>
+
+/** Notes the use of a secret, in a microsecond: what is noted is written some time later, or lost with the process. Never fails. */
+export type SecretUses = { note(client_id: string, digest: Digest<'client_secret'>): void }
 
 /**
  * The rows of clients that have registered themselves: what was changed, disabled or deleted, and what no id can hold. Followed as the other

@@ -1,5 +1,5 @@
 /** Signing and verification. A comment states atomicity and failure. */
-import type { PublicJwk } from '../domain/keys/key-ring.ts'
+import type { KeyStatus, PublicJwk, RingKey } from '../domain/keys/key-ring.ts'
 
 /** Signing keys. The private halves never leave the adapter. */
 export type Keys = {
@@ -20,4 +20,21 @@ export type Keys = {
   verify(typ: 'at+jwt' | 'JWT', jws: string): Readonly<Record<string, unknown>> | null
   /** RFC 7517 – The public members of every published key: announced, signing and retired. */
   published(): readonly PublicJwk[]
+}
+
+export type AdministeredKey = Readonly<Pick<RingKey, 'kid' | 'signs_from' | 'announced_at'> & KeyStatus>
+
+/** The keys before and after a change, or why nothing was changed. */
+export type KeyOutcome = Readonly<
+  { before: readonly AdministeredKey[]; after: readonly AdministeredKey[] } | { refusal: string }
+>
+
+/** The key files for administrators. Each change is made under the lock of the directory; an interruption leaves a key that signs. */
+export type AdministeredKeys = {
+  list(): Promise<KeyOutcome>
+  /** `now`: it signs before verifiers have had the time to see it. */
+  rotate(now: boolean): Promise<KeyOutcome>
+  retire(kid: string, now: boolean): Promise<KeyOutcome>
+  /** Every token that the key signed is refused from then on. */
+  revoke(kid: string): Promise<KeyOutcome>
 }

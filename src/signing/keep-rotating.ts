@@ -1,4 +1,5 @@
 import type { Clock, Log } from '../ports/effects.ts'
+import type { ListedKey } from './list-keys.ts'
 import { rotateWhenDue } from './rotation.ts'
 
 const HOUR_MILLISECONDS = 3_600_000
@@ -9,12 +10,15 @@ export const keepRotating = ({
   every_seconds,
   clock,
   log,
+  onChange,
 }: {
   directory: string
   /** How long a key signs. */
   every_seconds: number
   clock: Clock
   log: Log
+  /** Called by the one instance that has changed the files. */
+  onChange: (before: readonly ListedKey[], after: readonly ListedKey[]) => Promise<void>
 }): (() => void) => {
   let complaint = ''
   const look = async () => {
@@ -23,6 +27,10 @@ export const keepRotating = ({
     if (faults.length > 0 && faults.join() !== complaint)
       log.error({ faults }, 'signing keys: cannot be rotated')
     complaint = faults.join()
+    if ('changed' in outcome && outcome.changed)
+      await onChange(outcome.before ?? [], outcome.after ?? []).catch((error: unknown) =>
+        log.error({ error: String(error) }, 'signing keys: rotated, but the event could not be written'),
+      )
   }
   const guarded = () =>
     void look().catch((error: unknown) =>

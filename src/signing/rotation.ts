@@ -13,7 +13,7 @@ import { type Change, changeKeys, type Outcome } from './change-keys.ts'
 import { catchFaults, type Faults } from './fault.ts'
 import { isReadOnly, judgeKeysDirectory, prepareDirectory } from './key-directory.ts'
 import { createKeyFile, deleteKeyFile, rescheduleKeyFile } from './key-file.ts'
-import { type Place, readSchedule } from './list-keys.ts'
+import { type ListedKey, listed, type Place, readSchedule } from './list-keys.ts'
 
 type Key = RingKey & KeyStatus
 
@@ -80,7 +80,9 @@ export const revokeEveryKey = (place: Place, { now }: Pace): Promise<Outcome> =>
 export const rotateWhenDue = (
   place: Place,
   { every_seconds }: { every_seconds: number },
-): Promise<{ readonly changed: boolean } | Faults> =>
+): Promise<
+  Readonly<{ changed: boolean; before?: readonly ListedKey[]; after?: readonly ListedKey[] }> | Faults
+> =>
   catchFaults(async () => {
     const { directory, clock } = place
     if (await isReadOnly(directory)) return { changed: false }
@@ -91,13 +93,16 @@ export const rotateWhenDue = (
     if ('faults' in schedule) return schedule
     if (!isDue({ schedule, now }) && !schedule.some(isDeletable)) return { changed: false }
     let changed = false
+    let before: readonly ListedKey[] = []
     const outcome = await changeKeys(place, async change => {
+      before = change.schedule.map(listed)
       changed = isDue(change) || change.schedule.some(isDeletable)
       await deleteDropped(place, change)
       if (isDue(change)) await announce(place, change)
       return null
     })
-    return 'faults' in outcome ? outcome : { changed }
+    if ('faults' in outcome) return outcome
+    return 'keys' in outcome ? { changed, before, after: outcome.keys } : { changed }
   })
 
 /** The faults that would leave a start without a signing key; null without faults. Changes nothing. */

@@ -28,7 +28,11 @@ describe('reloading the clients file', () => {
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
   const opened = async (limit: Readonly<{ read_milliseconds?: number }> = {}) => {
-    const { clients, putListed } = createRegisteredClients({ ...createLog(), builtIn: [] })
+    const { clients, putListed } = createRegisteredClients({
+      ...createLog(),
+      clock: () => new Date(),
+      builtIn: [],
+    })
     return { clients, ...(await openClientsFile({ file, policy, onRead: putListed, ...limit })) }
   }
   const put = (text: string) => {

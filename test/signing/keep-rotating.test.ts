@@ -17,7 +17,13 @@ describe('two replicas on one KEYS_DIR', () => {
     const replicas = [await open(directory, { clock }), await open(directory, { clock })]
     advance(every_seconds)
     for (const _ of replicas) {
-      const stop = keepRotating({ directory, every_seconds, clock, log: createLog().log })
+      const stop = keepRotating({
+        directory,
+        every_seconds,
+        clock,
+        log: createLog().log,
+        onChange: async () => {},
+      })
       onTestFinished(stop)
     }
     await vi.waitFor(() => expect(pems(directory)).toHaveLength(2), { timeout: 10_000 })

@@ -22,6 +22,7 @@ import { createAccounts } from '../../src/store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../../src/store/accounts/asserted-accounts.ts'
 import { createAdministeredAccounts } from '../../src/store/admin/administered-accounts.ts'
 import { createAdministeredSignIns } from '../../src/store/admin/administered-sign-ins.ts'
+import { createAdministeredClients } from '../../src/store/clients/administered-clients.ts'
 import { createClientChanges } from '../../src/store/clients/client-changes.ts'
 import { createClientLogos } from '../../src/store/clients/client-logos.ts'
 import { createClientRegistrations } from '../../src/store/clients/client-registrations.ts'
@@ -317,6 +318,11 @@ const askClients = async () => {
   await registrations.delete('app')
   await registrations.find('app')
   await registrations.readPage(null)
+  const administered = createAdministeredClients(silent)
+  const secret = digestOf('a secret' as Plain<'client_secret'>)
+  await administered.list({ after: null, limit: 1 })
+  await administered.addSecret({ client_id: 'app', versions: null, digest: secret, overlap_seconds: 0 })
+  await administered.noteUses([{ client_id: 'app', digest: secret }])
   const head = { head_number: 0, head_tag: ID, number: null }
   const changes = createClientChanges(answering([[{ number: 0, tag: ID }], [head]]))
   await changes.readSince(await changes.readPosition())

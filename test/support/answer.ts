@@ -49,7 +49,7 @@ export type Answer = Readonly<{ status: number; headers: Headers; text: string; 
 
 export const toAnswer = async (response: Response): Promise<Answer> => {
   const text = await response.text()
-  const isJson = response.headers.get('content-type')?.includes('json') === true
+  const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '')
   const body = (isJson && text !== '' ? JSON.parse(text) : {}) as Body
   return { status: response.status, headers: response.headers, text, body }
 }

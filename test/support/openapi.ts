@@ -141,7 +141,7 @@ const judgeBody = async (content: Content | undefined, response: Response): Prom
   const type = mediaTypeOf(response.headers)
   const schema = content[type]?.schema
   if (schema === undefined) return [`the content type ${type} is not described`]
-  const fault = judge(schema, type.endsWith('json') ? JSON.parse(text) : text)
+  const fault = judge(schema, /[/+]json$/.test(type) ? JSON.parse(text) : text)
   return fault === null ? [] : [`body: ${fault}`]
 }
 

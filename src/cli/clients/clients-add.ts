@@ -1,16 +1,10 @@
 import { type Command, CommanderError } from 'commander'
+import { type GivenClient, type RegisteredClient, register } from '../../domain/clients/given-client.ts'
 import { CLIENTS_MOST } from '../../domain/oauth/client.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
 import { answer, type Options } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
-import {
-  type GivenClient,
-  generateSecret,
-  type Registered,
-  readGivenClients,
-  refuseFaults,
-  register,
-} from './given-clients.ts'
+import { generateSecret, readGivenClients, refuseFaults } from './given-clients.ts'
 import { withClients } from './with-clients.ts'
 
 type AddOptions = Options & Readonly<{ generateSecret?: true }>
@@ -81,7 +75,11 @@ const replace = (io: Io, path: string, options: AddOptions): Promise<void> =>
     endRefused(refused)
   })
 
-const prepare = (client: GivenClient, options: AddOptions, kept: Registered['client_secret_digest']) => {
+const prepare = (
+  client: GivenClient,
+  options: AddOptions,
+  kept: RegisteredClient['client_secret_digest'],
+) => {
   const isGenerated = options.generateSecret === true && client.usesSecret && client.client_secret === null
   const generated = isGenerated ? generateSecret() : null
   return { registered: register(client, { generated, kept }), generated }

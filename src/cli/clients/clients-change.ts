@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
+import { presentClient } from '../../domain/clients/present-client.ts'
 import { hasSealedForm, type SealedRegistration } from '../../domain/clients/sealed-client-id.ts'
 import { answer, type Options, refuseCommand } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
-import { presentClient, withClients } from './with-clients.ts'
+import { withClients } from './with-clients.ts'
 
 type RemoveOptions = Options & Readonly<{ now?: boolean }>
 

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
+import { presentClient } from '../../domain/clients/present-client.ts'
 import type { Options } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
-import { presentClient, readClients, withClients } from './with-clients.ts'
+import { readClients, withClients } from './with-clients.ts'
 
 type ListOptions = Options & Readonly<{ disabled?: true; enabled?: true }>
 

@@ -1,27 +1,17 @@
-import { type Digest, digestOf, type Plain } from '../../domain/base/digest.ts'
+import type { Plain } from '../../domain/base/digest.ts'
 import {
-  CLIENTS_MOST,
-  type ClientRecord,
-  METADATA_MOST_BYTES,
-  usesSecret,
-} from '../../domain/oauth/client.ts'
+  type GivenClient,
+  type RegisteredClient,
+  splitSecret,
+  withSecret,
+} from '../../domain/clients/given-client.ts'
+import { CLIENTS_MOST, METADATA_MOST_BYTES, usesSecret } from '../../domain/oauth/client.ts'
 import { type ClientPolicy, parseClientRecord, parseClients } from '../../domain/oauth/parse-clients.ts'
 import { readJsonLines } from '../../platform/config-files/json-lines.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { fail, type Options } from '../accounts/with-accounts.ts'
 import type { Io } from '../terminal/io.ts'
 import { readText } from '../terminal/text-input.ts'
-
-/** A client of the input, in the form of CLIENTS_FILE. */
-export type GivenClient = Readonly<{
-  client_id: string
-  metadata: string
-  usesSecret: boolean
-  /** Null where the input has none. */
-  client_secret: Plain<'client_secret'> | null
-}>
-
-export type Registered = Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'>
 
 type Reading = Readonly<{
   path: string
@@ -45,7 +35,10 @@ export const readGivenClients = async (
   const isOne = !Array.isArray(json)
   const entries: readonly unknown[] = Array.isArray(json) ? json : [json]
   // Another secret stands in for the one that is missing, so that all other members are judged at once.
-  const judged = parseClients(isSecretOptional ? entries.map(withSecret) : entries, policy)
+  const judged = parseClients(
+    isSecretOptional ? entries.map(entry => withSecret(entry, generateSecret())) : entries,
+    policy,
+  )
   if ('faults' in judged)
     return fail(
       io,
@@ -66,7 +59,7 @@ export const readGivenClient = (
   entry: Readonly<Record<string, unknown>>,
   policy: ClientPolicy,
 ): Readonly<{ given: GivenClient } | { faults: readonly string[] }> => {
-  const judged = parseClients([withSecret(entry)], policy)
+  const judged = parseClients([withSecret(entry, generateSecret())], policy)
   if ('faults' in judged) return { faults: judged.faults.map(({ message }) => message) }
   const [client] = judged.clients
   if (client === undefined) throw new Error('a list of one client has been read as none')
@@ -82,46 +75,15 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-const withSecret = (entry: unknown): unknown => {
-  if (typeof entry !== 'object' || entry === null || 'client_secret' in entry) return entry
-  const method = 'token_endpoint_auth_method' in entry ? entry.token_endpoint_auth_method : undefined
-  return method === 'none' || method === 'private_key_jwt'
-    ? entry
-    : { ...entry, client_secret: generateSecret() }
-}
-
-const splitSecret = (entry: unknown): Pick<GivenClient, 'metadata' | 'client_secret'> => {
-  const members = Object.entries(Object(entry))
-  const secret = members.find(([name]) => name === 'client_secret')?.[1]
-  const metadata = members.filter(([name]) => name !== 'client_id' && name !== 'client_secret')
-  return {
-    metadata: JSON.stringify(Object.fromEntries(metadata)),
-    client_secret: typeof secret === 'string' ? (secret as Plain<'client_secret'>) : null,
-  }
-}
-
 /** 256 bits: a secret is kept as a fast digest. */
 export const generateSecret = (): Plain<'client_secret'> =>
   Buffer.from(systemRandom.bytes(32)).toString('base64url') as Plain<'client_secret'>
-
-/** The new registration with its secret: the one that is given, else the one that is generated, else the one that is kept. */
-export const register = (
-  { client_id, metadata, usesSecret: isUsed, client_secret }: GivenClient,
-  {
-    generated,
-    kept,
-  }: Readonly<{ generated: Plain<'client_secret'> | null; kept: Digest<'client_secret'> | null }>,
-): Registered => {
-  const plain = client_secret ?? generated
-  const client_secret_digest = plain === null ? (isUsed ? kept : null) : digestOf(plain)
-  return { client_id, metadata, client_secret_digest }
-}
 
 /** Fails the command with the faults that show only in the whole registration, before anything is written. */
 export const refuseFaults = (
   io: Io,
   options: Options,
-  { registered, policy }: Readonly<{ registered: readonly Registered[]; policy: ClientPolicy }>,
+  { registered, policy }: Readonly<{ registered: readonly RegisteredClient[]; policy: ClientPolicy }>,
 ): void => {
   const faults = registered.flatMap(each => {
     const parsed = parseClientRecord(each, policy)

@@ -1,15 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
+import { type GivenClient, type RegisteredClient, register } from '../../domain/clients/given-client.ts'
 import type { ClientNote, ConvertedClient } from '../../domain/moving/source-client.ts'
 import { CLIENTS_MOST, type ClientRecord } from '../../domain/oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
-import {
-  type GivenClient,
-  generateSecret,
-  type Registered,
-  readGivenClient,
-  register,
-} from './given-clients.ts'
+import { generateSecret, readGivenClient } from './given-clients.ts'
 
 /** What is said of each client of an export. */
 export type ImportedClient = Readonly<{
@@ -90,13 +85,17 @@ const REPLACE = 'add --replace to give it the registration of the export'
 const MEANWHILE = 'was changed meanwhile: run the command again'
 const FULL = `the database has ${CLIENTS_MOST} clients, and no server keeps more`
 
-const faultsOf = (registered: Registered, policy: ClientPolicy): readonly string[] => {
+const faultsOf = (registered: RegisteredClient, policy: ClientPolicy): readonly string[] => {
   const parsed = parseClientRecord(registered, policy)
   return 'faults' in parsed ? parsed.faults : []
 }
 
 /** The members in which two registrations differ, defaults included. A row that this version does not understand differs. */
-const findDiffering = (before: ClientRecord, after: Registered, policy: ClientPolicy): readonly string[] => {
+const findDiffering = (
+  before: ClientRecord,
+  after: RegisteredClient,
+  policy: ClientPolicy,
+): readonly string[] => {
   const [old, fresh] = [parseClientRecord(before, policy), parseClientRecord(after, policy)]
   if ('faults' in old || 'faults' in fresh) return ['metadata']
   const members = new Map(Object.entries(old.client))

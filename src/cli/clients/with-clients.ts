@@ -1,11 +1,6 @@
 import { clientPolicyOf, readSettings } from '../../config.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { openClientId, type SealedRegistration } from '../../domain/clients/sealed-client-id.ts'
-import {
-  parseStoredClient,
-  type RegistrationState,
-  readRegistrationRow,
-} from '../../domain/clients/stored-registration.ts'
 import type { ClientRecord } from '../../domain/oauth/client.ts'
 import type { ClientPolicy } from '../../domain/oauth/parse-clients.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
@@ -103,42 +98,5 @@ export async function* readClients(clients: Pick<ClientRegistrations, 'readPage'
     const last = page.at(-1)
     if (last === undefined) return
     after = last.client_id
-  }
-}
-
-/** A client as the commands print it. `client` is in the form of CLIENTS_FILE, without its secret. */
-export const presentClient = (record: ClientRecord, policy: ClientPolicy) => {
-  const parsed = parseStoredClient(record, policy)
-  const registration = readRegistrationRow(record.metadata)
-  const metadata = registration === null ? record.metadata : metadataOf(registration)
-  return {
-    client: { client_id: record.client_id, ...parseObject(metadata) },
-    ...(registration === null ? {} : { is_self_registered: true }),
-    state: stateOf(parsed, record),
-    has_secret: record.client_secret_digest !== null,
-    version: record.version,
-    created_at: record.created_at.toISOString(),
-    updated_at: record.updated_at.toISOString(),
-    disabled_at: record.disabled_at?.toISOString() ?? null,
-    faults: 'faults' in parsed ? parsed.faults : [],
-  }
-}
-
-const metadataOf = (registration: RegistrationState): string =>
-  typeof registration === 'string' ? '{}' : registration.metadata
-
-const stateOf = (parsed: ReturnType<typeof parseStoredClient>, { disabled_at }: ClientRecord): string => {
-  if ('faults' in parsed) return 'not understood'
-  if ('state' in parsed && parsed.state === 'deleted') return 'deleted'
-  return disabled_at === null ? 'enabled' : 'disabled'
-}
-
-/** A row that no version has written may hold anything. */
-const parseObject = (text: string): object => {
-  try {
-    const json: unknown = JSON.parse(text)
-    return typeof json === 'object' && json !== null ? json : { metadata: json }
-  } catch {
-    return { metadata: text }
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Client, ClientRecord } from '../oauth/client.ts'
+import type { Client } from '../oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../oauth/parse-clients.ts'
 import { registeredClientOf } from './registration-request.ts'
 
@@ -36,7 +36,7 @@ const parseJson = (text: string): unknown => {
 
 /** What a row of the database says: a client, or what became of one that has registered itself, or why this version does not understand it. */
 export const parseStoredClient = (
-  record: Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'>,
+  record: Parameters<typeof parseClientRecord>[0],
   policy: ClientPolicy,
 ): Readonly<{ client: Client } | { state: 'sealed' | 'deleted' } | { faults: readonly string[] }> => {
   const state = readRegistrationRow(record.metadata)

@@ -62,6 +62,8 @@ export type Client = Readonly<{
   default_max_age?: number | undefined
   /** RFC 9449 §5.2 – Gets tokens with a proof of its key alone. */
   dpop_bound_access_tokens: boolean
+  /** Ours: the secret before, of a client of the database whose secret was replaced with an overlap. */
+  former_secret?: FormerSecret | undefined
   /** OpenID Connect RP-Initiated Logout §3.1 */
   post_logout_redirect_uris: readonly string[]
   /** OpenID Connect Back-Channel Logout §2.2 */
@@ -96,6 +98,9 @@ export type Client = Readonly<{
 export const DOCUMENT_PARTS = ['name', 'redirect_uris', 'keys'] as const
 export type DocumentPart = (typeof DOCUMENT_PARTS)[number]
 
+/** Ours – A secret that was replaced, and that is taken beside the new one until its time. */
+export type FormerSecret = Readonly<{ digest: Digest<'client_secret'>; expires_at: Date }>
+
 /** Ours – A client that is registered in the database, as its row has it. */
 export type ClientRecord = Readonly<{
   client_id: string
@@ -103,6 +108,11 @@ export type ClientRecord = Readonly<{
   metadata: string
   /** Null for a client without a secret. */
   client_secret_digest: Digest<'client_secret'> | null
+  /** The secret before, which is taken until its time. */
+  former_secret: FormerSecret | null
+  /** The last use of each secret, to the hour; null: none that is known. */
+  secret_used_at: Date | null
+  former_secret_used_at: Date | null
   /** Another number after each change, of this client or of one that had its id before. */
   version: number
   created_at: Date
@@ -128,6 +138,18 @@ export const credentialsHashOf = ({ token_endpoint_auth_method, client_secret, j
   const text = JSON.stringify([token_endpoint_auth_method, secret, jwks ?? null])
   return Buffer.from(digestOf(text as Plain<'client_credentials'>).subarray(0, 16)).toString('base64url')
 }
+
+/** Ours – True for the fingerprint of the client's credentials, or of those before while their secret is still taken. */
+export const hasCredentials = (client: Client, hash: string): boolean =>
+  hash === credentialsHashOf(client) ||
+  (client.former_secret !== undefined &&
+    hash === credentialsHashOf(byFormerSecret(client, client.former_secret)))
+
+/** Ours – The client as it was with its former secret: a token that this secret bought ends with it. */
+export const byFormerSecret = (client: Client, { digest }: FormerSecret): Client => ({
+  ...client,
+  client_secret: digest,
+})
 
 /**
  * OpenID Connect Back-Channel Logout §2.2 – How a client is told that its sign-in has ended, decided when the sign-in is opened. `session`:

@@ -69,14 +69,17 @@ const nameOf = (entries: readonly unknown[], index: number): string => {
 
 type Parsed = Readonly<{ client: Client } | { faults: readonly ClientFault[] }>
 
-const parseClient = (entry: unknown, policy: ClientPolicy): Parsed => judge(metadata.safeParse(entry), policy)
+/** One client in the form of CLIENTS_FILE, or its faults. */
+export const parseClient = (entry: unknown, policy: ClientPolicy): Parsed =>
+  judge(metadata.safeParse(entry), policy)
 
 /** The client of a row of the database, or a line for each fault for which this version does not understand the row. */
 export const parseClientRecord = (
-  record: Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'>,
+  record: Pick<ClientRecord, 'client_id' | 'metadata' | 'client_secret_digest'> &
+    Partial<Pick<ClientRecord, 'former_secret'>>,
   policy: ClientPolicy,
 ): Readonly<{ client: Client } | { faults: readonly string[] }> => {
-  const { client_id, client_secret_digest } = record
+  const { client_id, client_secret_digest, former_secret } = record
   const entry = parseMetadata(record.metadata)
   if (entry === null) return { faults: ['the metadata is not a JSON object'] }
   if (Buffer.byteLength(record.metadata) > METADATA_MOST_BYTES)
@@ -84,7 +87,13 @@ export const parseClientRecord = (
   const parsed = judge(metadataBeside(client_secret_digest).safeParse({ ...entry, client_id }), policy)
   return 'faults' in parsed
     ? { faults: parsed.faults.map(({ path, message }) => [path.join('.'), message].join(' ').trim()) }
-    : { client: { ...parsed.client, client_secret: client_secret_digest ?? undefined } }
+    : {
+        client: {
+          ...parsed.client,
+          client_secret: client_secret_digest ?? undefined,
+          ...(former_secret ? { former_secret } : {}),
+        },
+      }
 }
 
 const parseMetadata = (text: string): object | null => {

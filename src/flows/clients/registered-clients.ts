@@ -2,7 +2,7 @@ import { isSelfRegistered } from '../../domain/clients/self-registration.ts'
 import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import type { Clients } from '../../ports/clients.ts'
-import type { Log } from '../../ports/effects.ts'
+import type { Clock, Log } from '../../ports/effects.ts'
 
 /**
  * The clients of the database, by id, and what its rows say of those that have registered themselves. Null for one that may not be used: it is
@@ -17,7 +17,7 @@ type Registry = Readonly<{
 }>
 
 /** `builtIn`: the clients that this server itself acts as. No page of theirs calls the account API. */
-type Needs = Readonly<{ log: Log; builtIn: readonly Client[] }>
+type Needs = Readonly<{ log: Log; clock: Clock; builtIn: readonly Client[] }>
 
 /** Clients that one line of the log names, at most. */
 const NAMED_MOST = 20
@@ -26,8 +26,9 @@ const NAMED_MOST = 20
  * Ours – All clients of this instance, in memory: no request reads anything for a client. A client of CLIENTS_FILE stands before one of the
  * database with the same id, and both before the built-in one of the account API. None stands before those of `builtIn`.
  */
-export const createRegisteredClients = ({ log, builtIn }: Needs) => {
+export const createRegisteredClients = ({ log, clock, builtIn }: Needs) => {
   const originsOf = createOriginsOf()
+  const atPresent = createAtPresent(clock)
   let listed: readonly Client[] = []
   let stored: StoredClients = new Map()
   let registry = merge({ listed, stored, builtIn }, originsOf)
@@ -42,11 +43,16 @@ export const createRegisteredClients = ({ log, builtIn }: Needs) => {
   }
 
   const clients: Clients = {
-    find: async client_id => registry.byId.get(client_id) ?? null,
+    find: async client_id => {
+      const client = registry.byId.get(client_id)
+      return client === undefined ? null : atPresent(client)
+    },
     findFor: async client_id => {
       const client = registry.byId.get(client_id)
       // The client_id is not logged: a caller who swaps id and secret has sent the secret there.
-      return client === undefined ? { refusal: new OAuthError('client_unknown') } : { client }
+      return client === undefined
+        ? { refusal: new OAuthError('client_unknown') }
+        : { client: atPresent(client) }
     },
     all: async () => [...registry.byId.values()],
     hasOrigin: origin => registry.origins.has(origin),
@@ -54,6 +60,8 @@ export const createRegisteredClients = ({ log, builtIn }: Needs) => {
   }
   return {
     clients,
+    /** The clients of CLIENTS_FILE. */
+    listed: (): readonly Client[] => listed,
     /** True for the id of a client that stands in the database and may not be used. */
     isWithheld: (client_id: string): boolean =>
       stored.get(client_id) === null && !registry.byId.has(client_id),
@@ -95,6 +103,18 @@ const merge = (
     byId,
     origins: new Set(clients.flatMap(originsOf)),
     firstPartyOrigins: new Set(clients.filter(client => client.first_party).flatMap(originsOf)),
+  }
+}
+
+/** A client without the former secret whose time is over: by the clock of this process, so that it ends without the database too. */
+const createAtPresent = (clock: Clock) => {
+  const without = new WeakMap<Client, Client>()
+  return (client: Client): Client => {
+    if (client.former_secret === undefined || clock() < client.former_secret.expires_at) return client
+    const { former_secret: _, ...rest } = client
+    const present = without.get(client) ?? rest
+    without.set(client, present)
+    return present
   }
 }
 

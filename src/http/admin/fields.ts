@@ -51,7 +51,7 @@ const UNKNOWN_MOST = 20
 const NAME_MAX_CHARACTERS = 64
 
 /** RFC 6901 §6 – A pointer in the form of a URI fragment. */
-const pointerTo = (...path: readonly string[]): string =>
+export const pointerTo = (...path: readonly string[]): string =>
   `#/${path
     .map(name =>
       name

@@ -3,7 +3,10 @@ import { accountActionRoutes } from './account-actions.ts'
 import { administeredAccountRoutes } from './accounts.ts'
 import { activityRoute } from './activity.ts'
 import { createAdministrating, nameOfActor } from './administrating.ts'
+import { administeredClientRoutes } from './clients.ts'
+import { eventRoutes } from './events.ts'
 import { findRoutes } from './find.ts'
+import { keyRoutes } from './keys.ts'
 import { administeredSignInRoutes } from './sign-ins.ts'
 
 type Needs = Parameters<typeof createAdministrating>[0] &
@@ -11,7 +14,10 @@ type Needs = Parameters<typeof createAdministrating>[0] &
   Parameters<typeof administeredAccountRoutes>[1] &
   Parameters<typeof accountActionRoutes>[1] &
   Parameters<typeof activityRoute>[1] &
-  Parameters<typeof administeredSignInRoutes>[1]
+  Parameters<typeof administeredSignInRoutes>[1] &
+  Parameters<typeof administeredClientRoutes>[1] &
+  Parameters<typeof keyRoutes>[1] &
+  Parameters<typeof eventRoutes>[1]
 
 /** Ours (docs/administration.md) – The administration, on the internal listener alone. */
 export const adminRoutes = (needs: Needs): readonly Route[] => {
@@ -25,5 +31,8 @@ export const adminRoutes = (needs: Needs): readonly Route[] => {
     ...accountActionRoutes(route, needs),
     ...administeredSignInRoutes(route, needs),
     activityRoute(route, needs),
+    ...administeredClientRoutes(route, needs),
+    ...keyRoutes(route, needs),
+    ...eventRoutes(route, needs),
   ]
 }

@@ -7,7 +7,7 @@ const LIMIT_MOST = 200
 
 /** The parameters of every list. */
 export const LIST_PARAMETERS = {
-  after: z.string().max(1_000, 'must be the cursor of this list').optional(),
+  after: z.string().max(2_000, 'must be the cursor of this list').optional(),
   limit: z
     .string()
     .regex(/^[1-9]\d{0,2}$/, `must be from 1 to ${LIMIT_MOST}`)
@@ -58,7 +58,7 @@ const keyIn = (cursor: string, name: string): string => {
   return parsed.data[1]
 }
 
-const CURSOR = z.tuple([z.string(), z.string().max(300)])
+const CURSOR = z.tuple([z.string(), z.string().max(1_100)])
 
 const parseJson = (text: string): unknown => {
   try {

@@ -19,7 +19,7 @@ type Needs = Readonly<{
   pages: Pages
   onBehalfOf: OnBehalfOf
   isDraining: () => boolean
-  admin: Parameters<typeof adminRoutes>[0]
+  admin: Omit<Parameters<typeof adminRoutes>[0], 'onBehalfOf'>
   /** Null where the console has no address. */
   console: ConsoleNeeds | null
 }>
@@ -31,7 +31,7 @@ export const createInternalApp = ({ render, judgeHealth, admin, console: needs, 
     routes: [
       metricsRoute(render),
       ...healthRoutes(judgeHealth),
-      ...adminRoutes(admin),
+      ...adminRoutes({ ...admin, onBehalfOf: around.onBehalfOf }),
       ...(needs === null
         ? []
         : [...consoleRoutes({ ...needs, app: () => app }), ...brandRoutes(around.pages.brand)]),

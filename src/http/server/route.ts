@@ -21,7 +21,7 @@ export type Call = Readonly<{
 /** The answer of a route. `log` joins the request's line in the log and never leaves the process. */
 export type Reply = Readonly<{
   status: number
-  body: string | Uint8Array<ArrayBuffer> | null
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
   headers: Readonly<Record<string, string>>
   /** Each is sent as a Set-Cookie of its own (RFC 6265 §3). */
   cookies?: readonly string[]

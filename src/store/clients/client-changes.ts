@@ -1,7 +1,6 @@
-import type { ClientRecord } from '../../domain/oauth/client.ts'
 import type { ClientChanges, ClientPosition } from '../../ports/clients.ts'
 import { type Database, OID } from '../postgres/index.ts'
-import { clientColumns, createReadClients } from './client-registrations.ts'
+import { type ClientRow, clientColumns, createReadClients, toClientRecord } from './client-rows.ts'
 import { createReadRefusals } from './registration-refusals.ts'
 
 /** Changes that one step reads, at most. */
@@ -51,13 +50,15 @@ export const createClientChanges = (database: Database): ClientChanges => ({
   readPage: createReadClients(database),
   readRefusals: createReadRefusals(database),
 
-  findMany: client_ids =>
-    database.run(
-      sql => sql<ClientRecord[]>`
+  findMany: async client_ids => {
+    const rows = await database.run(
+      sql => sql<ClientRow[]>`
         select ${clientColumns(sql)}
         from signet.clients
         where client_id = any(${sql.typed([...client_ids], OID.text_array)}::text[])`,
-    ),
+    )
+    return rows.map(toClientRecord)
+  },
 })
 
 const NO_HEAD = 'the table client_head has no row'

@@ -1,15 +1,14 @@
 import type { Sql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { EventKind } from '../../domain/events/event-kinds.ts'
-import { CLIENTS_MOST, type ClientRecord, REGISTRATIONS_MOST } from '../../domain/oauth/client.ts'
+import { CLIENTS_MOST, REGISTRATIONS_MOST } from '../../domain/oauth/client.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
 import { type EventRows, writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+import { type ClientRow, clientColumns, createReadClients, toClientRecord } from './client-rows.ts'
 
 /** Seconds for which a change is kept for the instances that follow. */
 const CHANGE_SECONDS = 3600
-/** Clients of one page. Parsing them occupies the event loop for some milliseconds, and they are 4 MB at most. */
-const PAGE_ROWS = 250
 
 /** Every change locks the client first and `client_head` last: two changes at once wait for each other in one order. */
 export const createClientRegistrations = (database: Database): ClientRegistrations => ({
@@ -36,6 +35,14 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
           update signet.clients c
           set metadata = ${metadata},
             client_secret_digest = ${client_secret_digest},
+            -- Another secret ends all others of the client.
+            former_secret_digest = case
+              when c.client_secret_digest = ${client_secret_digest}::bytea then c.former_secret_digest
+            end,
+            former_secret_expires_at = case
+              when c.client_secret_digest = ${client_secret_digest}::bytea then c.former_secret_expires_at
+            end,
+            secret_used_at = case when c.client_secret_digest = ${client_secret_digest}::bytea then c.secret_used_at end,
             version = advanced.number,
             updated_at = statement_timestamp()
           from advanced
@@ -57,11 +64,15 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
   disable: client_id => setDisabled(database, { client_id, isDisabled: true }),
   enable: client_id => setDisabled(database, { client_id, isDisabled: false }),
 
-  delete: async client_id => {
+  delete: async (client_id, versions = null) => {
+    const given = versions === null ? null : `{${versions.join(',')}}`
     const deleted = await database.run(
       (sql, { origin }) => sql`
         with client as materialized (
-          select client_id, is_self_registered from signet.clients where client_id = ${client_id} for update
+          select client_id, is_self_registered
+          from signet.clients
+          where client_id = ${client_id} and (${given}::bigint[] is null or version = any(${given}::bigint[]))
+          for update
         ),
         ${advanceHead(sql, -1)},
         ${noteChange(sql, client_id)},
@@ -80,28 +91,13 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
   find: async client_id => {
     const [record] = await database.run(
       sql =>
-        sql<ClientRecord[]>`select ${clientColumns(sql)} from signet.clients where client_id = ${client_id}`,
+        sql<ClientRow[]>`select ${clientColumns(sql)} from signet.clients where client_id = ${client_id}`,
     )
-    return record ?? null
+    return record === undefined ? null : toClientRecord(record)
   },
 
   readPage: createReadClients(database),
 })
-
-export const createReadClients =
-  (database: Database): ClientRegistrations['readPage'] =>
-  after =>
-    database.run(
-      sql => sql<ClientRecord[]>`
-        select ${clientColumns(sql)}
-        from signet.clients
-        where client_id > ${after ?? ''}
-        order by client_id
-        limit ${sql.unsafe(String(PAGE_ROWS))}`,
-    )
-
-export const clientColumns = (sql: Sql) =>
-  sql`client_id, metadata, client_secret_digest, version::float8 as version, created_at, updated_at, disabled_at`
 
 type Inserted = Parameters<ClientRegistrations['create']>[0] &
   Readonly<{ isSelfRegistered: boolean; isDisabled: boolean; event: EventKind }>

@@ -20,6 +20,12 @@ export const clients = pgTable('clients', {
   metadata: text().notNull(),
   /** SHA-256 of the secret; null for a client without one. */
   client_secret_digest: bytea(),
+  /** The secret before, which goes on until its time; null where there is none. */
+  former_secret_digest: bytea(),
+  former_secret_expires_at: instant(),
+  /** The last use of each secret, to the hour; null: none since the secret was made, or since uses are noted. */
+  secret_used_at: instant(),
+  former_secret_used_at: instant(),
   /** The number of its last change: a change that was based on an earlier version is refused. */
   version: bigint({ mode: 'number' }).notNull(),
   created_at: instant().notNull().default(sql`now()`),
