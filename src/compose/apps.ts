@@ -99,7 +99,7 @@ export const composeApps = (
     pages: openConsolePages(pages.brand),
     render: openedMetrics.render,
     judgeHealth,
-    admin: parts.admin,
+    admin: { ...parts.admin, findings },
     console: parts.console,
   })
   return { app, internalApp, findings }

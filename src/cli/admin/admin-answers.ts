@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** The answers of the administration, as far as commands read them. Other members are kept for `--json`. */
-export const SIGN_IN = z.looseObject({
+export const TOLD_SIGN_IN = z.looseObject({
   sid: z.string(),
   sub: z.string(),
   email: z.string(),
@@ -19,10 +19,10 @@ export const SIGN_IN = z.looseObject({
   because: z.string().nullable(),
   amr: z.array(z.string()),
 })
-export type ToldSignIn = z.output<typeof SIGN_IN>
+export type ToldSignIn = z.output<typeof TOLD_SIGN_IN>
 
 /** A newer server may have kinds of events that this program does not know. */
-export const EVENT = z.looseObject({
+export const TOLD_EVENT = z.looseObject({
   id: z.string(),
   /** The place in the stream, where the answer knows it. */
   number: z.number().nullish(),
@@ -40,23 +40,23 @@ export const EVENT = z.looseObject({
   count: z.number(),
   details: z.record(z.string(), z.unknown()),
 })
-export type ToldEvent = z.output<typeof EVENT>
+export type ToldEvent = z.output<typeof TOLD_EVENT>
 
-export const TIMELINE = z.looseObject({ sign_in: SIGN_IN, events: z.array(EVENT) })
+export const TOLD_TIMELINE = z.looseObject({ sign_in: TOLD_SIGN_IN, events: z.array(TOLD_EVENT) })
 
-export const ACCOUNT = z.looseObject({
+export const TOLD_ACCOUNT = z.looseObject({
   sub: z.string(),
   email: z.string(),
   created_at: z.string(),
   disabled_at: z.string().nullable(),
 })
-export type ToldAccount = z.output<typeof ACCOUNT>
+export type ToldAccount = z.output<typeof TOLD_ACCOUNT>
 
 const MATCH = z.looseObject({ kind: z.string(), id: z.string(), label: z.string(), note: z.string() })
 export type FoundMatch = z.output<typeof MATCH>
-export const MATCHES = z.looseObject({ matches: z.array(MATCH) })
+export const TOLD_MATCHES = z.looseObject({ matches: z.array(MATCH) })
 
-export const ENDED = z.looseObject({ ended: z.number() })
+export const TOLD_ENDED = z.looseObject({ ended: z.number() })
 
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.looseObject({ items: z.array(item), next: z.string().nullable() })

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Io } from '../terminal/io.ts'
 import { type Column, type OutputForm, openRows } from '../terminal/rows.ts'
-import { EVENT, type ToldEvent } from './admin-answers.ts'
+import { TOLD_EVENT, type ToldEvent } from './admin-answers.ts'
 import { followEvents } from './follow-events.ts'
 import { parseLimit, readPages } from './read-pages.ts'
 import { secondsOf } from './sign-ins-commands.ts'
@@ -54,7 +54,7 @@ const list = (io: Io, options: Options) =>
   withAdministration(io, options, async administration => {
     const { from, until, limit: most } = options
     const query = { ...selectionOf(options), from, until }
-    const page = { path: '/events', query, item: EVENT, most }
+    const page = { path: '/events', query, item: TOLD_EVENT, most }
     const { items, isMore } = await readPages(administration, page)
     printerOf(io, options)(items)
     if (isMore && io.display !== undefined) io.err(`Only ${most} are shown: --limit shows more.`)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Io } from '../terminal/io.ts'
 import { type OutputForm, openRows } from '../terminal/rows.ts'
-import { type FoundMatch, MATCHES } from './admin-answers.ts'
+import { type FoundMatch, TOLD_MATCHES } from './admin-answers.ts'
 import { AdminError } from './admin-error.ts'
 import { withAdministration } from './with-administration.ts'
 
@@ -18,7 +18,7 @@ export const addFindCommand = (program: Command, io: Io): void => {
     .option('--quiet', 'print the ids alone')
     .action((q: string, form: OutputForm) =>
       withAdministration(io, form, async ({ get }) => {
-        const { matches } = await get('/find', MATCHES, { q })
+        const { matches } = await get('/find', TOLD_MATCHES, { q })
         if (matches.length === 0) throw new AdminError('refused', `nothing that is kept has the name ${q}`)
         openRows<FoundMatch>(io, {
           ...form,

@@ -1,4 +1,4 @@
-import { EVENT, type ToldEvent } from './admin-answers.ts'
+import { TOLD_EVENT, type ToldEvent } from './admin-answers.ts'
 import { AdminError } from './admin-error.ts'
 import { causeOf } from './admin-fetch.ts'
 import { readServerSentEvents } from './server-sent-events.ts'
@@ -98,7 +98,7 @@ const readStream = async (
 }
 
 const parseEvent = (data: string): ToldEvent => {
-  const parsed = EVENT.safeParse(parseJson(data))
+  const parsed = TOLD_EVENT.safeParse(parseJson(data))
   if (parsed.success) return parsed.data
   throw new AdminError('refused', 'the server sends events that this version does not understand')
 }

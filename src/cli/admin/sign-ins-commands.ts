@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { describeDevice } from '../../domain/base/user-agent.ts'
 import type { Io } from '../terminal/io.ts'
 import { type Column, type OutputForm, openRows, safeJson } from '../terminal/rows.ts'
-import { ENDED, SIGN_IN, type ToldSignIn } from './admin-answers.ts'
+import { TOLD_ENDED, TOLD_SIGN_IN, type ToldSignIn } from './admin-answers.ts'
 import { parseLimit, readPages } from './read-pages.ts'
 import { withAdministration } from './with-administration.ts'
 
@@ -35,7 +35,7 @@ const listSignIns = (io: Io, { client: client_id, sub, limit: most, ...form }: L
     const { items, isMore } = await readPages(administration, {
       path: '/sign-ins',
       query,
-      item: SIGN_IN,
+      item: TOLD_SIGN_IN,
       most,
     })
     openRows<ToldSignIn>(io, { ...form, columns: COLUMNS, idOf: ({ sid }) => sid })(items)
@@ -44,7 +44,7 @@ const listSignIns = (io: Io, { client: client_id, sub, limit: most, ...form }: L
 
 const endSignIn = (io: Io, sid: string, { json = false, quiet = false }: OutputForm) =>
   withAdministration(io, { json, scope: 'signet:admin' }, async ({ post }) => {
-    const { ended } = await post(`/sign-ins/${encodeURIComponent(sid)}/end`, ENDED)
+    const { ended } = await post(`/sign-ins/${encodeURIComponent(sid)}/end`, TOLD_ENDED)
     if (json) io.out(safeJson({ sid, ended }))
     else if (!quiet) io.out(ended === 0 ? 'The sign-in had ended before.' : 'The sign-in was ended.')
   })

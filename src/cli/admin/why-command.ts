@@ -2,7 +2,15 @@ import type { Command } from 'commander'
 import type { Io } from '../terminal/io.ts'
 import { printable } from '../terminal/printable.ts'
 import { type OutputForm, safeJson } from '../terminal/rows.ts'
-import { ACCOUNT, EVENT, type FoundMatch, MATCHES, pageOf, SIGN_IN, TIMELINE } from './admin-answers.ts'
+import {
+  type FoundMatch,
+  pageOf,
+  TOLD_ACCOUNT,
+  TOLD_EVENT,
+  TOLD_MATCHES,
+  TOLD_SIGN_IN,
+  TOLD_TIMELINE,
+} from './admin-answers.ts'
 import { AdminError } from './admin-error.ts'
 import { type StoryParagraph, tellAccount } from './tell-account.ts'
 import { tellSignIn } from './tell-sign-in.ts'
@@ -22,7 +30,7 @@ export const addWhyCommand = (program: Command, io: Io): void => {
     .option('--quiet', 'print the last sentence alone of each sign-in')
     .action((q: string, form: OutputForm) =>
       withAdministration(io, form, async administration => {
-        const { matches } = await administration.get('/find', MATCHES, { q })
+        const { matches } = await administration.get('/find', TOLD_MATCHES, { q })
         const told = await tell(administration, chosenOf(matches, q))
         if (form.json) for (const paragraph of told) io.out(safeJson(paragraph))
         else printParagraphs(io, form, told)
@@ -69,10 +77,10 @@ const tell = async (
     case 'account':
       return tellPerson(administration, id)
     case 'event':
-      return tellEvents(administration, [await administration.get(`/events/${id}`, EVENT)])
+      return tellEvents(administration, [await administration.get(`/events/${id}`, TOLD_EVENT)])
     default: {
       const query = kind === 'request' ? { request_id: id } : { jti: id }
-      const { items } = await administration.get('/events', pageOf(EVENT), query)
+      const { items } = await administration.get('/events', pageOf(TOLD_EVENT), query)
       return tellEvents(administration, items)
     }
   }
@@ -89,15 +97,15 @@ const tellEvents = async (administration: Administration, events: readonly Namin
 }
 
 const tellTimeline = async ({ get }: Administration, sid: string): Promise<StoryParagraph> => {
-  const timeline = await get(`/sign-ins/${sid}/timeline`, TIMELINE)
+  const timeline = await get(`/sign-ins/${sid}/timeline`, TOLD_TIMELINE)
   return { sid, state: timeline.sign_in.state, sentences: tellSignIn(timeline) }
 }
 
 const tellPerson = async ({ get }: Administration, sub: string): Promise<readonly StoryParagraph[]> => {
   const [account, { items: sign_ins }, { items: events }] = await Promise.all([
-    get(`/accounts/${sub}`, ACCOUNT),
-    get(`/accounts/${sub}/sign-ins`, pageOf(SIGN_IN), { limit: String(SIGN_INS_MOST) }),
-    get('/events', pageOf(EVENT), { sub, limit: String(EVENTS_MOST) }),
+    get(`/accounts/${sub}`, TOLD_ACCOUNT),
+    get(`/accounts/${sub}/sign-ins`, pageOf(TOLD_SIGN_IN), { limit: String(SIGN_INS_MOST) }),
+    get('/events', pageOf(TOLD_EVENT), { sub, limit: String(EVENTS_MOST) }),
   ])
   return tellAccount({ account, sign_ins, events })
 }

@@ -190,7 +190,6 @@ export type FieldError = Readonly<{ pointer: string; detail: string }>
 type Told<C extends ProblemCode> = Readonly<{
   /** For the log alone. */
   reason?: ProblemReason<C>
-  /** RFC 9457 §3 */
   errors?: readonly FieldError[]
   /** Whole seconds after which the client should retry. */
   retry_after_seconds?: number

@@ -103,12 +103,8 @@ export const createRegistration = (needs: Needs) => {
     const secret = usesSecret(method) && kept === null ? createSecret(needs.random) : null
     const digest = secret === null ? (usesSecret(method) ? kept : null) : digestOf(secret)
     const client = clientOf({ client_id, metadata, secret: digest }, needs)
-    if (
-      !(await putRow(rows, sealed, {
-        ...rowOf({ client_id, metadata, secret: digest }),
-        event: 'client.changed',
-      }))
-    )
+    const row = rowOf({ client_id, metadata, secret: digest })
+    if (!(await putRow(rows, sealed, { ...row, event: 'client.changed' })))
       throw new OAuthError('registration_deleted', { client_id })
     await needs.lookNow()
     return answer({ client, issued_at: sealed.issued_at, secret })

@@ -6,6 +6,7 @@ import { createAdministrating, nameOfActor } from './administrating.ts'
 import { administeredClientRoutes } from './clients.ts'
 import { eventRoutes } from './events.ts'
 import { findRoutes } from './find.ts'
+import { findingsRoute } from './findings.ts'
 import { keyRoutes } from './keys.ts'
 import { administeredSignInRoutes } from './sign-ins.ts'
 
@@ -17,7 +18,8 @@ type Needs = Parameters<typeof createAdministrating>[0] &
   Parameters<typeof administeredSignInRoutes>[1] &
   Parameters<typeof administeredClientRoutes>[1] &
   Parameters<typeof keyRoutes>[1] &
-  Parameters<typeof eventRoutes>[1]
+  Parameters<typeof eventRoutes>[1] &
+  Parameters<typeof findingsRoute>[1]
 
 /** Ours (docs/administration.md) – The administration, on the internal listener alone. */
 export const adminRoutes = (needs: Needs): readonly Route[] => {
@@ -34,5 +36,6 @@ export const adminRoutes = (needs: Needs): readonly Route[] => {
     ...administeredClientRoutes(route, needs),
     ...keyRoutes(route, needs),
     ...eventRoutes(route, needs),
+    findingsRoute(route, needs),
   ]
 }

@@ -166,7 +166,6 @@ export const ACTIVITY = z.object({
     .nullish()
     .transform(value => value ?? []),
   living_sign_ins: number,
-  followers: z.unknown(),
 })
 export type ActivityShown = z.output<typeof ACTIVITY>
 

@@ -6,12 +6,12 @@ import {
   link,
   mono,
   NONE,
+  plainWordsOf,
   shown,
   signInPath,
   stateBadge,
   table,
   when,
-  wordsOf,
 } from './parts.ts'
 
 /** Events, the newest first, each with the way to what it is about. */
@@ -21,17 +21,17 @@ export const eventTable = (events: readonly EventShown[]): Html =>
     head: ['When (UTC)', 'What', 'Outcome', 'Reason', 'By', 'About', 'From'],
     rows: events.map(event => [
       when(event.at),
-      link(`/console/events/${encodeURIComponent(event.id)}`, wordsOf(event.kind)),
+      link(`/console/events/${encodeURIComponent(event.id)}`, plainWordsOf(event.kind)),
       html`${stateBadge(event.outcome)}${event.count !== null && event.count > 1 ? html` <span class="muted small">×${event.count}</span>` : null}`,
-      event.reason === null ? NONE : html`${wordsOf(event.reason)}`,
-      actorOf(event),
+      event.reason === null ? NONE : html`${plainWordsOf(event.reason)}`,
+      actorCellOf(event),
       aboutOf(event),
       mono(event.ip),
     ]),
     empty: 'No event.',
   })
 
-export const actorOf = ({ actor }: EventShown): Html => {
+export const actorCellOf = ({ actor }: EventShown): Html => {
   if (actor === null) return NONE
   const { type, id } = actor
   if (id === null) return html`${shown(type)}`

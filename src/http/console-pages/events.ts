@@ -1,7 +1,7 @@
 import { html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { EventShown } from './answers.ts'
-import { actorOf, eventTable } from './event-table.ts'
+import { actorCellOf, eventTable } from './event-table.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
 import {
   accountPath,
@@ -12,12 +12,12 @@ import {
   mono,
   NONE,
   nextPage,
+  plainWordsOf,
   section,
   shown,
   signInPath,
   stateBadge,
   when,
-  wordsOf,
 } from './parts.ts'
 
 /** The filters of the list, with their labels. */
@@ -66,15 +66,15 @@ ${commands({
 export const eventPage = (frame: ConsoleFrame, event: EventShown): Page => {
   const { id, at, kind, outcome, reason, sub, sid, client_id, jti, ip, request_id, count, details } = event
   return consolePage(frame, {
-    title: wordsOf(kind),
+    title: plainWordsOf(kind),
     lead: html`${stateBadge(outcome)} ${when(at)} UTC`,
     tab: 'events',
     content: section({
       title: 'The event',
       content: facts([
         ['id', mono(id)],
-        ['Reason', reason === null ? NONE : html`${wordsOf(reason)}`],
-        ['By', actorOf(event)],
+        ['Reason', reason === null ? NONE : html`${plainWordsOf(reason)}`],
+        ['By', actorCellOf(event)],
         ['Account', sub === null ? NONE : link(accountPath(sub), shown(sub))],
         ['Sign-in', sid === null ? NONE : link(signInPath(sid), shown(sid))],
         ['Client', client_id === null ? NONE : link(clientPath(client_id), shown(client_id))],

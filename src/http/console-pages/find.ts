@@ -2,7 +2,17 @@ import { html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { MatchShown } from './answers.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
-import { accountPath, clientPath, link, section, shown, signInPath, table, textOr, wordsOf } from './parts.ts'
+import {
+  accountPath,
+  clientPath,
+  link,
+  plainWordsOf,
+  section,
+  shown,
+  signInPath,
+  table,
+  textOr,
+} from './parts.ts'
 
 /** What a text of a log line is. */
 export const findPage = (
@@ -20,7 +30,7 @@ export const findPage = (
         label: 'Matches',
         head: ['What it is', 'Which', 'Detail'],
         rows: matches.map(match => [
-          html`${wordsOf(match.kind)}`,
+          html`${plainWordsOf(match.kind)}`,
           link(pathOf(match), shown(match.label ?? match.id)),
           textOr(match.note),
         ]),

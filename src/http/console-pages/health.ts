@@ -2,7 +2,7 @@ import { html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { HealthFinding } from './answers.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
-import { section, stateBadge, table, textOr, wordsOf } from './parts.ts'
+import { plainWordsOf, section, stateBadge, table, textOr } from './parts.ts'
 
 /** What the doctor finds, the faults first. */
 export const healthPage = (frame: ConsoleFrame, findings: readonly HealthFinding[]): Page => {
@@ -19,7 +19,7 @@ export const healthPage = (frame: ConsoleFrame, findings: readonly HealthFinding
         label: 'Checks',
         head: ['Check', 'Outcome', 'What was found', 'What to do'],
         rows: sorted.map(({ check, outcome, detail, advice }) => [
-          html`${wordsOf(check)}`,
+          html`${plainWordsOf(check)}`,
           stateBadge(outcome),
           textOr(detail),
           textOr(advice),

@@ -4,7 +4,7 @@ import type { ActivityShown, EventShown, KeyShown } from './answers.ts'
 import { eventTable } from './event-table.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
 import { keyAxis } from './keys.ts'
-import { link, section, wordsOf } from './parts.ts'
+import { link, plainWordsOf, section } from './parts.ts'
 import { plotFigure, sumOf } from './plot.ts'
 
 type Overview = Readonly<{
@@ -46,7 +46,7 @@ const TITLES: ReadonlyMap<string, string> = new Map([
 ])
 
 const titleOf = (name: string): string => {
-  const words = wordsOf(name)
+  const words = plainWordsOf(name)
   return TITLES.get(name) ?? words.charAt(0).toUpperCase() + words.slice(1)
 }
 
@@ -65,5 +65,5 @@ const stat = (label: string, value: string): Html =>
 const degradationsOf = ({ degradations }: ActivityShown): Html | null => {
   const open = degradations.filter(({ until }) => until === null)
   if (open.length === 0) return null
-  return html`<div class="note warn" role="status"><span>${open.map(({ what }) => wordsOf(what)).join(', ')}</span></div>`
+  return html`<div class="note warn" role="status"><span>${open.map(({ what }) => plainWordsOf(what)).join(', ')}</span></div>`
 }

@@ -81,11 +81,11 @@ const WARN: ReadonlySet<string> = new Set(['warning', 'announced', 'idle'])
 /** A state in its colour; the word says the same. */
 export const stateBadge = (state: string): Html => {
   const colored = (BAD.has(state) && 'bad') || (WARN.has(state) && 'warn') || 'plain'
-  return badge({ kind: GOOD.has(state) ? 'good' : colored, text: wordsOf(state) })
+  return badge({ kind: GOOD.has(state) ? 'good' : colored, text: plainWordsOf(state) })
 }
 
 /** A name of the API, for people. */
-export const wordsOf = (name: string): string => shown(name).replaceAll(/[_.]/g, ' ')
+export const plainWordsOf = (name: string): string => shown(name).replaceAll(/[_.]/g, ' ')
 
 type Commands = Readonly<{
   console_url: string

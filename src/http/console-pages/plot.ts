@@ -1,5 +1,5 @@
 import { type Html, html } from '../layout/html.ts'
-import { shown, timeText, wordsOf } from './parts.ts'
+import { plainWordsOf, shown, timeText } from './parts.ts'
 
 /** Numbers of equal steps in time. */
 export type Series = Readonly<Record<string, readonly number[]>>
@@ -42,7 +42,7 @@ ${bands.map(band => bandOf(band, scale))}
 ${areasOf(named, scale)}
 ${gridOf(scale)}
 </svg>
-<ul class="legend">${named.map(([name, values], index) => html`<li><i class="c${index % COLORS}"></i>${wordsOf(name)} <span class="muted">${sumOf(values)}</span></li>`)}${bands.map(({ what }) => html`<li><i class="band"></i>${wordsOf(what)}</li>`)}</ul>
+<ul class="legend">${named.map(([name, values], index) => html`<li><i class="c${index % COLORS}"></i>${plainWordsOf(name)} <span class="muted">${sumOf(values)}</span></li>`)}${bands.map(({ what }) => html`<li><i class="band"></i>${plainWordsOf(what)}</li>`)}</ul>
 ${tableOf(named, { label, scale })}`
 }
 
@@ -76,14 +76,14 @@ const bandOf = ({ what, from, until }: Band, scale: Scale): Html => {
     )
   const begin = place(from)
   const end = until === null ? RIGHT : place(until)
-  return html`<rect class="band" x="${begin}" y="${TOP}" width="${Math.max(2, Math.round(end - begin))}" height="${BOTTOM - TOP}"><title>${wordsOf(what)} since ${timeText(from)}</title></rect>`
+  return html`<rect class="band" x="${begin}" y="${TOP}" width="${Math.max(2, Math.round(end - begin))}" height="${BOTTOM - TOP}"><title>${plainWordsOf(what)} since ${timeText(from)}</title></rect>`
 }
 
 const tableOf = (
   named: readonly (readonly [string, readonly number[]])[],
   { label, scale }: Readonly<{ label: string; scale: Scale }>,
 ): Html => html`<details><summary>As a table</summary><div class="scroll" role="region" tabindex="0" aria-label="${label}, as a table"><table class="rows">
-<thead><tr><th scope="col">From (UTC)</th>${named.map(([name]) => html`<th scope="col">${wordsOf(name)}</th>`)}</tr></thead>
+<thead><tr><th scope="col">From (UTC)</th>${named.map(([name]) => html`<th scope="col">${plainWordsOf(name)}</th>`)}</tr></thead>
 <tbody>${Array.from({ length: scale.steps }, (_, step) => html`<tr><td>${timeAt(step, scale).slice(0, 16).replace('T', ' ')}</td>${named.map(([, values]) => html`<td class="num">${values[step] ?? 0}</td>`)}</tr>`)}</tbody>
 </table></div></details>`
 
@@ -132,7 +132,7 @@ export const barsFigure = ({
   return html`<svg class="plot bars" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
 ${bars.map(({ name, state, from, until }, index) => {
   const y = 20 + index * 34
-  return html`<text x="0" y="${y + 15}">${cutName(name)}</text><rect class="key ${state}" x="${place(from)}" y="${y}" width="${Math.max(6, place(until) - place(from))}" height="22" rx="6"><title>${shown(name)}: ${wordsOf(state)}</title></rect>`
+  return html`<text x="0" y="${y + 15}">${cutName(name)}</text><rect class="key ${state}" x="${place(from)}" y="${y}" width="${Math.max(6, place(until) - place(from))}" height="22" rx="6"><title>${shown(name)}: ${plainWordsOf(state)}</title></rect>`
 })}
 <line class="now" x1="${place(now)}" x2="${place(now)}" y1="6" y2="${height}"/>
 <text x="${Math.min(RIGHT - 24, place(now) + 6)}" y="14">now</text>

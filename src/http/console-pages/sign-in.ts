@@ -2,7 +2,7 @@ import { describeDevice } from '../../domain/base/user-agent.ts'
 import { html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { TimelineShown } from './answers.ts'
-import { actorOf } from './event-table.ts'
+import { actorCellOf } from './event-table.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
 import {
   accountPath,
@@ -12,6 +12,7 @@ import {
   link,
   mono,
   NONE,
+  plainWordsOf,
   section,
   shown,
   signInPath,
@@ -19,7 +20,6 @@ import {
   table,
   textOr,
   when,
-  wordsOf,
 } from './parts.ts'
 import { marksOf, timelineFigure } from './timeline.ts'
 
@@ -51,10 +51,10 @@ ${section({
     head: ['When (UTC)', 'What', 'Outcome', 'Reason', 'By', 'From', 'Request'],
     rows: events.map(event => [
       when(event.at),
-      link(`/console/events/${encodeURIComponent(event.id)}`, wordsOf(event.kind)),
+      link(`/console/events/${encodeURIComponent(event.id)}`, plainWordsOf(event.kind)),
       stateBadge(event.outcome),
-      event.reason === null ? NONE : html`${wordsOf(event.reason)}`,
-      actorOf(event),
+      event.reason === null ? NONE : html`${plainWordsOf(event.reason)}`,
+      actorCellOf(event),
       mono(event.ip),
       mono(event.request_id),
     ]),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Html, html } from '../layout/html.ts'
 import type { EventShown, StepShown, TimelineShown } from './answers.ts'
-import { shown, timeText, wordsOf } from './parts.ts'
+import { plainWordsOf, shown, timeText } from './parts.ts'
 
 /** One thing on the line of a sign-in. */
 export type TimelineMark = Readonly<{
@@ -30,16 +30,16 @@ const KINDS_OF_STEPS: Readonly<Record<string, TimelineMark['kind']>> = { issued:
 const markOfStep = ({ at, step, count, because }: StepShown): TimelineMark => ({
   at,
   kind: KINDS_OF_STEPS[step] ?? 'plain',
-  text: `${wordsOf(step)}${count > 1 || step === 'rotated' ? ` ×${count}` : ''}${because === null ? '' : `: ${shown(because)}`}`,
+  text: `${plainWordsOf(step)}${count > 1 || step === 'rotated' ? ` ×${count}` : ''}${because === null ? '' : `: ${shown(because)}`}`,
 })
 
 const markOf = ({ at, kind, outcome, reason, ip, details }: EventShown): TimelineMark => {
   const from = ip === null ? '' : ` from ${shown(ip)}`
-  const why = reason === null ? '' : `: ${wordsOf(reason)}`
+  const why = reason === null ? '' : `: ${plainWordsOf(reason)}`
   return {
     at,
     kind: outcome === 'refused' || ENDINGS.has(kind) ? 'bad' : 'plain',
-    text: `${wordsOf(kind)}${why}${presentedOf(details)}${from}`,
+    text: `${plainWordsOf(kind)}${why}${presentedOf(details)}${from}`,
   }
 }
 

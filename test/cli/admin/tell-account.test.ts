@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EVENT, SIGN_IN } from '../../../src/cli/admin/admin-answers.ts'
+import { TOLD_EVENT, TOLD_SIGN_IN } from '../../../src/cli/admin/admin-answers.ts'
 import { tellAccount } from '../../../src/cli/admin/tell-account.ts'
 
 const NOTHING = {
@@ -16,7 +16,7 @@ const NOTHING = {
   details: {},
 }
 const event = (id: string, more: object) =>
-  EVENT.parse({ ...NOTHING, id, at: `2026-11-30T0${id}:00:00.5Z`, ...more })
+  TOLD_EVENT.parse({ ...NOTHING, id, at: `2026-11-30T0${id}:00:00.5Z`, ...more })
 
 describe('signetd why, of a person', () => {
   it('tells of the account first, and then of each sign-in with its own events, the oldest first', () => {
@@ -26,7 +26,7 @@ describe('signetd why, of a person', () => {
       created_at: '2026-11-01T00:00:00.000Z',
       disabled_at: null,
     }
-    const sign_in = SIGN_IN.parse({
+    const sign_in = TOLD_SIGN_IN.parse({
       sid: 'sid-1',
       sub: 'ada',
       email: 'ada@example.com',

@@ -223,7 +223,7 @@ describe.each(deployments)('accounts in the administration, on $name', ({ open }
     const { path, tokens } = await person()
     expect((await post(`${path}/end-sign-ins`)).body).toEqual({ ended: 1 })
     expect(await lives(instance, tokens)).toEqual(DEAD)
-    const { sub } = await signUpWithRoles(deployment, instance, ['user'])
+    const { sub } = await signUpWithRoles(deployment, instance, ['user'], 'impostor')
     expect((await remove(`/accounts/${sub}/factors`, { 'if-match': '"0"' })).status).toBe(412)
     expect((await remove(`/accounts/${sub}/factors`)).body).toEqual({ ended: 2 })
   })

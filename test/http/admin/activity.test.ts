@@ -32,4 +32,14 @@ describe('the activity of the administration', () => {
       body: { errors: [{ pointer: '#/hours' }] },
     })
   })
+
+  it('has the findings of the doctor beside it, for a viewer too', async () => {
+    const instance = await deployment.start()
+    const ask = administrationOf(instance, await tokenOfClient(instance, 'watcher'))
+    const { status, body } = await ask('/health')
+    expect(status).toBe(200)
+    const findings = body['findings'] as readonly Readonly<{ check: string; outcome: string }>[]
+    expect(findings.find(({ check }) => check === 'migrations')).toMatchObject({ outcome: 'ok' })
+    expect((await ask('/health', { method: 'POST' })).status).toBe(405)
+  })
 })

@@ -113,7 +113,7 @@ describe('the clients of the administration', () => {
     )
     expect(
       (await admin('/clients', { method: 'POST', body: form({ client_id: 'signet-console' }) })).status,
-    ).toBe(409)
+    ).toBe(422)
   })
 
   it('name each field that is refused, and write nothing of such a form', async () => {

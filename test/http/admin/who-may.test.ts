@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { refreshTokens, signIn, signUp } from '../../support/accounts/account-api.ts'
+import { sidOf } from '../../support/accounts/account-api.ts'
 import {
   ADMINISTERING,
   administrationOf,
   signUpWithRoles,
   tokenOfClient,
 } from '../../support/accounts/administration.ts'
-import { newEmail } from '../../support/ask.ts'
 import { askApp } from '../../support/bindings.ts'
 import { CLIENTS } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import { CONSOLE_SETTINGS } from '../../support/pages/console-browser.ts'
 
 describe('who may administer', () => {
   let deployment: Deployment
   let instance: Instance
   beforeAll(async () => {
     deployment = await openDeployment([...CLIENTS, ...ADMINISTERING])
-    instance = await deployment.start({ environment: { SECOND_FACTOR_ROLES: 'none' } })
+    instance = await deployment.start({ environment: CONSOLE_SETTINGS })
   })
   afterAll(() => deployment.close())
 
@@ -66,9 +66,7 @@ describe('who may administer', () => {
   })
 
   it('is no person without the role, though the token has the scope', async () => {
-    const email = newEmail()
-    await signUp(instance, email)
-    const tokens = await signIn(instance, email, { client_id: 'signet-console' })
+    const { tokens } = await signUpWithRoles(deployment, instance, ['user'])
     expect(await outcome(tokens.access_token)).toEqual([403, 'SCOPE_INSUFFICIENT'])
     expect(reasonOf()).toBe('role_absent')
   })
@@ -88,14 +86,17 @@ describe('who may administer', () => {
     )
     expect(await outcome(disabled.tokens.access_token)).toEqual([401, 'AUTH_TOKEN_INVALID'])
     const ended = await signUpWithRoles(deployment, instance, ['signet:admin'])
-    await refreshTokens(instance, ended.tokens)
-    await refreshTokens(instance, ended.tokens)
+    const end = `/sign-ins/${sidOf(ended.tokens)}/end`
+    const operator = administrationOf(instance, await tokenOfClient(instance, 'operator'))
+    expect((await operator(end, { method: 'POST' })).body).toEqual({ ended: 1 })
     expect(await outcome(ended.tokens.access_token)).toEqual([401, 'AUTH_TOKEN_INVALID'])
     expect(reasonOf()).toBe('revoked')
   })
 
   it('is a person with a second factor alone where SECOND_FACTOR_ROLES covers the role', async () => {
-    const careful = await deployment.start({ environment: { SECOND_FACTOR_ROLES: 'signet:admin' } })
+    const careful = await deployment.start({
+      environment: { ...CONSOLE_SETTINGS, SECOND_FACTOR_ROLES: 'signet:admin' },
+    })
     const { tokens } = await signUpWithRoles(deployment, careful, ['signet:admin'])
     const answer = await administrationOf(careful, tokens.access_token)('/me')
     expect([answer.status, answer.body.code]).toEqual([403, 'SCOPE_INSUFFICIENT'])

@@ -1,8 +1,13 @@
+import { z } from 'zod'
+import { unsealText } from '../../../src/domain/factors/sealed-secret.ts'
+import { CONSOLE_CLIENT_ID } from '../../../src/domain/oauth/console-client.ts'
 import { ADMIN_SCOPE, VIEWER_SCOPE } from '../../../src/domain/oauth/scope.ts'
 import type { Answer } from '../answer.ts'
 import { type Asking, newEmail } from '../ask.ts'
 import { basic, type ClientEntry, createPepperText } from '../clients.ts'
 import { type Deployment, type Instance, ISSUER } from '../deployment.ts'
+import { pepperOf } from '../families.ts'
+import { CONSOLE, createConsoleBrowser, setRoles } from '../pages/console-browser.ts'
 import { signIn, signUp } from './account-api.ts'
 
 const SECRET = createPepperText()
@@ -25,13 +30,12 @@ const application = (client_id: string) => ({
   redirect_uris: [`https://${client_id}.example/callback`],
 })
 
-/** Clients that administer, and some that must not be able to. Signing in by the account API stands for the console's own pages. */
+/** Clients that administer, and some that must not be able to. */
 export const ADMINISTERING: readonly ClientEntry[] = [
   confidential('operator', `${ADMIN_SCOPE} ${VIEWER_SCOPE}`),
   confidential('watcher', VIEWER_SCOPE),
   confidential('elsewhere', ADMIN_SCOPE, ['https://api.example', ISSUER]),
   confidential('reader', 'read'),
-  application('signet-console'),
   application('impostor'),
 ]
 
@@ -52,15 +56,32 @@ export const administrationOf =
 
 export type Administration = ReturnType<typeof administrationOf>
 
-/** A person with these roles, and their tokens at one of the applications. */
+/** A person with these roles, and their tokens at an application, or at the console of an instance with CONSOLE_SETTINGS. */
 export const signUpWithRoles = async (
-  { database }: Deployment,
+  deployment: Deployment,
   instance: Instance,
   roles: readonly string[],
-  client_id = 'signet-console',
+  client_id = CONSOLE_CLIENT_ID,
 ) => {
   const email = newEmail()
   const { user } = await signUp(instance, email)
-  await database.run(sql => sql`update signet.users set roles = ${roles}::text[] where id = ${user.id}`)
-  return { email, sub: user.id, tokens: await signIn(instance, email, { client_id }) }
+  await setRoles(deployment, email, roles)
+  const tokens =
+    client_id === CONSOLE_CLIENT_ID
+      ? await signInToConsole(deployment, instance, email)
+      : await signIn(instance, email, { client_id })
+  return { email, sub: user.id, tokens }
 }
+
+/** The tokens that the console has sealed into its cookie. */
+const signInToConsole = async ({ pepper }: Deployment, instance: Instance, email: string) => {
+  const browser = createConsoleBrowser([instance])
+  await browser.signIn(email)
+  const owner = `cookie of ${CONSOLE}`
+  const sealed = decodeURIComponent(browser.jar.get(CONSOLE_CLIENT_ID) ?? '')
+  const visit = unsealText(sealed, { use: 'console', owner }, [pepperOf(pepper)])
+  const { access_token, refresh_token } = TOKENS.parse(JSON.parse(visit ?? 'null'))
+  return { access_token, refresh_token }
+}
+
+const TOKENS = z.object({ access_token: z.string(), refresh_token: z.string() })
