@@ -7,8 +7,8 @@ import { createChangeClients } from '../flows/admin/change-clients.ts'
 import { createFind } from '../flows/admin/find.ts'
 import { createInvite } from '../flows/admin/invite.ts'
 import { createShowAccount } from '../flows/admin/show-account.ts'
+import type { adminRoutes } from '../http/admin/index.ts'
 import type { ListedUpstream } from '../platform/config-files/upstreams-file.ts'
-import { onBehalfOf } from '../platform/origin-context.ts'
 import { createAdministeredKeys } from '../signing/administered-keys.ts'
 import { createClientRegistrations } from '../store/clients/client-registrations.ts'
 import type { ComposedAccounts } from './accounts.ts'
@@ -24,8 +24,13 @@ type Parts = Readonly<{
   shownUpstreams: () => readonly ListedUpstream[]
 }>
 
+export type ComposedAdmin = Omit<Parameters<typeof adminRoutes>[0], 'onBehalfOf' | 'findings'>
+
 /** Composes the administration, which the internal listener serves. */
-export const composeAdmin = (config: Config, { base, opened, accounts, mail, shownUpstreams }: Parts) => {
+export const composeAdmin = (
+  config: Config,
+  { base, opened, accounts, mail, shownUpstreams }: Parts,
+): ComposedAdmin => {
   const parts = { ...base, mailer: mail.mailer }
   const { sendLinks } = accounts
   const { issuer } = base
@@ -36,7 +41,6 @@ export const composeAdmin = (config: Config, { base, opened, accounts, mail, sho
   const mailPasswordLink = sendLinks.isOff ? null : sendLinks.passwordReset
   return {
     ...parts,
-    onBehalfOf,
     authenticateAdministrator: createAuthenticateAdministrator(parts),
     find: createFind(parts),
     showAccount: createShowAccount({
@@ -63,5 +67,3 @@ export const composeAdmin = (config: Config, { base, opened, accounts, mail, sho
     }),
   }
 }
-
-export type ComposedAdmin = ReturnType<typeof composeAdmin>
