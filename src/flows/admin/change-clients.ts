@@ -93,7 +93,8 @@ export const createChangeClients = (needs: Needs) => {
 
     setDisabled: async (client_id: string, isDisabled: boolean): Promise<Changed> => {
       await requireStored(client_id)
-      if (!(await (isDisabled ? stored.disable : stored.enable)(client_id))) throw new Problem('NOT_FOUND')
+      const isKnown = isDisabled ? await stored.disable(client_id) : await stored.enable(client_id)
+      if (!isKnown) throw new Problem('NOT_FOUND')
       return showChanged(client_id)
     },
 
