@@ -74,12 +74,10 @@ export const createChangeClients = (needs: Needs) => {
 
     /** A client that is given without a secret keeps its own. */
     replace: async ({ client_id, versions }: Named, entry: Entry): Promise<Changed | Faulty> => {
-      const before = await requireOwn(client_id)
-      const { version } = before
+      const { version, client_secret_digest: kept } = await requireOwn(client_id)
       if (versions !== null && !versions.includes(version)) throw new Problem('CHANGED_MEANWHILE')
       const read = readGiven({ ...entry, client_id }, { policy, spare: generate() })
       if ('faults' in read) return read
-      const kept = before.client_secret_digest
       const isWithoutSecret = read.given.client_secret === null && kept === null
       const generated = read.given.usesSecret && isWithoutSecret ? generate() : null
       const registered = register(read.given, { generated, kept })
