@@ -465,7 +465,7 @@ const askAuthorization = async () => {
 }
 
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
-const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|schema\/(?:history|lease|migrate|privileges)\.ts$)/
+const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|migrations\/|schema\/(?:history|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
 const OF_THE_SCHEMA =
   /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-|identity-|event-)?tables\.ts$/
@@ -536,7 +536,7 @@ describe('every statement', () => {
 
   it('names its tables with their schema, and gives no CTE the name of a table', () => {
     // A migration runs with its schema as the only one, and its lease and history are values of the statement.
-    const isOfMigrations = /\/schema\/(?:history|lease|migrate)\.ts$/
+    const isOfMigrations = /\/(?:migrations\/|schema\/history\.ts$)/
     const texts = outside.filter(({ path }) => !isOfMigrations.test(path)).map(({ text }) => text)
     expect([...statements, ...texts].flatMap(text => findUnqualified(text, TABLES))).toEqual([])
   })
