@@ -270,7 +270,11 @@ describe('automatic rotation', () => {
     expect(await rotateWhenDue(place, { every_seconds })).toEqual({ changed: false })
     expect(pems(place.directory)).toHaveLength(1)
     advance(1)
-    expect(await rotateWhenDue(place, { every_seconds })).toEqual({ changed: true })
+    expect(await rotateWhenDue(place, { every_seconds })).toMatchObject({
+      changed: true,
+      before: [{ state: 'signing' }],
+      after: [{ state: 'signing' }, { state: 'announced' }],
+    })
     expect(await rotateWhenDue(place, { every_seconds })).toEqual({ changed: false })
     expect(statesOf(await listKeys(place))).toEqual(['signing', 'announced'])
   })
@@ -289,7 +293,7 @@ describe('automatic rotation', () => {
     advance(RETAIN_SECONDS - 1)
     expect(await rotateWhenDue(place, { every_seconds: 30 * 86_400 })).toEqual({ changed: false })
     advance(1)
-    expect(await rotateWhenDue(place, { every_seconds: 30 * 86_400 })).toEqual({ changed: true })
+    expect(await rotateWhenDue(place, { every_seconds: 30 * 86_400 })).toMatchObject({ changed: true })
     const kids = keysOf(await listKeys(place)).map(({ kid }) => kid)
     expect(kids).toHaveLength(1)
     expect(kids).not.toContain(first)
@@ -297,7 +301,7 @@ describe('automatic rotation', () => {
 
   it('makes the first key of an empty directory sign at once', async () => {
     const place = { directory: makeDirectory(), clock: createClock(T0).clock }
-    expect(await rotateWhenDue(place, { every_seconds: 30 * 86_400 })).toEqual({ changed: true })
+    expect(await rotateWhenDue(place, { every_seconds: 30 * 86_400 })).toMatchObject({ changed: true })
     expect(statesOf(await listKeys(place))).toEqual(['signing'])
   })
 })
