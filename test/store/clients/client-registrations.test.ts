@@ -49,6 +49,9 @@ describe.each(backends)('the clients of the database ($name)', ({ open }) => {
       created_at: expect.any(Date),
       updated_at: expect.any(Date),
       disabled_at: null,
+      former_secret: null,
+      former_secret_used_at: null,
+      secret_used_at: null,
     })
     expect(await registrations.find('b')).toBeNull()
   })
