@@ -73,6 +73,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a revocation with two instances and 
           ISSUER: issuer,
           DATABASE_URL: database.url,
           REDIS_URL: redis.url,
+          DRAIN_SECONDS: '0',
           KEYS_DIR: join(directory, 'keys'),
           DATA_DIR: directory,
           CLIENTS_FILE: join(directory, 'clients.json'),
