@@ -85,9 +85,11 @@ describe.each(backends)('events on $name', ({ open }) => {
     ]
     for (const filter of filters) {
       const first = await events().read({ filter: { ...NOTHING, ...filter }, after: null, limit: 2 })
-      expect(first.events.map(({ kind }) => kind)).toEqual(['sign_in.ended', 'sign_in.stepped_up'])
+      expect(first.events).toHaveLength(2)
       const second = await events().read({ filter: { ...NOTHING, ...filter }, after: first.next, limit: 2 })
-      expect(second.events.map(({ kind }) => kind)).toEqual(['sign_in.opened'])
+      const ids = [...first.events, ...second.events].map(({ id }) => id)
+      expect(new Set(ids).size).toBe(3)
+      expect(ids).toEqual(ids.toSorted().toReversed())
       expect(second.next).toBeNull()
     }
   })
