@@ -121,17 +121,25 @@ export type StepShown = z.output<typeof STEP>
 export const TIMELINE = z.object({ sign_in: SIGN_IN, steps: z.array(STEP), events: z.array(EVENT) })
 export type TimelineShown = z.output<typeof TIMELINE>
 
-export const CLIENT = z.looseObject({
-  client_id: z.string(),
+/** In the names of RFC 7591, as CLIENTS_FILE has it. */
+const REGISTRATION = z.looseObject({
   client_name: text,
   token_endpoint_auth_method: text,
   grant_types: texts,
   redirect_uris: texts,
   scope: text,
-  disabled_at: text,
-  created_at: text,
-  updated_at: text,
 })
+export const CLIENT = z
+  .object({
+    client_id: z.string(),
+    client: REGISTRATION,
+    source: text,
+    created_at: text,
+    updated_at: text,
+    disabled_at: text,
+    secrets: z.array(z.object({ is_former: z.boolean(), last_used_at: text, expires_at: text })).default([]),
+  })
+  .transform(({ client: registration, ...kept }) => ({ ...kept, registration }))
 export const CLIENTS = listOf(CLIENT)
 export type ClientShown = z.output<typeof CLIENT>
 

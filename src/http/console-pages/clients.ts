@@ -33,10 +33,10 @@ ${table({
   head: ['Client', 'Name', 'State', 'Authentication', 'Scope', 'Changed (UTC)'],
   rows: items.map(client => [
     link(clientPath(client.client_id), shown(client.client_id)),
-    textOr(client.client_name),
+    textOr(client.registration.client_name),
     stateBadge(client.disabled_at === null ? 'enabled' : 'disabled'),
-    textOr(client.token_endpoint_auth_method),
-    textOr(client.scope),
+    textOr(client.registration.token_endpoint_auth_method),
+    textOr(client.registration.scope),
     when(client.updated_at ?? client.created_at),
   ]),
   empty: 'No client is registered.',
@@ -47,14 +47,14 @@ ${nextPage('/console/clients', {}, next)}
 
 /** One client, with its whole registration. */
 export const clientPage = (frame: ConsoleFrame, client: ClientShown): Page => {
-  const { client_id, client_name, disabled_at } = client
+  const { client_id, disabled_at, source, secrets, registration } = client
   const path = clientPath(client_id)
   return consolePage(frame, {
-    title: shown(client_name ?? client_id),
+    title: shown(registration.client_name ?? client_id),
     lead: stateBadge(disabled_at === null ? 'enabled' : 'disabled'),
     tab: 'clients',
     content: html`${
-      frame.isAdmin
+      frame.isAdmin && source === 'database'
         ? actionLinks([
             { path: `${path}/change`, label: 'Change' },
             ...(usesSecret(client) ? [{ path: `${path}/rotate-secret`, label: 'New secret' }] : []),
@@ -70,7 +70,7 @@ ${section({
   title: 'The client',
   tools: html`${link(`/console/sign-ins?client_id=${encodeURIComponent(client_id)}`, 'Its sign-ins')} ${link(`/console/events?client_id=${encodeURIComponent(client_id)}`, 'Its events')}`,
   content: facts(
-    Object.entries(client)
+    Object.entries({ ...client, ...registration, registration: null, secrets: secretTexts(secrets) })
       .filter(([, value]) => !isEmpty(value))
       .map(([name, value]) => [name, valueOf(value)] as const),
   ),
@@ -78,8 +78,16 @@ ${section({
   })
 }
 
-const usesSecret = ({ token_endpoint_auth_method: method }: ClientShown): boolean =>
-  method?.startsWith('client_secret') === true
+const usesSecret = ({
+  registration: { token_endpoint_auth_method: method },
+  secrets,
+}: ClientShown): boolean => secrets.length > 0 || method?.startsWith('client_secret') === true
+
+const secretTexts = (secrets: ClientShown['secrets']): readonly string[] =>
+  secrets.map(
+    ({ is_former, last_used_at, expires_at }) =>
+      `${is_former ? 'former' : 'present'}, ${last_used_at === null ? 'not used yet' : `last used ${last_used_at}`}${expires_at === null ? '' : `, until ${expires_at}`}`,
+  )
 
 const isEmpty = (value: unknown): boolean =>
   value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)

@@ -119,21 +119,13 @@ const showClient: ConsoleShow = async visit => {
   return clientPage(visit.frame, value)
 }
 
-/** Members of an answer that the server keeps itself: no registration has them. */
-const KEPT: ReadonlySet<string> = new Set([
-  'client_id',
-  'created_at',
-  'updated_at',
-  'disabled_at',
-  'version',
-  'source',
-  'secrets',
-])
-
 const showChange: ConsoleShow = async visit => {
   const client_id = idOf(visit)
   const { value, etag } = await visit.get(apiPath(client_id), CLIENT)
-  const members = Object.entries(value).filter(([name, member]) => !KEPT.has(name) && member !== null)
+  const members = Object.entries(value.registration).filter(
+    ([name, member]) =>
+      name !== 'client_id' && member !== null && !(Array.isArray(member) && member.length === 0),
+  )
   const text = JSON.stringify(Object.fromEntries(members), null, 2)
   return clientFormPage(visit.frame, { client_id, etag, text, faults: [] })
 }

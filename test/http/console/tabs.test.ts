@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { signUp } from '../../support/accounts/account-api.ts'
+import { refreshTokens, signUp } from '../../support/accounts/account-api.ts'
 import { newEmail } from '../../support/ask.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import {
@@ -43,6 +43,47 @@ describe('every tab of the console', () => {
     expect(headingOf(page)).toBe(heading)
     expect(page.text).toContain(shown)
     expect(page.text).not.toContain('does not offer')
+  })
+
+  it('plots what was counted, with a band where something did not work and a table behind each plot', async () => {
+    const counting = await deployment.start()
+    const tokens = await signUp(counting, newEmail())
+    await refreshTokens(counting, tokens)
+    await refreshTokens(counting, tokens)
+    await counting.close()
+    await deployment.database.run(
+      sql => sql`
+        insert into signet.activity (span, begins_at, instance, measure, label, count, expires_at)
+        select
+          'minute', date_trunc('minute', now()), gen_random_uuid(), 'degraded', 'redis_away', 1, now() + interval '1 hour'`,
+    )
+    for (const path of ['/console', '/console?hours=720']) {
+      const { text, status } = await browser.visit(path)
+      expect(status).toBe(200)
+      expect(text).toMatch(/<svg class="plot"[\s\S]*aria-label="Refreshes by verdict/)
+      expect(text).toContain('<polygon')
+      expect(text).toMatch(/<details>[\s\S]*<table/)
+    }
+  })
+
+  it.each([
+    '/console/find?q=ada',
+    '/console/find?q=127.0.0.1',
+    '/console/find?q=',
+    '/console/events?outcome=refused&from=2026-01-01T00:00:00Z',
+    '/console/events?kind=sign_in.refused&client_id=first-party',
+    '/console/accounts?role=signet:viewer',
+    '/console/accounts?disabled=true',
+    '/console/accounts?email_prefix=per',
+    '/console/sign-ins?client_id=first-party',
+    '/console/accounts/none',
+    '/console/sign-ins/none',
+    '/console/clients/none',
+    '/console/events/none',
+  ])('%s is a page of the console, whatever it finds', async path => {
+    const page = await browser.visit(path)
+    expect([200, 404, 422]).toContain(page.status)
+    expect(page.text).toContain('</html>')
   })
 
   it('shows one event, by the link of the list', async () => {
