@@ -67,6 +67,36 @@ describe('the commands that ask a running server', () => {
       expect((await signetd('why', sid)).out.join('\n')).toContain('it was ended by the client operator from')
     })
 
+    it('tells of a person: what was refused, what changed, and the last sign-ins', async () => {
+      const { email, sub, sid, tokens } = await person()
+      const other = sidOf(await signIn(server.instance, email, { client_id: 'app' }))
+      await server.deployment.database.run(
+        sql => sql`
+          insert into signet.events (kind, outcome, reason, user_id, client_id, ip, count, details)
+          values ('sign_in.refused', 'refused', 'password_wrong', ${sub}, 'app', '192.0.2.44', 3, '{}')`,
+      )
+      await server.instance.ask('/auth/logout', { body: { refresh_token: tokens.refresh_token } })
+      const { code, out, err } = await signetd('why', email)
+      expect([code, err]).toEqual([0, []])
+      expect(out[0]).toMatch(new RegExp(`^${email} has the account ${sub}, opened on .* UTC\\.$`))
+      const story = out.join('\n')
+      expect(story).toMatch(
+        /3 attempts to sign in at app from 192\.0\.2\.44 were refused: The password was wrong\./,
+      )
+      expect(story).toMatch(/by its person from 127\.0\.0\.1: A person opened an account\./)
+      const [first, second] = [out.indexOf(`Sign-in ${sid}`), out.indexOf(`Sign-in ${other}`)]
+      expect([first > 0, second > first]).toEqual([true, true])
+      expect(out[second - 2]).toMatch(/^It ended on .*: The person signed out/)
+      expect((await signetd('why', sub, '--quiet')).out).toEqual([
+        expect.stringMatching(`^${sid}: It ended on`),
+        expect.stringMatching(`^${other}: It lives until`),
+      ])
+      const json = (await signetd('why', email, '--json')).out.map(
+        line => JSON.parse(line) as { sid: string },
+      )
+      expect(json.map(paragraph => paragraph.sid)).toEqual([null, sid, other])
+    })
+
     it('refuses what has no name here, and what begins several names', async () => {
       expect(await signetd('why', NOBODY)).toEqual({
         code: 1,
@@ -80,6 +110,30 @@ describe('the commands that ask a running server', () => {
       expect(several.err[0]).toMatch(/^person is the beginning of several names: person/)
       expect((await signetd('why', '192.0.2.1')).code).toBe(1)
     })
+  })
+
+  it('prints events by a filter, as JSON lines, and leads from one to its sign-in', async () => {
+    const { sid, sub } = await person()
+    await signetd('sign-ins', 'end', sid)
+    const { out } = await signetd('events', '--sid', sid, '--json')
+    const told = out.map(line => JSON.parse(line) as { id: string; kind: string; request_id: string })
+    expect(told.map(({ kind }) => kind)).toEqual(['sign_in.ended', 'sign_in.opened'])
+    const values = await signetd('events', '--sub', sub, '--actor', 'client:operator')
+    expect(values.out.map(line => line.split('\t').slice(1, 8))).toEqual([
+      ['KIND', 'OUTCOME', 'REASON', 'ACTOR', 'SUB', 'CLIENT', 'FROM'],
+      ['sign_in.ended', 'succeeded', 'ended_by_operator', 'client:operator', sub, 'app', '127.0.0.1'],
+    ])
+    for (const name of [told[0]?.id ?? '', told[0]?.request_id ?? ''])
+      expect((await signetd('why', name, '--quiet')).out).toEqual([
+        expect.stringMatching(`^${sid}: It ended`),
+      ])
+    expect((await signetd('events', '--limit', '2', '--quiet')).out).toHaveLength(2)
+    const table = await runSignetd(server.environment, ['events', '--limit', '1'], 140)
+    expect([table.out.length, table.err]).toEqual([2, ['Only 1 are shown: --limit shows more.']])
+    expect((await signetd('events', '--kind', 'nonsense')).err).toEqual([
+      'the administration refuses this (422): kind must be a kind that docs/events.md lists',
+    ])
+    expect((await signetd('events', '--limit', '0')).code).toBe(1)
   })
 
   it('says what a text names with find', async () => {
