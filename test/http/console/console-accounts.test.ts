@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ALIVE, DEAD, lives, signUp } from '../../support/accounts/account-api.ts'
+import { newEmail } from '../../support/ask.ts'
+import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import {
+  CONSOLE_SETTINGS,
+  createAdministrator,
+  createConsoleBrowser,
+} from '../../support/pages/console-browser.ts'
+import { fieldOf } from '../../support/pages/person.ts'
+
+describe('the accounts of the console', () => {
+  let deployment: Deployment
+  let signet: Instance
+  let browser: ReturnType<typeof createConsoleBrowser>
+  beforeAll(async () => {
+    deployment = await openDeployment()
+    signet = await deployment.start({ environment: CONSOLE_SETTINGS })
+    browser = createConsoleBrowser([signet])
+    await browser.signIn(await createAdministrator(deployment, signet, 'signet:admin'), '/console/accounts')
+  })
+  afterAll(() => deployment.close())
+
+  const person = async () => {
+    const tokens = await signUp(signet, newEmail())
+    return { tokens, sub: tokens.user.id, path: `/console/accounts/${tokens.user.id}` }
+  }
+  const confirm = async (path: string) => {
+    const page = await browser.open(path)
+    const etag = fieldOf(page, 'etag')
+    return browser.follow(await browser.submit(page, path, etag === null ? {} : { etag }))
+  }
+
+  it('are shown with everything that a person has', async () => {
+    const { sub, path } = await person()
+    const identity = `subject-${randomUUID()}`
+    await deployment.database.run(
+      sql => sql`
+        with identified as (
+          insert into signet.upstream_identities (user_id, id, issuer, subject, email)
+          values (${sub}, gen_random_uuid(), 'https://harbour.example', ${identity}, 'ada@harbour.example')
+        ),
+        granted as (
+          insert into signet.consents (user_id, client_id, granted, declined) values (${sub}, 'app', '{read}', '{}')
+        ),
+        keys as (
+          insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
+          values (${identity}, ${sub}, '\\x00', 0, '{}', false, false, 'Blue key')
+        )
+        update signet.users
+        set external_id = ${identity}, name = 'Ada', email_verified_at = now(), roles = '{user,editor}'
+        where id = ${sub}`,
+    )
+    const { text, status } = await browser.open(path)
+    expect(status).toBe(200)
+    for (const shown of [identity, 'Blue key', 'editor', 'e-mail confirmed', 'app', 'Ada', 'harbour'])
+      expect(text.toLowerCase()).toContain(shown.toLowerCase())
+  })
+
+  it('lose their sign-ins and their factors, and are deleted, each after a question', async () => {
+    const { tokens, path } = await person()
+    const bystander = await person()
+    expect((await confirm(`${path}/end-sign-ins`)).text).toContain('One sign-in was ended.')
+    expect(await lives(signet, tokens)).toEqual(DEAD)
+    expect((await confirm(`${path}/factors`)).status).toBeLessThan(500)
+    const list = await browser.open('/console/accounts')
+    expect(list.text).toContain(path)
+    expect((await confirm(`${path}/delete`)).text).toContain('deleted')
+    expect((await browser.open(path)).status).toBe(404)
+    expect(await lives(signet, bystander.tokens)).toEqual(ALIVE)
+  })
+
+  it('are created, and the address is taken from then on', async () => {
+    const email = newEmail()
+    const page = await browser.open('/console/accounts/new')
+    const create = () =>
+      browser.submit(page, '/console/accounts/new', { email, roles: 'user', name: 'Grace' })
+    const created = await browser.follow(await create())
+    expect(created.status).toBe(200)
+    expect(created.text).toContain(email)
+    expect((await create()).status).toBe(409)
+    expect((await browser.open(`/console/find?q=${encodeURIComponent(email)}`)).text).toContain('account')
+  })
+})
