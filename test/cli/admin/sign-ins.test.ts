@@ -7,7 +7,7 @@ import { newEmail } from '../../support/ask.ts'
 import { freePort } from '../../support/services/services.ts'
 import { type Administered, openAdministered, runSignetd, serveOnSocket } from './support.ts'
 
-const NOBODY = '00000000-0000-7000-8000-000000000009'
+const UNKNOWN_ID = '00000000-0000-7000-8000-000000000009'
 
 describe('the commands that ask a running server', () => {
   let server: Administered
@@ -98,10 +98,10 @@ describe('the commands that ask a running server', () => {
     })
 
     it('refuses what has no name here, and what begins several names', async () => {
-      expect(await signetd('why', NOBODY)).toEqual({
+      expect(await signetd('why', UNKNOWN_ID)).toEqual({
         code: 1,
         out: [],
-        err: [`no sign-in and no person that is kept has the name ${NOBODY}`],
+        err: [`no sign-in and no person that is kept has the name ${UNKNOWN_ID}`],
       })
       await person()
       await person()
@@ -212,8 +212,8 @@ describe('the commands that ask a running server', () => {
       expect(await signetd('sign-ins', 'end', sid, '--quiet')).toEqual({ code: 0, out: [], err: [] })
       expect((await refreshTokens(server.instance, tokens)).status).toBe(401)
       expect((await refreshTokens(server.instance, other)).status).toBe(200)
-      expect((await signetd('sign-ins', 'end', NOBODY)).code).toBe(1)
-      expect((await signetd('sign-ins', '--sub', NOBODY, '--client', 'app')).err[0]).toMatch(
+      expect((await signetd('sign-ins', 'end', UNKNOWN_ID)).code).toBe(1)
+      expect((await signetd('sign-ins', '--sub', UNKNOWN_ID, '--client', 'app')).err[0]).toMatch(
         /^the administration refuses this \(422\): client_id cannot be combined with sub/,
       )
     })
@@ -271,12 +271,12 @@ describe('the commands that ask a running server', () => {
 
     it('reach no server: 3 and one line, also as JSON', async () => {
       const gone = { SIGNET_ADMIN_URL: `http://127.0.0.1:${await freePort()}` }
-      expect(await as(gone, 'why', NOBODY)).toEqual({
+      expect(await as(gone, 'why', UNKNOWN_ID)).toEqual({
         code: 3,
         out: [],
         err: [`the administration at ${gone.SIGNET_ADMIN_URL} cannot be reached (ECONNREFUSED)`],
       })
-      const { code, out } = await as(gone, 'why', NOBODY, '--json')
+      const { code, out } = await as(gone, 'why', UNKNOWN_ID, '--json')
       expect([code, JSON.parse(out[0] ?? '')]).toEqual([
         3,
         { faults: [expect.stringContaining('ECONNREFUSED')] },

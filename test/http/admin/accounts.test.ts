@@ -12,7 +12,7 @@ import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { CLIENTS } from '../../support/clients.ts'
 import { type Deployment, deployments, type Instance } from '../../support/deployment.ts'
 
-const NOBODY = '00000000-0000-7000-8000-000000000009'
+const UNKNOWN_ID = '00000000-0000-7000-8000-000000000009'
 
 describe.each(deployments)('accounts in the administration, on $name', ({ open }) => {
   let deployment: Deployment
@@ -93,7 +93,7 @@ describe.each(deployments)('accounts in the administration, on $name', ({ open }
       422,
       ['#/email', '#/external_id', '#/name', '#/password', '#/picture', '#/roles'],
     ])
-    expect(faultsIn(await post('/accounts', { email, admin: true, sub: NOBODY }))).toEqual([
+    expect(faultsIn(await post('/accounts', { email, admin: true, sub: UNKNOWN_ID }))).toEqual([
       422,
       ['#/admin', '#/sub'],
     ])
@@ -172,7 +172,7 @@ describe.each(deployments)('accounts in the administration, on $name', ({ open }
     ])
     const back = await patch(path, { name: null, roles: [], external_id: null, email_verified: false })
     expect(back.body).toMatchObject({ profile: {}, roles: [], external_id: null, email_verified: false })
-    expect(codeIn(await patch(`/accounts/${NOBODY}`, { name: 'Ada' }))).toEqual([404, 'NOT_FOUND'])
+    expect(codeIn(await patch(`/accounts/${UNKNOWN_ID}`, { name: 'Ada' }))).toEqual([404, 'NOT_FOUND'])
     expect(codeIn(await patch('/accounts/x', { name: 'Ada' }))).toEqual([404, 'NOT_FOUND'])
   })
 
@@ -215,7 +215,7 @@ describe.each(deployments)('accounts in the administration, on $name', ({ open }
     await signIn(instance, email)
     expect(await lives(instance, bystander.tokens)).toEqual(ALIVE)
     for (const action of ['disable', 'enable', 'end-sign-ins'])
-      expect((await post(`/accounts/${NOBODY}/${action}`)).status).toBe(404)
+      expect((await post(`/accounts/${UNKNOWN_ID}/${action}`)).status).toBe(404)
     expect(faultsIn(await post(`${path}/disable`, { reason: 'x' }))).toEqual([422, ['#/reason']])
   })
 
@@ -251,7 +251,7 @@ describe.each(deployments)('accounts in the administration, on $name', ({ open }
       ['DELETE', path],
       ['POST', '/invitations', { email: newEmail() }],
       ['POST', '/revocations', { client_id: 'app' }],
-      ['POST', `/sign-ins/${NOBODY}/end`],
+      ['POST', `/sign-ins/${UNKNOWN_ID}/end`],
     ]
     for (const [method, url, body] of attempts) {
       const answer = await watch(url, { method, ...(body === undefined ? {} : { body }) })

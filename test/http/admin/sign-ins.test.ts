@@ -19,7 +19,7 @@ import { newEmail } from '../../support/ask.ts'
 import { CLIENTS, SECRETS } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 
-const NOBODY = '00000000-0000-7000-8000-000000000009'
+const UNKNOWN_ID = '00000000-0000-7000-8000-000000000009'
 
 describe('sign-ins in the administration', () => {
   let deployment: Deployment
@@ -75,7 +75,7 @@ describe('sign-ins in the administration', () => {
       sql => sql`update signet.users set credential_epoch = credential_epoch + 1 where id = ${passed.sub}`,
     )
     expect(await stateOf(passed.path)).toEqual(['epoch_passed', 'epoch_passed', false])
-    expect((await ask(`/sign-ins/${NOBODY}`)).status).toBe(404)
+    expect((await ask(`/sign-ins/${UNKNOWN_ID}`)).status).toBe(404)
     expect((await ask('/sign-ins/x')).status).toBe(404)
   })
 
@@ -96,7 +96,7 @@ describe('sign-ins in the administration', () => {
     const kinds = (body['events'] as { kind: string }[]).map(({ kind }) => kind)
     expect(kinds[0]).toBe('sign_in.opened')
     expect(kinds.slice(1).toSorted()).toEqual(['refresh_token.reused', 'sign_in.ended'])
-    expect((await ask(`/sign-ins/${NOBODY}/timeline`)).status).toBe(404)
+    expect((await ask(`/sign-ins/${UNKNOWN_ID}/timeline`)).status).toBe(404)
   })
 
   it('are ended, one at a time, and again without harm', async () => {
@@ -124,10 +124,10 @@ describe('sign-ins in the administration', () => {
       expect((await ask(`/find?q=${id}`)).body['matches']).toContainEqual(
         expect.objectContaining({ kind, id }),
       )
-    expect((await ask(`/sign-ins/${NOBODY}/end`, { method: 'POST' })).status).toBe(404)
+    expect((await ask(`/sign-ins/${UNKNOWN_ID}/end`, { method: 'POST' })).status).toBe(404)
     const { body } = await ask(`/accounts/${sub}/sign-ins`)
     expect((body['items'] as { sid: string }[]).map(({ sid }) => sid)).toEqual([sidOf(other), sidOf(tokens)])
-    expect((await ask(`/accounts/${NOBODY}/sign-ins`)).status).toBe(404)
+    expect((await ask(`/accounts/${UNKNOWN_ID}/sign-ins`)).status).toBe(404)
   })
 
   it('are ended with everything of a person or a client', async () => {
@@ -137,7 +137,7 @@ describe('sign-ins in the administration', () => {
     expect((await revoke({ sub: one.sub })).body).toEqual({ sub: one.sub, ended: 0 })
     expect(await lives(instance, one.tokens)).toEqual(DEAD)
     expect((await refreshTokens(instance, bystander.tokens)).status).toBe(200)
-    expect((await revoke({ sub: NOBODY })).status).toBe(404)
+    expect((await revoke({ sub: UNKNOWN_ID })).status).toBe(404)
     expect((await revoke({ sub: one.sub, client_id: 'app' })).status).toBe(422)
     expect((await revoke({})).status).toBe(422)
     expect((await revoke({ client_id: 'ä' })).status).toBe(422)
@@ -160,7 +160,7 @@ describe('sign-ins in the administration', () => {
     expect(body['items']).toEqual([expect.objectContaining({ client_id: 'app', granted: ['read'] })])
     expect((await ask(`/accounts/${sub}/consents/app`, asking)).body).toEqual({ ended: 1 })
     expect((await ask(`/accounts/${sub}/consents`)).body['items']).toEqual([])
-    expect((await ask(`/accounts/${NOBODY}/consents`)).status).toBe(404)
+    expect((await ask(`/accounts/${UNKNOWN_ID}/consents`)).status).toBe(404)
   })
 
   it('are found by what names them', async () => {
