@@ -21,8 +21,8 @@ type Listing<Item> = Readonly<{
   name: string
   after: string | undefined
   limit: number
-  /** Null for a key that no row can have. */
   keyOf: (item: Item) => string
+  /** False for a text that no item can have as its key. */
   isKey: (key: string) => boolean
   read: (page: Readonly<{ after: string | null; limit: number }>) => Promise<readonly Item[]>
   present: (item: Item) => unknown
