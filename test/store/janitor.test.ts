@@ -1,21 +1,26 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Metrics } from '../../src/ports/effects.ts'
 import { createSweep, keepSweeping } from '../../src/store/janitor.ts'
-import { backends, type OpenBackend } from '../support/backends.ts'
+import { backends, createEmptying, type OpenBackend } from '../support/backends.ts'
 import { keepRefreshing } from '../support/rotating-families.ts'
 
 const BATCH_ROWS = 500
 
 describe.each(backends)('the janitor on $name', ({ open }) => {
   let backend: OpenBackend
+  let empty: () => Promise<void>
   let user: string
-  beforeEach(async () => {
+  beforeAll(async () => {
     backend = await open()
+    empty = await createEmptying(backend.database)
+  })
+  beforeEach(async () => {
+    await empty()
     user = randomUUID()
     await backend.database.sql`insert into users (id, email, roles) values (${user}, 'a@b.example', '{}')`
   })
-  afterEach(() => backend.close())
+  afterAll(() => backend.close())
 
   const sweeper = () => createSweep(backend.database, { holder: randomUUID() })
   /** Families that expired `seconds_ago`; a negative number is in the future. */

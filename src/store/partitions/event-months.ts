@@ -62,7 +62,10 @@ export const prepareEventMonths = async (
     // Another instance may be preparing the same months.
     const known = await readEventMonths(sql)
     if (known?.months.some(each => each.getTime() === month.getTime()) === true) continue
-    await orLater(() => inTransaction(sql, held => prepareMonth(held, month)))
+    await orLater(async () => {
+      if (!(await inTransaction(sql, held => hasLateEvents(held, month))))
+        await inTransaction(sql, held => prepareMonth(held, month))
+    })
   }
 }
 
@@ -87,17 +90,25 @@ export const countMonthsAhead = ({ now, months }: Known): number => {
 
 const DAY_MILLISECONDS = 86_400_000
 
+/** Rows of the default partition, for which its lock is not kept: two instances that both had it would wait for each other. */
+const hasLateEvents = async (sql: TransactionSql, month: Date): Promise<boolean> => {
+  await limitWaiting(sql)
+  const late = await sql`
+    select from signet.events_default
+    where id >= ${firstIdAt(month)} and id < ${firstIdAt(monthAfter(month, 1))}
+    limit 1`
+  return late.length > 0
+}
+
 /**
  * A table that is made first and attached then: an attachment lets writers go on, but for those of the default partition, which Postgres
- * reads through for rows of the month.
+ * reads through for rows of the month. Of instances that prepare one month at once, the first to make the table goes on, and the others
+ * wait for the name without a lock that the first one needs.
  */
 const prepareMonth = async (sql: TransactionSql, month: Date): Promise<void> => {
   const name = nameOf(month)
   const [from, until] = [firstIdAt(month), firstIdAt(monthAfter(month, 1))]
   await limitWaiting(sql)
-  const late = await sql`
-    select from signet.events_default where id >= ${from} and id < ${until} limit 1`
-  if (late.length > 0) return
   await sql`create table signet.${sql(name)} (like signet.events including all)`
   await sql`
     alter table signet.events attach partition signet.${sql(name)}

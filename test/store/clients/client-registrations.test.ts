@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Digest, digestOf, type Plain } from '../../../src/domain/base/digest.ts'
 import { CLIENTS_MOST } from '../../../src/domain/oauth/client.ts'
 import { createClientChanges } from '../../../src/store/clients/client-changes.ts'
@@ -7,6 +7,7 @@ import { createSweep } from '../../../src/store/janitor.ts'
 import {
   backends,
   createDatabaseWithSchema,
+  createEmptying,
   hasPostgres,
   type OpenBackend,
   type OwnDatabase,
@@ -22,14 +23,19 @@ const client = (client_id: string, metadata = '{}') => ({
 
 describe.each(backends)('the clients of the database ($name)', ({ open }) => {
   let backend: OpenBackend
+  let empty: () => Promise<void>
   let registrations: ReturnType<typeof createClientRegistrations>
   let changes: ReturnType<typeof createClientChanges>
-  beforeEach(async () => {
+  beforeAll(async () => {
     backend = await open()
+    empty = await createEmptying(backend.database)
+  })
+  beforeEach(async () => {
+    await empty()
     registrations = createClientRegistrations(backend.database)
     changes = createClientChanges(backend.database)
   })
-  afterEach(() => backend.close())
+  afterAll(() => backend.close())
 
   const versionOf = async (client_id: string) => (await registrations.find(client_id))?.version ?? null
   const create = async (client_id: string) => {

@@ -58,6 +58,15 @@ describe.skipIf(!hasPostgres)('the months of events', () => {
     expect(await ids('events_default')).toEqual([])
   })
 
+  it('are prepared by instances that start at once, none of which waits for another that waits for it', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => migrate({ url: own.url })))
+    expect(await ahead()).toBe(12)
+    // A connection that ends has reported what it met.
+    const [met] = await database.sql`
+      select deadlocks::integer as deadlocks from pg_stat_database where datname = current_database()`
+    expect(met).toEqual({ deadlocks: 0 })
+  })
+
   it('stay in the default partition where it has rows of a month, and refuse nothing', async () => {
     for (const name of await partitions()) await database.sql`drop table ${database.sql(name)}`
     const id = await putEvent(Date.now())

@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
-import { backends } from '../../support/backends.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { backends, type OpenBackend } from '../../support/backends.ts'
 
 describe.each(backends)('arrays on $name', ({ open }) => {
+  let backend: OpenBackend
+  // The first embedded database of a run is made here, which takes longer than a test may.
+  beforeAll(async () => {
+    backend = await open()
+  })
+  afterAll(() => backend.close())
+
   it('are read as they were written', async () => {
-    const { database, close } = await open()
+    const { database } = backend
     const strings = [
       '',
       ' ',
@@ -39,6 +46,5 @@ describe.each(backends)('arrays on $name', ({ open }) => {
       sql => sql`select ${ids}::uuid[] as ids, ${[3, -1, 0]}::int[] as numbers, ${[]}::int[] as nothing`,
     )
     expect(row).toEqual({ ids, numbers: [3, -1, 0], nothing: [] })
-    await close()
   })
 })
