@@ -5,6 +5,7 @@ import {
   examineMail,
   examineProxies,
   judgeCapacity,
+  judgeEventMonths,
 } from '../../compose/findings/services.ts'
 import { composeTemplates } from '../../compose/pages.ts'
 import { type Config, clientPolicyOf, describeSignInLimit, readConfig } from '../../config.ts'
@@ -14,7 +15,8 @@ import { readClientsFile } from '../../platform/clients-file.ts'
 import { readLogo } from '../../platform/config-files/brand-logo.ts'
 import { findDataFaults, isInUse } from '../../store/embedded/embedded.ts'
 import { openStore } from '../../store/open-store.ts'
-import { readCapacity } from '../../store/postgres/index.ts'
+import { readEventPreparation } from '../../store/partitions/event-months.ts'
+import { type Database, readCapacity } from '../../store/postgres/index.ts'
 import { examineDocuments } from '../clients/client-documents.ts'
 import { examineStoredClients } from '../clients/stored-clients.ts'
 import { type Io, QUIET_LOG } from '../terminal/io.ts'
@@ -46,6 +48,7 @@ export const examine = async (
       : { 'client documents': () => examineDocuments(config, { documents }) }),
     ...examineFiles(config),
     database: () => examineDatabase(config),
+    events: () => examineEvents(config),
     redis: () => examineRedis(config),
     proxies: async () => examineProxies(config),
     limits: async () => ({ fault: null, note: describeSignInLimit(config) }),
@@ -71,7 +74,7 @@ export const examine = async (
 const lineOf = (check: string, { fault, note, advice }: Found): DoctorFinding => ({
   check,
   fault: fault === null ? null : [fault, advice].filter(each => each !== undefined).join(': '),
-  ...(note === undefined ? {} : { note }),
+  ...(note === undefined ? {} : { note: [note, advice].filter(each => each !== undefined).join(': ') }),
 })
 
 type Around = Readonly<{ isRunning: boolean; isInternalRequired: boolean }>
@@ -124,14 +127,29 @@ const examineClients = async ({ CLIENTS_FILE, ...config }: Config): Promise<Foun
 /** The check of the database says what is wrong with it, once. */
 const NOT_CHECKED = 'the clients of the database are not checked: see the check of the database'
 
+const examineDatabase = (config: Config): Promise<Found> =>
+  withOpened(config, async database =>
+    judgeCapacity(await readCapacity(database, config.DATABASE_POOL_SIZE), new Date()),
+  )
+
+/** A database that cannot be opened is the finding of the check of the database. */
+const examineEvents = async (config: Config): Promise<Found> => {
+  const found = await withOpened(config, async database =>
+    judgeEventMonths(await readEventPreparation(database)),
+  )
+  return found.fault === null ? found : { fault: null, note: EVENTS_NOT_CHECKED }
+}
+
+const EVENTS_NOT_CHECKED = 'the partitions of the events are not checked: see the check of the database'
+
 /** Opens the database as a start does, but for the embedded one, which its server alone opens. */
-const examineDatabase = async (config: Config): Promise<Found> => {
+const withOpened = async (config: Config, judge: (database: Database) => Promise<Found>): Promise<Found> => {
   if (config.DATABASE_URL === null) return OK
   let found = OK
   const opened = await findingOf(async () => {
     const database = await openStore({ ...config, DATABASE_POOL_SIZE: 1 })
     try {
-      found = judgeCapacity(await readCapacity(database, config.DATABASE_POOL_SIZE), new Date())
+      found = await judge(database)
     } finally {
       await database.close()
     }

@@ -4,12 +4,19 @@ import type { RedisConnection } from '../../ephemeral/redis.ts'
 import type { IgnoredHeader } from '../../http/server/client-address.ts'
 import type { Clock } from '../../ports/effects.ts'
 import { findUnbuiltIndexes } from '../../store/migrations/build-indexes.ts'
+import { readEventPreparation } from '../../store/partitions/event-months.ts'
 import { type Database, readCapacity } from '../../store/postgres/index.ts'
 import { findDatabaseFaults } from '../../store/schema/database-faults.ts'
 import { readMigrations } from '../../store/schema/migrations.ts'
 import { examineFiles } from './examine-files.ts'
 import { type Finding, type Found, OK, presentFinding } from './finding.ts'
-import { examineKeysDirectory, examineMail, examineProxies, judgeCapacity } from './services.ts'
+import {
+  examineKeysDirectory,
+  examineMail,
+  examineProxies,
+  judgeCapacity,
+  judgeEventMonths,
+} from './services.ts'
 
 type Needs = Readonly<{
   database: Database
@@ -28,6 +35,7 @@ export const createServerFindings =
     const checks: Readonly<Record<string, () => Promise<Found>>> = {
       database: () => examineDatabase(config, needs),
       migrations: () => examineSchema(config, needs),
+      events: () => asking(async () => judgeEventMonths(await readEventPreparation(needs.database))),
       redis: async () => examineRedis(needs),
       keys: () => examineKeysDirectory(config),
       ...examineFiles(config),

@@ -5,6 +5,7 @@ import { readMailTemplates } from '../../platform/mail-templates.ts'
 import { openSmtp } from '../../platform/smtp.ts'
 import { describeSmtpFault } from '../../platform/smtp-causes.ts'
 import { examineKeys } from '../../signing/rotation.ts'
+import type { EventPreparation } from '../../store/partitions/event-months.ts'
 import type { DatabaseCapacity } from '../../store/postgres/index.ts'
 import { type Found, findingOf, OK } from './finding.ts'
 
@@ -31,6 +32,33 @@ export const judgeCapacity = ({ needed, given, at }: DatabaseCapacity, now: Date
     fault: null,
     note: `max_connections leaves ${given}, enough for ${instances} instances of ${needed}`,
   }
+}
+
+/** Months that have to be prepared, at least, so that an operator has time to act. */
+const MONTHS_AHEAD_LEAST = 2
+
+/** Whether the events of the next months have their partitions. Null: there are no events yet. */
+export const judgeEventMonths = (prepared: EventPreparation | null): Found => {
+  if (prepared === null) return OK
+  const { months_ahead, may_change, has_late_rows } = prepared
+  if (months_ahead < MONTHS_AHEAD_LEAST)
+    return {
+      fault: null,
+      isWarning: true,
+      note: `the events have partitions for ${months_ahead === 0 ? 'no month' : 'one month'} ahead; without one, they go to the default partition`,
+      advice: may_change
+        ? 'the server prepares them every hour: if this stays, see in the log of Postgres what keeps it from the table, or run signetd migrate'
+        : 'run signetd migrate, which prepares a year',
+    }
+  if (has_late_rows)
+    return {
+      fault: null,
+      isWarning: true,
+      note: 'events are in the default partition: their month was not prepared when they came',
+      advice:
+        'nothing is lost, and they leave when they are older than EVENT_RETENTION_DAYS; run signetd migrate at least once a year',
+    }
+  return { fault: null, note: `the events have partitions for ${months_ahead} months ahead` }
 }
 
 /** Whether the mail server takes this server's mails; nothing is sent. */

@@ -1,7 +1,7 @@
 import type { Sql, TransactionSql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { firstIdAt } from '../../domain/base/uuid.ts'
-import { inTransaction, ROLLED_BACK } from '../postgres/index.ts'
+import { type Database, inTransaction, ROLLED_BACK } from '../postgres/index.ts'
 
 /**
  * Errors for which a month is left for the next time: busy tables, a month whose rows are in the default partition, a month that another
@@ -23,14 +23,17 @@ type Known = Readonly<{
   months: readonly Date[]
   /** True for a role that may create and drop partitions. */
   may_change: boolean
+  /** False for a role that reaches the default partition by the table alone. */
+  may_read_default: boolean
   now: Date
 }>
 
 /** The partitions of the events, by the clock of the database; null without the table, as before its migration. */
 export const readEventMonths = async (sql: Sql | TransactionSql): Promise<Known | null> => {
-  const [row] = await sql<{ now: Date; may_change: boolean; names: string }[]>`
+  const [row] = await sql<(Omit<Known, 'months'> & { names: string })[]>`
     select
       statement_timestamp() as now,
+      coalesce(has_table_privilege(to_regclass('signet.events_default'), 'select'), false) as may_read_default,
       pg_has_role(events.relowner, 'usage') and has_schema_privilege(events.relnamespace, 'create') as may_change,
       coalesce(
         (
@@ -44,7 +47,8 @@ export const readEventMonths = async (sql: Sql | TransactionSql): Promise<Known 
     from pg_catalog.pg_class events
     where events.oid = to_regclass('signet.events')`
   if (row === undefined) return null
-  return { now: row.now, may_change: row.may_change, months: row.names.split(' ').flatMap(monthsOf) }
+  const { names, ...known } = row
+  return { ...known, months: names.split(' ').flatMap(monthsOf) }
 }
 
 /**
@@ -78,6 +82,33 @@ export const dropEventMonths = async (
   const oldest = now.getTime() - retention_days * DAY_MILLISECONDS
   for (const month of months.filter(each => monthAfter(each, 1).getTime() <= oldest))
     await orLater(() => inTransaction(sql, held => dropMonth(held, month)))
+}
+
+/** Whether the events of the next months have a place of their own. */
+export type EventPreparation = Readonly<{
+  /** As `countMonthsAhead` counts them. */
+  months_ahead: number
+  /** True for a role that prepares months by itself. */
+  may_change: boolean
+  /** True where events have come for which no month was prepared. False, too, for a role that may not look. */
+  has_late_rows: boolean
+}>
+
+/** Null without the table, as before its migration. Rejects with Unavailable. */
+export const readEventPreparation = async (database: Database): Promise<EventPreparation | null> => {
+  const known = await database.run(sql => readEventMonths(sql))
+  if (known === null) return null
+  const months_ahead = countMonthsAhead(known)
+  return {
+    months_ahead,
+    may_change: known.may_change,
+    has_late_rows: known.may_read_default && (await hasLateRows(database)),
+  }
+}
+
+const hasLateRows = async (database: Database): Promise<boolean> => {
+  const rows = await database.run(sql => sql`select from signet.events_default limit 1`)
+  return rows.length > 0
 }
 
 /** How many months that begin later have a partition without a gap. */

@@ -5,8 +5,11 @@ import { ACTIVITY_MEASURES, ACTIVITY_SPANS } from '../../domain/events/activity.
 import { EVENT_OUTCOMES } from '../../domain/events/event.ts'
 import { instant } from './column-types.ts'
 
-/** RFC 9562 §5.7 – A UUIDv7 of the database's clock: the first 48 bits of a random UUID are the milliseconds, and its version is 7. */
-const uuidv7 = sql`encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid`
+/**
+ * RFC 9562 §5.7, §6.2 method 3 – A UUIDv7 of the database's clock: 48 bits of milliseconds, the version, 12 bits of the fraction of the
+ * millisecond, and the random end of another UUID. The clock is read for each row, so that rows of one statement are in their order.
+ */
+const uuidv7 = sql`(overlay(lpad(to_hex(floor(extract(epoch from clock_timestamp()) * 4096000)::bigint), 15, '0') placing '7' from 13 for 0) || right(gen_random_uuid()::text, 17))::uuid`
 
 /**
  * What happened, for operators. Written by the statement that does what the row tells. Partitioned by month, by the time in `id` (the

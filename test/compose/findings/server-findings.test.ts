@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { judgeEventMonths } from '../../../src/compose/findings/services.ts'
 import { DEFAULT_SCHEMA } from '../../../src/domain/base/postgres-url.ts'
+import type { EventPreparation } from '../../../src/store/partitions/event-months.ts'
 import { historyOf } from '../../../src/store/schema/history.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
@@ -27,6 +29,7 @@ describe('what a running server finds of itself', () => {
     expect(findings.map(({ check }) => check)).toEqual([
       'database',
       'migrations',
+      'events',
       'redis',
       'keys',
       'mail',
@@ -100,5 +103,32 @@ describe('what a running server finds of itself', () => {
       await sql`delete from ${sql(history)} where created_at = 9999999999999`
       expect(await of('migrations')).toMatchObject({ outcome: 'ok' })
     })
+  })
+})
+
+describe('the finding about the months of events', () => {
+  const judge = (months_ahead: number, more: Partial<EventPreparation> = {}) =>
+    judgeEventMonths({ months_ahead, may_change: false, has_late_rows: false, ...more })
+
+  it('is a warning below two months, with what the role of the server leaves to the operator', () => {
+    expect(judge(2)).toEqual({ fault: null, note: expect.stringContaining('2 months ahead') })
+    expect(judge(1)).toMatchObject({
+      isWarning: true,
+      note: expect.stringContaining('one month ahead'),
+      advice: expect.stringMatching(/^run signetd migrate/),
+    })
+    expect(judge(0, { may_change: true })).toMatchObject({
+      isWarning: true,
+      note: expect.stringContaining('no month ahead'),
+      advice: expect.stringMatching(/^the server prepares them every hour/),
+    })
+  })
+
+  it('is a warning, too, where events came for which no month was prepared', () => {
+    expect(judge(12, { has_late_rows: true })).toMatchObject({
+      isWarning: true,
+      note: expect.stringContaining('default partition'),
+    })
+    expect(judgeEventMonths(null)).toEqual({ fault: null })
   })
 })

@@ -21,7 +21,7 @@ const NOTHING: EventFilter = {
   until: null,
 }
 
-describe.each(backends)('events on $name', ({ open }) => {
+describe.each(backends)('events on $name', ({ name, open }) => {
   let backend: OpenBackend
   beforeAll(async () => {
     backend = await open()
@@ -53,6 +53,15 @@ describe.each(backends)('events on $name', ({ open }) => {
     ])
     expect(next).toBeNull()
     expect(await events().find(read[0]?.id ?? NIL_UUID)).toEqual(read[0])
+  })
+
+  // The clock of the embedded database has milliseconds.
+  it.skipIf(name !== 'postgres')('of one statement sort as it has written them, within a millisecond', async () => {
+    const jti = randomUUID()
+    const reasons = Array.from({ length: 40 }, (_, index) => String(index))
+    await events().write(reasons.map(reason => ({ kind: 'account.imported', jti, reason })))
+    const { events: read } = await events().read({ filter: { ...NOTHING, jti }, after: null, limit: 50 })
+    expect(read.toReversed().map(({ reason }) => reason)).toEqual(reasons)
   })
 
   it('have ids of version 7 that sort by time', async () => {

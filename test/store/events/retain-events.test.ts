@@ -3,7 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { firstIdAt } from '../../../src/domain/base/uuid.ts'
 import { createSweep } from '../../../src/store/janitor.ts'
 import { migrate } from '../../../src/store/migrations/migrate.ts'
-import { countMonthsAhead, readEventMonths } from '../../../src/store/partitions/event-months.ts'
+import {
+  countMonthsAhead,
+  readEventMonths,
+  readEventPreparation,
+} from '../../../src/store/partitions/event-months.ts'
 import { createDatabaseWithSchema, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 
@@ -75,6 +79,20 @@ describe.skipIf(!hasPostgres)('the months of events', () => {
     expect(await partitions()).toHaveLength(2)
     const next = await putEvent(Date.now())
     expect(await ids('events_default')).toEqual([id, next])
+  })
+
+  it('tell how far they reach, and of rows that came too late, as far as the role may look', async () => {
+    await migrate({ url: own.url, months_ahead: 3 })
+    const prepared = { months_ahead: 3, may_change: true, has_late_rows: false }
+    expect(await readEventPreparation(database)).toEqual(prepared)
+    await putEvent(Date.now())
+    expect(await readEventPreparation(database)).toEqual(prepared)
+    const late = await putEvent(Date.now() + 300 * DAY)
+    expect(await ids('events_default')).toEqual([late])
+    expect(await readEventPreparation(database)).toEqual({ ...prepared, has_late_rows: true })
+    const [last = ''] = (await partitions()).slice(-3)
+    await database.sql`drop table ${database.sql(last)}`
+    expect(await readEventPreparation(database)).toMatchObject({ months_ahead: 0 })
   })
 
   it('are prepared beside a transaction that has written to the default partition, once that has ended', async () => {
