@@ -1,4 +1,5 @@
 import { type Config, endingLimitOf } from '../config.ts'
+import type { Upstream } from '../domain/upstream/upstream.ts'
 import { createGuessFailures } from '../ephemeral/guess-failures.ts'
 import { createAuthenticateBearer } from '../flows/access/authenticate-bearer.ts'
 import { createGuessDelay } from '../flows/access/guess-delay.ts'
@@ -33,7 +34,11 @@ import type { ComposedOAuth } from './oauth.ts'
 
 type Parts = Base &
   Pick<ComposedOAuth, 'raiseAlert' | 'issue' | 'rotate' | 'proveSender'> &
-  Readonly<{ mail: ComposedMail }>
+  Readonly<{
+    mail: ComposedMail
+    /** UPSTREAMS_FILE, as it is now. */
+    upstreams: () => readonly Upstream[]
+  }>
 
 /** Composes the account API: its flows, limits and transports. */
 export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {

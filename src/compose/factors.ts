@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { passkeyOrigins } from '../domain/factors/passkey.ts'
 import type { Client } from '../domain/oauth/client.ts'
+import type { Upstream } from '../domain/upstream/upstream.ts'
 import type { GuessDelay } from '../flows/access/guess-delay.ts'
 import type { KnownDevices } from '../flows/access/known-devices.ts'
 import type { RequireResources } from '../flows/access/require-resources.ts'
@@ -8,6 +9,8 @@ import { createCeremonySteps } from '../flows/factors/ceremonies.ts'
 import { createChangeFactors } from '../flows/factors/change-factors.ts'
 import { createFactorOverview } from '../flows/factors/factor-overview.ts'
 import { createOfferFactors } from '../flows/factors/offer-factors.ts'
+import { createOwnSecurity } from '../flows/factors/own-security.ts'
+import { createOwnWays } from '../flows/factors/own-ways.ts'
 import { createPasskeyEnrolment } from '../flows/factors/passkey-enrolment.ts'
 import { createProveFactor } from '../flows/factors/prove-factor.ts'
 import { createProveOwnFactor } from '../flows/factors/prove-own-factor.ts'
@@ -48,6 +51,8 @@ type Parts = ProofParts &
     openBrowserSession: CompleteSignIn<SignedInOnPages>
     /** Notifies the owner of changed factors. */
     notifyOwner: NotifyOwner
+    /** UPSTREAMS_FILE, as it is now. */
+    upstreams: () => readonly Upstream[]
   }>
 
 /** The verification of second factors, at a sign-in and afterwards. */
@@ -71,7 +76,9 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const { notifyOwner } = parts
   const needs = { ...parts, issuer_name: new URL(config.ISSUER).host }
   const halves = { ...needs, offerFactors: createOfferFactors(needs) }
-  const enrolling = { ...needs, change: createChangeFactors(needs) }
+  const ownSecurity = createOwnSecurity(needs)
+  const ownWays = createOwnWays({ ...needs, ownSecurity })
+  const enrolling = { ...needs, ownWays, change: createChangeFactors(needs) }
   const provePasskeyOwner = createProvePasskeyOwner(needs)
   const totp = createTotpEnrolment(enrolling)
   const passkeys = createPasskeyEnrolment(enrolling)
@@ -81,6 +88,8 @@ export const composeFactors = (config: Config, parts: Parts) => {
   const passkeySignIn = createPasskeySignIn({ ...halves, provePasskeyOwner })
   const onPages = createSecondFactorSignIn({ ...halves, completeSignIn: parts.openBrowserSession })
   return {
+    ownSecurity,
+    ownWays,
     secondFactorSignIn: {
       ...secondFactorSignIn,
       finish: counted(secondFactorSignIn.finish),

@@ -109,7 +109,8 @@ const assemble = async (
   const { statusLists } = revocations
   const { notices } = mail
   const oauth = composeOAuth(config, { ...base, ensureStore: opened.database.ensure, notices, statusLists })
-  const accounts = composeAccounts(config, { ...base, ...oauth, mail })
+  const listed = () => shownUpstreams().map(({ upstream }) => upstream)
+  const accounts = composeAccounts(config, { ...base, ...oauth, mail, upstreams: listed })
   const upstream = composeUpstream(config, { ...base, ...accounts, notices, shownUpstreams })
   const { limits } = base
   const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, ...upstream, notices, limits })

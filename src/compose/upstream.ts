@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts'
 import { formOriginsOf } from '../domain/upstream/upstream.ts'
-import { createOwnSecurity } from '../flows/factors/own-security.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createAskIdentity } from '../flows/upstream/ask-identity.ts'
 import { createOwnIdentities } from '../flows/upstream/own-identities.ts'
@@ -32,6 +31,7 @@ type Parts = Omit<Base, 'limits'> &
     | 'limits'
     | 'countSignIns'
     | 'knownDevices'
+    | 'ownWays'
   >
 
 /** The sign-in at other providers, and the identities of a person there. */
@@ -41,10 +41,8 @@ export const composeUpstream = (config: Config, { limits, ...parts }: Parts) => 
   const providers = createProviders({ ...parts, outbound_allow: config.OUTBOUND_ALLOW })
   const verifyIdToken = createVerifyIdToken({ ...parts, providers })
   const askIdentity = createAskIdentity({ ...parts, providers, verifyIdToken })
-  const ownSecurity = createOwnSecurity(parts)
   const ownIdentities = createOwnIdentities({
     ...parts,
-    ownSecurity,
     upstreams,
     onLinked: notices.identityLinked,
     onUnlinked: notices.identityUnlinked,
@@ -52,7 +50,6 @@ export const composeUpstream = (config: Config, { limits, ...parts }: Parts) => 
   return {
     shownUpstreams,
     askIdentity,
-    ownSecurity,
     ownIdentities,
     linkIdentity: ownIdentities.link,
     upstreamAttempts: createUpstreamAttempts({

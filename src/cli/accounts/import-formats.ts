@@ -153,7 +153,7 @@ export const createProviderFormat = (
       columns = row
       return 'columns'
     }
-    if (!isOfColumns(row, columns)) return null
+    if (!isOfColumns(row, columns, provider)) return null
     return Object.fromEntries(columns.map((column, index) => [column, row[index] ?? '']))
   }
   return {
@@ -178,9 +178,12 @@ export const createProviderFormat = (
   }
 }
 
-/** RFC 4180 §2 – A row has as many fields as there are names. A field without quotes that has a comma would move the ones behind it. */
-const isOfColumns = (row: readonly string[], { length }: readonly string[]): boolean =>
-  row.length >= length && row.slice(length).every(surplus => surplus === '')
+/**
+ * RFC 4180 §2 – A row has as many fields as there are names. A field without quotes that has a comma would move the ones behind it: a closed
+ * account would be open. Firebase's command line ends each row with a comma, and writes the address of a picture without quotes.
+ */
+const isOfColumns = (row: readonly string[], { length }: readonly string[], { columns }: Provider): boolean =>
+  row.length === length || (columns !== undefined && row.length === length + 1 && row[length] === '')
 
 const nameOf = ({ fields }: Provider, field: string | null): string | null =>
   field === null ? null : (fields[field] ?? field)

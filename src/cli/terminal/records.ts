@@ -133,20 +133,30 @@ export const createJsonScanner = (member: string | null): Scanner => {
 }
 
 const CARRIAGE_RETURN = 13
+const COMMA = 44
+
+type FieldState = 'start' | 'plain' | 'quoted' | 'closed'
+
+/** A quote opens a field at its start alone: one within a name must not take the rows that follow into its own. */
+const stateAfter = (state: FieldState, byte: number): FieldState => {
+  if (state === 'quoted') return byte === QUOTE ? 'closed' : 'quoted'
+  if (byte === COMMA) return 'start'
+  return byte === QUOTE && state !== 'plain' ? 'quoted' : 'plain'
+}
 
 /** RFC 4180 – The rows of a file: a line feed within quotes belongs to its field. */
 export const createCsvScanner = (): Scanner => {
-  let isQuoted = false
+  let state: FieldState = 'start'
   let isWithin = false
   const scan = (byte: number): Mark => {
     if (!isWithin) {
       if (byte === LINE_FEED || byte === CARRIAGE_RETURN) return 'none'
       isWithin = true
-      isQuoted = byte === QUOTE
+      state = stateAfter('start', byte)
       return 'begins'
     }
-    if (byte === QUOTE) isQuoted = !isQuoted
-    if (byte !== LINE_FEED || isQuoted) return 'none'
+    state = stateAfter(state, byte)
+    if (byte !== LINE_FEED || state === 'quoted') return 'none'
     isWithin = false
     return 'ended_before'
   }
@@ -154,7 +164,7 @@ export const createCsvScanner = (): Scanner => {
   return { scan, isWhole: () => true }
 }
 
-/** RFC 4180 §2 – The fields of a row. Null where a quote is not closed. */
+/** RFC 4180 §2 – The fields of a row. Null where a quote is not closed, or is within a field that does not begin with one. */
 export const parseCsvRow = (row: string): readonly string[] | null => {
   const text = row.replace(/\r$/, '')
   const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y

@@ -55,6 +55,7 @@ export const PROBLEMS = {
   CURSOR_GONE: [410, 'This cursor is no longer known. Start again without a cursor.'],
   EMAIL_TAKEN: [409, 'An account with this e-mail already exists.'],
   FACTOR_EXISTS: [409, 'This factor already exists.'],
+  FACTOR_LAST_WAY: [409, 'This is the last way to sign in to the account.'],
   RECOVERY_CODES_CHANGED: [
     409,
     'New recovery codes have just been created. Use those, or try again in a moment.',

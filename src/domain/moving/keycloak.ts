@@ -23,6 +23,16 @@ const OWN_ROLES = /^(?:default-roles-.*|offline_access|uma_authorization)$/
 
 /** Keycloak, UserRepresentation of `kc.sh export` – An account of a realm. Its id is a UUID and stays the `sub`. */
 export const convertKeycloak: ConvertRecord = record => {
+  if (Array.isArray(record['users']))
+    return {
+      faults: [
+        {
+          code: 'not_imported',
+          field: 'users',
+          detail: 'is a whole realm: give one realm, not a list of realms',
+        },
+      ],
+    }
   const credentials = listOf(record['credentials']).map(recordOf)
   const password = credentials.find(({ type }) => type === 'password')
   const password_digest = password === undefined ? null : digestOfCredential(password)
@@ -69,8 +79,7 @@ export const convertKeycloak: ConvertRecord = record => {
 
 /** In the PHC string format. Undefined for an algorithm that Signet does not verify; what it costs is judged with the line. */
 const digestOfCredential = (credential: SourceRecord): string | undefined => {
-  const data = parsedRecordOf(credential['credentialData'])
-  const secret = parsedRecordOf(credential['secretData'])
+  const { data, secret } = partsOf(credential)
   const [salt, value] = [secret['salt'], secret['value']].map(part => memberTextOf(part)?.replace(/=+$/, ''))
   const { algorithm, hashIterations } = data
   const rounds = typeof hashIterations === 'number' ? hashIterations : null
@@ -81,6 +90,15 @@ const digestOfCredential = (credential: SourceRecord): string | undefined => {
   const isKnown = algorithm === 'pbkdf2-sha256' || algorithm === 'pbkdf2-sha512'
   return isKnown ? `$${algorithm}$i=${rounds}$${salt}$${value}` : undefined
 }
+
+/** Keycloak before version 8 had the members of both in the credential itself. */
+const partsOf = (credential: SourceRecord) =>
+  'hashedSaltedValue' in credential
+    ? { data: credential, secret: { ...credential, value: credential['hashedSaltedValue'] } }
+    : {
+        data: parsedRecordOf(credential['credentialData']),
+        secret: parsedRecordOf(credential['secretData']),
+      }
 
 type Argon2 = Readonly<{ salt: string; value: string; passes: number }>
 

@@ -1,3 +1,4 @@
+import { isLastWayIn } from '../../domain/account/ways-in.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import { CHALLENGE_BYTES } from '../../domain/factors/ceremony.ts'
 import { type Attestation, creationOptions, methodOf } from '../../domain/factors/passkey.ts'
@@ -8,11 +9,13 @@ import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Owner } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf, unproven } from './change-factors.ts'
+import type { OwnWays } from './own-ways.ts'
 import type { OwnerProof } from './require-step-up.ts'
 
 type Needs = Readonly<{
   factors: Factors
   change: ChangeFactors
+  ownWays: Pick<OwnWays, 'find'>
   passkeyVerifier: PasskeyVerifier
   clients: Clients
   random: Random
@@ -27,7 +30,7 @@ const PASSKEYS_AT_MOST = 20
 
 /** WebAuthn Level 3 §7.1 – Enrols passkeys. */
 export const createPasskeyEnrolment = (needs: Needs) => {
-  const { factors, change, passkeyVerifier, clients, random, originsOf, rp_id } = needs
+  const { factors, change, ownWays, passkeyVerifier, clients, random, originsOf, rp_id } = needs
   return {
     begin: async (owner: Owner, ownerProof: OwnerProof) => {
       const { passkeys } = await change.find(owner)
@@ -56,11 +59,14 @@ export const createPasskeyEnrolment = (needs: Needs) => {
       return { id: passkey.id, label, recovery_codes: isRecoveryGiven ? codes : [] }
     },
 
+    /** Throws a 404 for a passkey that the account does not have, and a 409 for the last way in. */
     remove: async (owner: Owner, id: string, ownerProof: OwnerProof): Promise<void> => {
       const { passkeys } = await change.find(owner)
       if (!passkeys.some(passkey => passkey.id === id))
         throw new Problem('NOT_FOUND', { reason: 'passkey_absent' })
       await change.requireStepUp(owner, ownerProof)
+      // Two removals at once may both see another way in. The second one meets another credential epoch, and removes nothing.
+      if (isLastWayIn(await ownWays.find(owner), id)) throw new Problem('FACTOR_LAST_WAY')
       requireUnchanged(await factors.removePasskey({ ...change.changeOf(owner, null), id }))
     },
   }

@@ -2,22 +2,17 @@ import type { Account } from '../../domain/account/account.ts'
 import { isLastWayIn } from '../../domain/account/ways-in.ts'
 import type { Language } from '../../domain/base/language.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import {
-  type LinkedIdentity,
-  saysAuthTime,
-  type Upstream,
-  type UpstreamIdentity,
-} from '../../domain/upstream/upstream.ts'
+import { saysAuthTime, type Upstream, type UpstreamIdentity } from '../../domain/upstream/upstream.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Identities } from '../../ports/identities.ts'
 import { type Actor, keptOf, type Owner } from '../access/actor.ts'
-import type { OwnSecurity, SecurityOf } from '../factors/own-security.ts'
+import type { OwnWays } from '../factors/own-ways.ts'
 import type { OwnerProof, RequireStepUp } from '../factors/require-step-up.ts'
 
 type Needs = Readonly<{
   identities: Identities
   requireStepUp: RequireStepUp
-  ownSecurity: Pick<OwnSecurity, 'find'>
+  ownWays: OwnWays
   random: Random
   /** UPSTREAMS_FILE, as it is now. */
   upstreams: () => readonly Upstream[]
@@ -38,19 +33,12 @@ export type Linking = Readonly<{
 /** Links an identity to the account whose owner has proved that it is theirs. Throws a Problem where it cannot be linked. */
 export type LinkIdentity = (linking: Linking) => Promise<void>
 
-/** An identity as its owner is shown it, with the name of the provider, and its ids in UPSTREAMS_FILE: none where it has left the file. */
-export type OwnIdentity = LinkedIdentity & Readonly<{ label: string; upstreams: readonly string[] }>
-
-/** Everything that a person can sign in with, and what else proves who they are. */
-export type OwnWaysIn = SecurityOf & Readonly<{ identities: readonly OwnIdentity[] }>
-
 /** Ours – The identities of a person at other providers: the person sees, links and unlinks them. */
 export const createOwnIdentities = (needs: Needs) => {
-  const { identities, requireStepUp, random, upstreams, onLinked, onUnlinked } = needs
-  const { list, waysIn } = createWaysIn(needs)
+  const { identities, ownWays, requireStepUp, random, upstreams, onLinked, onUnlinked } = needs
   return {
-    list,
-    waysIn,
+    list: ownWays.list,
+    waysIn: ownWays.find,
 
     /** The providers, by their ids, at which the person may prove who they are. */
     provingUpstreamsOf: async ({ account }: Actor): Promise<readonly string[]> => {
@@ -80,7 +68,7 @@ export const createOwnIdentities = (needs: Needs) => {
     ): Promise<void> => {
       await requireStepUp(owner, proof)
       const { account } = owner
-      const ways = await waysIn(owner)
+      const ways = await ownWays.find(owner)
       const identity = ways.identities.find(each => each.id === id)
       if (identity === undefined) throw new Problem('NOT_FOUND')
       if (isLastWayIn(ways, id)) throw new Problem('UPSTREAM_LAST_WAY')
@@ -98,19 +86,3 @@ export const createOwnIdentities = (needs: Needs) => {
 }
 
 export type OwnIdentities = ReturnType<typeof createOwnIdentities>
-
-const createWaysIn = ({ identities, ownSecurity, upstreams }: Needs) => {
-  const labelOf = ({ issuer }: LinkedIdentity): string =>
-    upstreams().find(each => each.issuer === issuer)?.label ?? new URL(issuer).host
-  const list = async ({ account }: Actor): Promise<readonly OwnIdentity[]> =>
-    (await identities.list(account.id)).map(identity => ({
-      ...identity,
-      label: labelOf(identity),
-      upstreams: upstreams().flatMap(({ id, issuer }) => (issuer === identity.issuer ? [id] : [])),
-    }))
-  const waysIn = async (actor: Actor): Promise<OwnWaysIn> => {
-    const [security, own] = await Promise.all([ownSecurity.find(actor), list(actor)])
-    return { ...security, identities: own }
-  }
-  return { list, waysIn }
-}

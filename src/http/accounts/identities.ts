@@ -1,5 +1,6 @@
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
-import type { OwnIdentities, OwnIdentity } from '../../flows/upstream/own-identities.ts'
+import type { OwnIdentity } from '../../flows/factors/own-ways.ts'
+import type { OwnIdentities } from '../../flows/upstream/own-identities.ts'
 import { json, NO_STORE, noContent } from '../server/route.ts'
 import type { AccountRoute } from './account-route.ts'
 import { readOptionalFields } from './fields.ts'

@@ -1,5 +1,5 @@
 import { connectedUpstreams } from '../../domain/account/ways-in.ts'
-import type { OwnIdentity } from '../../flows/upstream/own-identities.ts'
+import type { OwnIdentity } from '../../flows/factors/own-ways.ts'
 import { accountSheet, card, dayOf, type Frame } from '../account-pages/frame.ts'
 import { actions, linkButton } from '../account-pages/parts.ts'
 import { type Html, html } from '../layout/html.ts'

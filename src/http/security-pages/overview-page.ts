@@ -1,6 +1,6 @@
 import type { AcceptedPasskeys, Passkey } from '../../domain/factors/passkey.ts'
 import type { SecurityOf } from '../../flows/factors/own-security.ts'
-import type { OwnIdentity } from '../../flows/upstream/own-identities.ts'
+import type { OwnIdentity } from '../../flows/factors/own-ways.ts'
 import { accountSheet, agoOf, card, dayOf, type Frame } from '../account-pages/frame.ts'
 import { linkButton, status } from '../account-pages/parts.ts'
 import { attributes, type Html, html } from '../layout/html.ts'

@@ -1,9 +1,10 @@
 import { isLastWayIn } from '../../domain/account/ways-in.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { OwnSecurity } from '../../flows/factors/own-security.ts'
+import type { OwnWaysIn } from '../../flows/factors/own-ways.ts'
 import type { PasskeyEnrolment } from '../../flows/factors/passkey-enrolment.ts'
 import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'
-import type { OwnIdentities, OwnWaysIn } from '../../flows/upstream/own-identities.ts'
+import type { OwnIdentities } from '../../flows/upstream/own-identities.ts'
 import { proofInSession } from '../account-pages/own-proof.ts'
 import { type Act, again, frameOf, type Show } from '../account-pages/visit.ts'
 import type { Cookie } from '../server/cookies.ts'
@@ -47,9 +48,9 @@ export const removeFactor =
         : passkeyEnrolment.remove(actor, factor.passkey.id, ownerProof))
       return { ...again(call, `${SECURITY_PATH}?done=changed`), cookies: [next_cookie] }
     }
-    // Another tab may have removed it meanwhile.
+    // Another tab may have removed it meanwhile, or another way in.
     return answeringProblems(remove, async ({ code }) =>
-      code === 'NOT_FOUND' ? again(call, SECURITY_PATH) : null,
+      code === 'NOT_FOUND' || code === 'FACTOR_LAST_WAY' ? again(call, SECURITY_PATH) : null,
     )(call)
   }
 

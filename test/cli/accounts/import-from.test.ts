@@ -198,6 +198,59 @@ describe.each(storages.slice(-1))('signetd accounts import --from ($name)', ({ c
     expect(parsed(again)).toMatchObject([{ code: 'email_taken' }, { code: 'email_taken' }, {}, {}])
   })
 
+  it('keycloak: a credential of version 7 and of later ones, as its own tests of migrations have it', async () => {
+    // keycloak/keycloak, migration-realm-26.6.0.json: the account offline-test-user, whose password MigrationTest says.
+    const salt = 'rEIJDbs+BQqpx31v8mONWA=='
+    const value = 'kNwotFPNeuwelpT1HWt+E4ONXFK6wjd+h0zbzNBRGwOqacAjeY7vYN9QZQ46DlEKSdn04cEU/3RvX8WPcRegxg=='
+    const data = { hashIterations: 27_500, algorithm: 'pbkdf2-sha256' }
+    const user = (id: string, credential: object) => ({
+      id: uuid(id),
+      username: `offline-test-user-${id}`,
+      email: `offline-${id}@keycloak.example`,
+      emailVerified: false,
+      enabled: true,
+      createdTimestamp: 1_589_834_705_173,
+      totp: false,
+      credentials: [credential],
+      disableableCredentialTypes: [],
+      requiredActions: [],
+      realmRoles: ['uma_authorization', 'offline_access'],
+      clientRoles: { account: ['view-profile', 'manage-account'] },
+      notBefore: 0,
+      groups: [],
+    })
+    const later = {
+      id: uuid('63'),
+      type: 'password',
+      createdDate: 1_570_002_786_025,
+      secretData: JSON.stringify({ value, salt }),
+      credentialData: JSON.stringify({ ...data, additionalParameters: {} }),
+    }
+    const before = {
+      type: 'password',
+      hashedSaltedValue: value,
+      salt,
+      ...data,
+      counter: 0,
+      digits: 0,
+      config: {},
+    }
+    const realm = { realm: 'Migration', users: [user('61', later), user('62', before)] }
+    expect(summaryOf(await importing('keycloak', JSON.stringify(realm)))).toMatchObject({
+      created: 2,
+      refused: 0,
+      left_out: 0,
+    })
+    for (const id of ['61', '62'])
+      await signIn(signet, `offline-${id}@keycloak.example`, { password: 'password2' })
+    // An export of all realms is a list of them.
+    expect(parsed(await importing('keycloak', JSON.stringify([realm])))[0]).toMatchObject({
+      code: 'not_imported',
+      field: 'users',
+      detail: expect.stringContaining('one realm'),
+    })
+  })
+
   it('keycloak and clerk: authenticator applications go on, where the command has the pepper of the servers', async () => {
     const user = (id: string, email: string, credential: object) => ({
       id: uuid(id),
@@ -389,6 +442,23 @@ describe.each(storages.slice(-1))('signetd accounts import --from ($name)', ({ c
       const rest = [...Array.from({ length: 17 }, () => ''), '1709208000000', '', '', 'true', '{}']
       const said = await importing('firebase', `${[...fields, ...moved, ...rest].join(',')}\n`)
       expect(parsed(said)[0]).toMatchObject({ code: 'csv_invalid' })
+      // firebase/firebase-tools, accountExporter: a comma at the end of each row, and none around the address of a picture.
+      const exportedRow = (uid: string, photo: string) =>
+        [uid, `${uid}@firebase.example`, 'true', '', '', 'Ada', photo, ...Array(16).fill('')]
+          .concat('1709208000000', '1709208000000', '', 'true', '', '')
+          .join(',')
+      const pictures = await importing(
+        'firebase',
+        `${exportedRow('plain', 'https://a.example/a.png')}\n${exportedRow('moved', 'https://a.example/a,b.png')}\n`,
+      )
+      expect(parsed(pictures)).toMatchObject([
+        { record: 2, code: 'csv_invalid' },
+        { summary: { created: 1 } },
+      ])
+      expect(await exported('plain@firebase.example')).toMatchObject({ disabled: true })
+      expect(await exported('moved@firebase.example')).toBeUndefined()
+      const long = await importing('clerk', 'id,primary_email_address,banned\nu,long@clerk.example,true,\n')
+      expect(parsed(long)[0]).toMatchObject({ code: 'csv_invalid' })
       const short = await importing('clerk', 'id,primary_email_address,banned\nu,short@clerk.example\n')
       expect(parsed(short)[0]).toMatchObject({ code: 'csv_invalid' })
       expect(await exported('short@clerk.example')).toBeUndefined()

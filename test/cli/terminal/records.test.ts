@@ -76,6 +76,22 @@ describe('records of CSV (RFC 4180)', () => {
     ])
   })
 
+  it.each(CHUNKS)(
+    'keep to their lines where a quote is not at the start of a field, in chunks of %d bytes',
+    async size => {
+      const rows = [
+        '1,5" nail,x',
+        '2,Ada "The" L,y',
+        '3,"Lovelace, "Ada"",z',
+        '4,"a ""b"", c",w',
+        '5,plain,v',
+      ]
+      const read = await split(`${rows.join('\n')}\n`, createCsvScanner, size)
+      expect(read.map(([row, line]) => [row, line])).toEqual(rows.map((row, index) => [row, index + 1]))
+      expect(rows.map(row => parseCsvRow(row)?.[0] ?? null)).toEqual([null, null, null, '4', '5'])
+    },
+  )
+
   it.each(['"open', 'a"b,c', '"a"b'])('refuse %s', row => {
     expect(parseCsvRow(row)).toBeNull()
   })

@@ -304,6 +304,52 @@ describe.each(deployments)('a passkey ($name)', ({ open }) => {
     expect(left).toEqual({ totp: null, passkeys: [], recovery_codes: 0 })
   })
 
+  describe('of an account without a password', () => {
+    /** An account whose passkeys are its only ways in, and a fresh sign-in with the first of them. */
+    const withoutPassword = async (email: string, more = 0) => {
+      const ada = await withPasskey(email)
+      let tokens: Body = (await enter(email, ada.authenticator)).body
+      const ids = [ada.authenticator.id]
+      for (let count = 0; count < more; count++) {
+        const authenticator = createAuthenticator()
+        await enrol(tokens, authenticator)
+        ids.push(authenticator.id)
+      }
+      tokens = (await enter(email, ada.authenticator)).body
+      await deployment.database.run(
+        sql => sql`update signet.users set password_digest = null where email = ${email}`,
+      )
+      return { ids, tokens }
+    }
+    const remove = (tokens: Body, id: string) =>
+      signet.ask(`/auth/factors/passkeys/${id}`, asOwner(tokens, 'DELETE'))
+    const idsOf = async ({ access_token }: Body) =>
+      (await signet.ask('/auth/factors', { token: access_token })).body.passkeys.map(({ id }) => id)
+
+    it('is not removed as the last way in', async () => {
+      const { ids, tokens } = await withoutPassword('last-way@passkey.example')
+      expect(outcomeOf(await remove(tokens, ids[0] ?? ''))).toBe('409 FACTOR_LAST_WAY')
+      expect(await idsOf(tokens)).toEqual(ids)
+      expect(await lives(signet, tokens)).toEqual(ALIVE)
+    })
+
+    it('stays when two requests, at two instances, remove the two ways in at once', async () => {
+      const second = await start(deployment, time)
+      const { ids, tokens } = await withoutPassword('two-ways@passkey.example', 1)
+      const [one = '', other = ''] = ids
+      const answers = await Promise.all([
+        remove(tokens, one),
+        second.ask(`/auth/factors/passkeys/${other}`, asOwner(tokens, 'DELETE')),
+      ])
+      const outcomes = answers.map(outcomeOf)
+      expect(outcomes.filter(each => each === '204')).toHaveLength(1)
+      for (const outcome of outcomes)
+        expect(['204', '401 AUTH_TOKEN_INVALID', '409 FACTOR_LAST_WAY']).toContain(outcome)
+      expect(await idsOf(tokens)).toHaveLength(1)
+      await second.close()
+    })
+  })
+
   it('is one of several of an account, whose recovery codes stay while one is left', async () => {
     const ada = await withPasskey('two@passkey.example')
     const strong: Body = (await enter(ada.email, ada.authenticator)).body
