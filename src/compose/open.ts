@@ -19,7 +19,7 @@ import { currentOrigin } from '../platform/origin-context.ts'
 import { createOutbound } from '../platform/outbound/outbound.ts'
 import { openPasswords } from '../platform/passwords.ts'
 import { systemRandom as random } from '../platform/random.ts'
-import type { Clock, Log, StartPhase } from '../ports/effects.ts'
+import type { Clock, Log, StartPhase, Wait } from '../ports/effects.ts'
 import { keepRotating } from '../signing/keep-rotating.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { openKeys } from '../signing/open-keys.ts'
@@ -37,6 +37,7 @@ export type OnClose = (closer: () => Promise<void> | void) => void
 type Parts = Readonly<{
   clock: Clock
   log: Log
+  wait: Wait
   /** A database that the caller has opened and closes. */
   database: Database | undefined
   /** PEM. Who may certify the servers of others; undefined: the authorities that this process trusts. */
@@ -50,7 +51,7 @@ type Parts = Readonly<{
  * behind. Rejects with a StartFault.
  */
 export const openParts = async (config: Config, parts: Parts) => {
-  const { clock, log, onClose } = parts
+  const { clock, log, wait, onClose } = parts
   const key_seconds = config.KEY_ROTATION_DAYS * 86_400
   const isEmbedded = config.DATABASE_URL === null
   const policy = clientPolicyOf(config)
@@ -90,6 +91,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const passwords = openPasswords({
     cost: config.PASSWORD_COST,
     workers: config.PASSWORD_WORKERS,
+    wait,
     import_pepper: config.PASSWORD_IMPORT_PEPPER,
   })
   onClose(() => passwords.close())

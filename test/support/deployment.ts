@@ -12,6 +12,7 @@ import { CLIENTS, type ClientEntry, createPepperText } from './clients.ts'
 import { type Database, openDatabase } from './database.ts'
 import { createLog, type LogLine } from './effects.ts'
 import { checked } from './openapi.ts'
+import { putFirstKey } from './signing-keys.ts'
 import { createEmbeddedStorage, createSharedStorage, type Environment, type Storage } from './storage.ts'
 
 /** The headers of a request. */
@@ -150,7 +151,11 @@ const deploy = (clients: readonly ClientEntry[], base: Base): Deployment => {
 export const startAt = (
   { environment }: Pick<Storage, 'environment'>,
   parts: Parts = {},
-): Promise<Instance> => startInstance({ ...WITHOUT_LIMITS, ...environment }, parts)
+): Promise<Instance> => {
+  const { KEYS_DIR } = environment
+  if (KEYS_DIR !== undefined) putFirstKey(KEYS_DIR, parts.clock?.() ?? new Date())
+  return startInstance({ ...WITHOUT_LIMITS, ...environment }, parts)
+}
 
 /** An instance with these settings alone. */
 export const startInstance = async (environment: Environment, parts: Parts = {}): Promise<Instance> => {
@@ -161,7 +166,7 @@ export const startInstance = async (environment: Environment, parts: Parts = {})
     withCheapPasswords(reading.config, environment),
     {
       log,
-      // No test waits for the delay after failed sign-ins, unless it passes a `wait` of its own.
+      // No test waits for the delays of failed sign-ins, unless it passes a `wait` of its own.
       wait: async () => {},
       ...parts,
     },

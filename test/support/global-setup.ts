@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { parse } from 'yaml'
+import { generatePem } from '../../src/signing/signing-key.ts'
 import { makeEmbeddedTemplate } from './services/embedded-template.ts'
 import { findChromium, findProxy, findPython, hasApache, hasNginx } from './services/foreign.ts'
 import { createMigratedDatabase, dropDatabase } from './services/postgres-admin.ts'
@@ -27,10 +28,15 @@ declare module 'vitest' {
     has_proxies: boolean
     /** A socket that sends the path of a migrated embedded database to copy, which is made at the first connection. */
     embedded_template_socket: string
+    /** RSA keys for the first instances of each test file. */
+    signing_keys: readonly Readonly<{ pem: string; kid: string }>[]
     /** openapi.yaml as JSON: parsing its YAML takes 400 ms, parsing this 7 ms, and most test files do so. */
     openapi_json: string
   }
 }
+
+/** More than most test files have directories of keys. */
+const SIGNING_KEYS = 8
 
 const PROXIES = ['haproxy', 'nginx', 'caddy'] as const
 
@@ -73,6 +79,10 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     PROXIES.every(name => findProxy(name) !== null),
   )
   project.provide('embedded_template_socket', embedded.socket)
+  project.provide(
+    'signing_keys',
+    await Promise.all(Array.from({ length: SIGNING_KEYS }, () => generatePem())),
+  )
   project.provide('openapi_json', JSON.stringify(parse(readFileSync('openapi.yaml', 'utf8'))))
   return async () => {
     await embedded.stop()

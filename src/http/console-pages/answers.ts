@@ -155,13 +155,7 @@ const KEY = z.object({
   signs_until: text,
   served_until: text,
 })
-/** The list itself, or an object around it. */
-export const KEYS = z
-  .union([z.array(KEY), z.object({ items: z.array(KEY) }), z.object({ keys: z.array(KEY) })])
-  .transform(value => {
-    if (Array.isArray(value)) return value
-    return 'items' in value ? value.items : value.keys
-  })
+export const KEYS = z.object({ items: z.array(KEY) }).transform(({ items }) => items)
 export type KeyShown = z.output<typeof KEY>
 
 export const ACTIVITY = z.object({
