@@ -266,6 +266,9 @@ describe('configuration', () => {
         'rediss://:secret@cache:6380/1',
         'redis://u:a%25b@cache/15?family=6',
         'redis://[::1]:6379',
+        'redis+unix:///run/redis.sock',
+        'redis+sentinel://s1,s2/mymaster',
+        'rediss+cluster://n1:7000',
       ],
       [
         'http://cache',
@@ -283,6 +286,9 @@ describe('configuration', () => {
         'redis://cache/0#1',
         'redis://:%@cache',
         'redis://a%zz:b@cache',
+        'redis://one,two',
+        'redis+sentinel://s1',
+        'redis+cluster://n1/1',
       ],
     ],
     REDIS_PREFIX: [

@@ -201,7 +201,7 @@ const refuseDirectories = ({ KEYS_DIR, DATABASE_URL, DATA_DIR }: Config) => {
   if (faults.length > 0) throw new StartFault(faults)
 }
 
-/** Null without REDIS_URL. Rejects with a StartFault when Redis lacks the database of that URL; a Redis that is away is no fault. */
+/** Null without REDIS_URL. Rejects with a StartFault when Redis is not what that URL says; a Redis that is away is no fault. */
 const openOwnRedis = async (
   { REDIS_URL, REDIS_PREFIX }: Config,
   { log, onClose }: Parts,
@@ -210,7 +210,7 @@ const openOwnRedis = async (
   const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log })
   onClose(() => redis.close())
   await redis.connect()
-  if (redis.wrongDatabase() !== null) throw new StartFault([`REDIS_URL: ${redis.fault()}`])
+  if (redis.isMisnamed()) throw new StartFault([`REDIS_URL: ${redis.fault()}`])
   return redis
 }
 

@@ -1,13 +1,20 @@
 import type { Redis } from 'ioredis'
+import type { RedisForm } from '../domain/base/redis-url.ts'
 import type { Log } from '../ports/effects.ts'
 import { examineRedis } from './examine-redis.ts'
-import { adviceOnLimits } from './redis-causes.ts'
+import { adviceOnLimits, RedisMisnamed } from './redis-causes.ts'
 
 /** The interval of examinations. A Redis that is full, demoted or without the needed rights still answers, so an answer proves nothing. */
 const EXAMINE_MILLISECONDS = 1_000
 
+/** Answers of a server that is the primary no more, or no owner of the keys. */
+const LEAVE = /READONLY|MOVED|CLUSTERDOWN/
+
 type Needs = Readonly<{
   client: Redis
+  form: RedisForm
+  /** True when the primary is another server by now, though the one of the connection answers. Never rejects. */
+  hasMoved: () => Promise<boolean>
   /** The number of the connection; null while there is none. */
   connection: () => number | null
   log: Log
@@ -17,23 +24,27 @@ type Needs = Readonly<{
  * A circuit breaker that tells whether Redis is trusted with counts. A successful examination resets the breaker for the connection that
  * was examined; the first failure of a count or of an examination trips the breaker.
  */
-export const createRedisTrust = ({ client, connection, log }: Needs) => {
+export const createRedisTrust = ({ client, form, hasMoved, connection, log }: Needs) => {
   const breaker = createBreaker(connection, log)
   const eviction = createEvictionWatch(log)
   const reconnect = createReconnect(client)
   let examining: Promise<void> | null = null
+  let isMisnamed = false
 
   const refuse = (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
+    isMisnamed = error instanceof RedisMisnamed
     breaker.trip(message)
-    if (message.includes('READONLY')) reconnect()
+    if (LEAVE.test(message)) reconnect()
   }
   const examineNow = async (examined: number) => {
     try {
-      const { policy } = await examineRedis(client)
+      const { policy } = await examineRedis(client, form)
       if (connection() !== examined) return
+      isMisnamed = false
       breaker.reset(examined)
       eviction.judge(policy)
+      if ((await hasMoved()) && connection() === examined) reconnect()
     } catch (error) {
       if (connection() === examined) refuse(error)
     }
@@ -52,6 +63,8 @@ export const createRedisTrust = ({ client, connection, log }: Needs) => {
     isTrusted: breaker.isClosed,
     /** Why Redis is not trusted; null when it is. */
     fault: breaker.fault,
+    /** True when the last examination found another form of Redis than REDIS_URL says. */
+    isMisnamed: () => isMisnamed,
     /** Why Redis may evict keys; null when Redis evicts none, and while Redis is not trusted. */
     eviction: () => (breaker.isClosed() ? eviction.fault() : null),
     /** Never rejects. */
@@ -102,8 +115,8 @@ const createBreaker = (connection: Needs['connection'], log: Log) => {
 }
 
 /**
- * Reconnects after the primary was demoted, because the host name may lead to the new primary by now. At most once a second, because the
- * name may still lead to the demoted server.
+ * Reconnects after the primary was demoted, because the host name, the Sentinels or the cluster may lead to the new primary by now. At most
+ * once a second, because they may still lead to the demoted server.
  */
 const createReconnect = (client: Redis) => {
   let left_at = Number.NEGATIVE_INFINITY

@@ -1,21 +1,11 @@
 import { Redis } from 'ioredis'
 import type { Log } from '../ports/effects.ts'
-import { describeRedisOutage } from './redis-causes.ts'
+import { describeRedisOutage, RedisMisnamed } from './redis-causes.ts'
+import { routeTo } from './redis-route.ts'
 import { createRedisTrust } from './redis-trust.ts'
 
 const AWAY = 'redis is away: limits count in process'
 const NO_DATABASE = 'redis has no database of the number in REDIS_URL: limits count in process'
-
-const OPTIONS = {
-  lazyConnect: true,
-  connectTimeout: 2_000,
-  commandTimeout: 500,
-  // A Redis that hangs keeps its connection open, and every command would time out. This limit closes the connection instead.
-  socketTimeout: 1_000,
-  maxRetriesPerRequest: 0,
-  enableOfflineQueue: false,
-  retryStrategy: (attempt: number) => Math.min(attempt * 100, 2_000),
-}
 
 type Needs = Readonly<{
   url: string
@@ -24,9 +14,13 @@ type Needs = Readonly<{
   log: Log
 }>
 
-/** One client on one connection, which pipelines. Commands fail at once while Redis is away: no request may wait for Redis. */
+/**
+ * One client on one connection to one primary, which pipelines. Commands fail at once while Redis is away: no request may wait for Redis.
+ * Throws where the URL is none that the settings take.
+ */
 export const openRedis = ({ url, prefix, log }: Needs) => {
-  const client = new Redis(url, { ...OPTIONS, keyPrefix: prefix })
+  const route = routeTo(url, prefix)
+  const client = new Redis(route.options)
   let isReady = false
   let connections = 0
   let wrongDatabase: string | null = null
@@ -37,7 +31,8 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
   const complain = (message: string, error: string) => complaints.add(message, error, faultOfConnection())
   const faultOfConnection = () =>
     wrongDatabase === null ? describeRedisOutage(outage) : describeWrongDatabase(wrongDatabase)
-  const trust = createRedisTrust({ client, connection: () => (isReady ? connections : null), log })
+  const connection = () => (isReady ? connections : null)
+  const trust = createRedisTrust({ ...route, client, connection, log })
 
   client.on('connect', () => {
     wrongDatabase = null
@@ -76,22 +71,18 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     isKeeping: () => trust.eviction() === null,
     /** The fault, for the operator; null when there is none. */
     fault,
-    /** Why the database that the URL names cannot be selected; null where it can, and before the first attempt. */
-    wrongDatabase: () => wrongDatabase,
+    /** True when the URL names what cannot be had: a database, a form or a primary that is not there. False before the first answer. */
+    isMisnamed: () => wrongDatabase !== null || outage instanceof RedisMisnamed || trust.isMisnamed(),
     /** The number of connections so far. A new connection may lead to another Redis, or to one restored to an earlier state. */
     connections: () => connections,
     /** Returns the result of `work`; null while counts are kept in process. Never rejects. */
     count: trust.count,
     /** Resolves when the first attempt has succeeded or failed, because the program also starts without Redis, degraded. */
-    connect: async () => {
-      await client.connect().catch(() => undefined)
-      await trust.examine()
-    },
+    connect: () => client.connect().then(trust.examine, trust.examine),
     close: async () => {
       isClosing = true
       trust.close()
-      if (isReady) await client.quit().catch(() => client.disconnect())
-      else client.disconnect()
+      await (isReady ? client.quit().catch(() => client.disconnect()) : client.disconnect())
     },
   }
 }

@@ -1,5 +1,10 @@
 /** signetd/redis: for services that share the issuer's Redis. */
-import { BLOCKLIST_COMPLETE, blocklistKey, redisPrefixOf } from '../domain/revocations/blocklist-key.ts'
+import {
+  BLOCKLIST_COMPLETE,
+  blocklistKey,
+  clusterPrefixOf,
+  redisPrefixOf,
+} from '../domain/revocations/blocklist-key.ts'
 import { type OptionNames, requireKnownOptions } from './verify/known-options.ts'
 import type { RevocationQuery, Standing } from './verify/revocation-source.ts'
 
@@ -8,6 +13,10 @@ export type RedisRevocationsOptions = Readonly<{
   issuer?: string
   /** The prefix of the issuer's Redis keys, where its REDIS_PREFIX is set. */
   prefix?: string
+  /**
+   * Whether the issuer's REDIS_URL names a cluster: its keys then begin with `{signet:<issuer>:}`, and are all in one slot. Default false.
+   */
+  isCluster?: boolean
   /** MGET by the service's own client: `keys => redis.mget(keys)` of ioredis, `keys => redis.mGet(keys)` of node-redis. */
   mget: (keys: string[]) => Promise<readonly (string | null)[]>
   /** Milliseconds that Redis may take to answer; after that the source is stale. 1–5000, default 250. */
@@ -17,6 +26,7 @@ export type RedisRevocationsOptions = Readonly<{
 const OPTIONS: OptionNames<RedisRevocationsOptions> = {
   issuer: true,
   prefix: true,
+  isCluster: true,
   mget: true,
   timeoutMilliseconds: true,
 }
@@ -40,12 +50,14 @@ const TOKENS_AT_ONCE = 100
  */
 export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocations => {
   requireKnownOptions('redisRevocations', options, OPTIONS)
-  const { mget, issuer, timeoutMilliseconds = 250 } = options
-  const prefix = options.prefix ?? (issuer === undefined ? '' : redisPrefixOf(issuer))
-  if (prefix === '') throw new TypeError('redisRevocations: issuer or prefix must be given')
+  const { mget, issuer, isCluster = false, timeoutMilliseconds = 250 } = options
+  const plain = options.prefix ?? (issuer === undefined ? '' : redisPrefixOf(issuer))
+  if (plain === '') throw new TypeError('redisRevocations: issuer or prefix must be given')
   if (typeof mget !== 'function') throw new TypeError('redisRevocations: mget must be a function')
   if (!(timeoutMilliseconds >= 1 && timeoutMilliseconds <= 5000))
     throw new TypeError('redisRevocations: timeoutMilliseconds must be from 1 to 5000')
+  if (typeof isCluster !== 'boolean') throw new TypeError('redisRevocations: isCluster must be a boolean')
+  const prefix = isCluster ? clusterPrefixOf(plain) : plain
   let asked: Asked[] = []
 
   const flush = () => {
@@ -64,7 +76,7 @@ export const redisRevocations = (options: RedisRevocationsOptions): RedisRevocat
   }
 }
 
-type Place = Required<Omit<RedisRevocationsOptions, 'issuer'>>
+type Place = Required<Omit<RedisRevocationsOptions, 'issuer' | 'isCluster'>>
 
 const answer = async (batch: readonly Asked[], { mget, prefix, timeoutMilliseconds }: Place) => {
   try {

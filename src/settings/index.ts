@@ -90,13 +90,13 @@ export const SETTINGS = {
   REDIS_URL: {
     schema: redisUrl,
     standard: 'unset: in process',
-    help: '`redis://…` or `rediss://…`, with the number of a database or without. Limits and the blocklist that several instances share.',
+    help: '`redis://…` or `rediss://…` (TLS), with the number of a database or without; `redis+unix://…`, `redis+sentinel://…` or `redis+cluster://…` ([redis.md](redis.md)). Limits and the blocklist that several instances share.',
     isSecret: true,
   },
   REDIS_PREFIX: {
     schema: redisPrefix,
     standard: '`signet:$ISSUER:`',
-    help: 'The prefix of every key in Redis, so that several deployments can share one Redis. 1–100 letters, digits or `.:/@_-`.',
+    help: 'The prefix of every key in Redis, so that several deployments can share one Redis; in a cluster it stands between braces. 1–100 letters, digits or `.:/@_-`.',
   },
   KEYS_DIR: {
     ...parsed('./keys', path => resolve(path)),

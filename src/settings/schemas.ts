@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type AddressRange, parseAddressRanges } from '../domain/base/ip-address.ts'
 import { createPepper, type Pepper, type Peppers } from '../domain/base/pepper.ts'
 import { readPostgresUrl } from '../domain/base/postgres-url.ts'
+import { readRedisUrl } from '../domain/base/redis-url.ts'
 import type { RateLimit } from '../ports/limits.ts'
 
 /** Schemas of environment variables: the texts that are taken, and the values that they become. One with a default prints it, too. */
@@ -110,29 +111,14 @@ export const postgresUrl = z
     return value
   })
 
-/** Refuses a query: ioredis takes settings of its own from there, some of which would hold up requests. */
-export const redisUrl = url('redis:', 'rediss:').transform((value, context) => {
-  if (value === null) return null
-  const { pathname, search, hash, username, password } = new URL(value)
-  if (!/^\/?\d{0,5}$/.test(pathname))
-    return refuse(context, 'must have no path, or the number of a database such as /1')
-  if (hash !== '' || !/^(?:\?family=[046])?$/.test(search))
-    return refuse(
-      context,
-      'must have no # and no query but ?family=0, 4 or 6; a # or ? in the password is written %23, %3F',
-    )
-  if (!isEncoded(username) || !isEncoded(password))
-    return refuse(context, 'must have a password that is percent-encoded: a % in it is written %25')
-  return value
-})
-
-const isEncoded = (text: string): boolean => {
-  try {
-    return decodeURIComponent(text) !== null
-  } catch {
-    return false
-  }
-}
+export const redisUrl = z
+  .string()
+  .optional()
+  .transform((value, context) => {
+    if (value === undefined) return null
+    const read = readRedisUrl(value)
+    return 'fault' in read ? refuse(context, read.fault) : value
+  })
 
 /** Refuses braces, which choose the slot in a cluster, and the wildcards of Redis' patterns. */
 export const redisPrefix = z

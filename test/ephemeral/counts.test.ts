@@ -75,18 +75,41 @@ describe.skipIf(!hasRedis)('counts in Redis', { concurrent: true }, () => {
     })
   })
 
-  it('are in process on a node of a cluster that has some of the slots', async context => {
-    const { expect, connect } = await begin(context)
+  it('are in process in a cluster as long as no node has the slot of the keys', async context => {
+    const { expect, onTestFinished } = context
+    const { connect } = await begin(context)
     const cluster = await openOwnRedis('--cluster-enabled', 'yes', '--cluster-require-full-coverage', 'no')
-    await cluster.admin.call('cluster', 'addslotsrange', '0', '8191')
-    const { redis, failures } = await connect({ url: cluster.url })
-    expect(redis.fault()).toContain('MOVED')
+    onTestFinished(cluster.close)
+    const slot = Number(await cluster.admin.call('cluster', 'keyslot', '{signet:}'))
+    for (const [from, to] of [
+      [0, slot - 1],
+      [slot + 1, 16_383],
+    ])
+      await cluster.admin.call('cluster', 'addslotsrange', String(from), String(to))
+    const { redis, failures } = await connect({ url: cluster.url.replace('redis:', 'redis+cluster:') })
+    expect(redis.fault()).toContain('the cluster has no node for the keys of Signet now')
+    expect(redis.isMisnamed()).toBe(false)
     await repeat(6, () => failures.add('account'))
     expect(await failures.count('account')).toBe(6)
-    await cluster.admin.call('cluster', 'addslotsrange', '8192', '16383')
+    await cluster.admin.call('cluster', 'addslots', String(slot))
     await expect.poll(redis.fault, { timeout: 10_000 }).toBeNull()
     expect(await failures.count('account')).toBe(6)
-    await cluster.close()
+    await failures.add('account')
+    expect(await cluster.admin.keys('*')).toContain('{signet:}count:failures:account')
+  })
+
+  it('are in process where the URL names one server, and a node of a cluster answers', async context => {
+    const { expect, onTestFinished } = context
+    const { connect } = await begin(context)
+    const cluster = await openOwnRedis('--cluster-enabled', 'yes')
+    onTestFinished(cluster.close)
+    await cluster.admin.call('cluster', 'addslotsrange', '0', '16383')
+    const { redis, failures } = await connect({ url: cluster.url })
+    expect(redis.fault()).toContain('this redis is a node of a cluster; write redis+cluster://')
+    expect(redis.isMisnamed()).toBe(true)
+    await repeat(6, () => failures.add('account'))
+    expect(await failures.count('account')).toBe(6)
+    expect(await cluster.admin.dbsize()).toBe(0)
   })
 
   it('are not lost when Redis forgets them: evicted, emptied or restarted', async context => {
@@ -205,7 +228,8 @@ describe.skipIf(!hasRedis)('counts in Redis', { concurrent: true }, () => {
   it('are never written to another database than that of the URL', async context => {
     const { expect, own, connect } = await begin(context)
     const { redis, lines, failures } = await connect({ url: `${own.url}/99` })
-    expect(redis.wrongDatabase()).toContain('out of range')
+    expect(redis.fault()).toContain('out of range')
+    expect(redis.isMisnamed()).toBe(true)
     expect(redis.isHealthy()).toBe(false)
     await failures.add('account')
     expect(await failures.count('account')).toBe(1)

@@ -27,6 +27,8 @@ export const mirrorRevocations = ({ feed, mirror, clock, log, poll_milliseconds 
     const positions = await feed.readAll(revocations => mirror.write(revocations, clock()))
     const position = await writeSince(positions.at(-1) ?? null)
     if (position === null) throw new Error('the revocations changed their past while they were read')
+    // A failover and the way back lose the last entries, and a ticket that was older than these is there again.
+    if (mirror.connection() !== connection) throw new Error('another server was written to meanwhile')
     await mirror.complete(ticket)
     seen = { position, connection }
   }
