@@ -4,6 +4,7 @@ import { createAuthenticateAdministrator } from '../flows/access/authenticate-ad
 import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createChangeAccounts } from '../flows/admin/change-accounts.ts'
 import { createChangeClients } from '../flows/admin/change-clients.ts'
+import type { EventFollowers } from '../flows/admin/event-followers.ts'
 import { createFind } from '../flows/admin/find.ts'
 import { createInvite } from '../flows/admin/invite.ts'
 import { createShowAccount } from '../flows/admin/show-account.ts'
@@ -21,6 +22,7 @@ type Parts = Readonly<{
   opened: Pick<OpenParts, 'database' | 'keys' | 'listedClients' | 'lookForClients'>
   accounts: Pick<ComposedAccounts, 'sendLinks'>
   mail: Pick<ComposedMail, 'mailer'>
+  followers: EventFollowers
   shownUpstreams: () => readonly ListedUpstream[]
 }>
 
@@ -29,7 +31,7 @@ export type ComposedAdmin = Omit<Parameters<typeof adminRoutes>[0], 'onBehalfOf'
 /** Composes the administration, which the internal listener serves. */
 export const composeAdmin = (
   config: Config,
-  { base, opened, accounts, mail, shownUpstreams }: Parts,
+  { base, opened, accounts, mail, followers, shownUpstreams }: Parts,
 ): ComposedAdmin => {
   const parts = { ...base, mailer: mail.mailer }
   const { sendLinks } = accounts
@@ -42,6 +44,9 @@ export const composeAdmin = (
   return {
     ...parts,
     authenticateAdministrator: createAuthenticateAdministrator(parts),
+    // A proof is spent by the request that it came with.
+    reexamineAdministrator: createAuthenticateAdministrator({ ...parts, judgeSender: async () => null }),
+    followers,
     find: createFind(parts),
     showAccount: createShowAccount({
       ...parts,

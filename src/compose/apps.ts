@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import type { EventFollowers } from '../flows/admin/event-followers.ts'
 import { createInternalApp } from '../http/internal/index.ts'
 import { openConsolePages } from '../http/layout/layout.ts'
 import { createJudgeHealth } from '../http/public/health.ts'
@@ -40,6 +41,7 @@ type Parts = Readonly<{
   /** Null: no mail is sent. */
   mailsWaiting: ComposedMail['waiting']
   oldestDeliverySeconds: () => number | null
+  followers: Pick<EventFollowers, 'size' | 'slowestSeconds'>
   logLinesDropped: () => number
   tracer: Tracer | null
   isDraining: () => boolean
@@ -114,13 +116,15 @@ const clockOffsetOf =
   }
 
 /** The gauges that are read when the metrics are asked for. */
-const watchedOf = ({ base, opened, mailsWaiting, oldestDeliverySeconds, logLinesDropped }: Parts) => {
+const watchedOf = (parts: Parts) => {
+  const { base, opened, mailsWaiting, oldestDeliverySeconds, followers, logLinesDropped } = parts
   const { clock, keys, passwords, redis } = base
   return {
     database: opened.database.load,
     passwordsWaiting: passwords.waiting,
     mailsWaiting,
     oldestDeliverySeconds,
+    eventFollowers: followers,
     logLinesDropped,
     isRedisHealthy: redis && redis.isHealthy,
     keys: () => reportKeys(keys, { now: clock(), every_seconds: opened.key_seconds }),

@@ -1,4 +1,5 @@
 import type { Degradation } from '../domain/events/activity.ts'
+import { createEventFollowers } from '../flows/admin/event-followers.ts'
 import { keepFlushing } from '../flows/events/keep-flushing.ts'
 import { createSignInRefusals } from '../flows/events/record-refusals.ts'
 import { createWriteActivity } from '../flows/events/write-activity.ts'
@@ -64,6 +65,17 @@ export const composeEvents = (opened: OpenParts, { clock, log, wait, onClose }: 
   const write = createWriteActivity({ activity, meter, instance: systemRandom.uuid(), degradations, log })
   onClose(keepFlushing({ flush: write, finish: write, every_milliseconds: ACTIVITY_MILLISECONDS, wait }))
   return { activity, refusals }
+}
+
+/** Composes the streams of events, which end when the server begins to stop. */
+export const composeFollowers = ({
+  events,
+  log,
+  onClose,
+}: Pick<Base, 'events' | 'log'> & { onClose: OnClose }) => {
+  const followers = createEventFollowers({ events, log })
+  onClose(followers.close)
+  return followers
 }
 
 const degradationsOf = ({ database, redis }: OpenParts): readonly Degradation[] => [

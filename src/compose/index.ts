@@ -8,7 +8,7 @@ import type { Database } from '../store/postgres/index.ts'
 import { type ComposedAccounts, composeAccounts } from './accounts.ts'
 import { composeAdmin } from './admin.ts'
 import { composeApps } from './apps.ts'
-import { composeDeliveries, composeEvents } from './background.ts'
+import { composeDeliveries, composeEvents, composeFollowers } from './background.ts'
 import { type Base, composeBase } from './base.ts'
 import { composeConsole } from './console.ts'
 import { composeDemo } from './demo.ts'
@@ -113,6 +113,7 @@ const assemble = async (
   const accounts = composeAccounts(config, { ...base, ...oauth, mail, upstreams: listed })
   const upstream = composeUpstream(config, { ...base, ...accounts, notices, shownUpstreams })
   const { limits } = base
+  const followers = composeFollowers({ ...base, onClose })
   const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, ...upstream, notices, limits })
   const own = await composeOwnClients(config, { base, oauth, accounts, opened })
   let isDraining = false
@@ -120,11 +121,12 @@ const assemble = async (
     base,
     opened,
     pages,
-    admin: composeAdmin(config, { base, opened, accounts, mail, shownUpstreams }),
+    admin: composeAdmin(config, { base, opened, accounts, mail, followers, shownUpstreams }),
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo: own.demo },
     console: own.console,
     mailsWaiting: mail.waiting,
     oldestDeliverySeconds: oldestSeconds,
+    followers,
     logLinesDropped,
     tracer,
     isDraining: () => isDraining,
@@ -138,6 +140,7 @@ const assemble = async (
     drain: () => {
       isDraining = true
       revocations.drain()
+      followers.drain()
     },
     close,
   }

@@ -9,6 +9,7 @@ import { END_REASONS } from '../domain/sign-in/refresh-family.ts'
 import { REFRESH_OUTCOMES } from '../domain/sign-in/refresh-verdict.ts'
 import { SIGN_IN_RESULTS } from '../domain/sign-in/sign-in-result.ts'
 import type { Metrics } from '../ports/effects.ts'
+import { createGauge, type WatchedFollowers, watchEventFollowers } from './gauges.ts'
 import { VERSION } from './version.ts'
 
 /** The sources of gauges, read at each scrape. */
@@ -21,6 +22,7 @@ export type Watched = Readonly<{
   mailsWaiting: (() => Readonly<{ all: number; late: number }>) | null
   /** The age of the oldest delivery, for all instances. Null: none waits. */
   oldestDeliverySeconds: () => number | null
+  eventFollowers: WatchedFollowers
   logLinesDropped: () => number
   /** Null: no Redis is configured. */
   isRedisHealthy: (() => boolean) | null
@@ -167,17 +169,7 @@ const createCounters = (registry: Registry): Metrics => {
 const watch = (registry: Registry, watched: Watched) => {
   const { database, passwordsWaiting, mailsWaiting, oldestDeliverySeconds, logLinesDropped } = watched
   const { isRedisHealthy, keys } = watched
-  const gauge = (name: string, help: string, read: () => number | null | Promise<number | null>) =>
-    new Gauge({
-      name: `signet_${name}`,
-      help,
-      registers: [registry],
-      async collect() {
-        const value = await read()
-        if (value === null) this.remove()
-        else this.set(value)
-      },
-    })
+  const gauge = createGauge([registry])
   gauge('database_up', '0 while Postgres was away when last asked.', () => Number(!database().isLost))
   gauge('database_clock_offset_seconds', 'By which the clock of Postgres is ahead.', watched.clockOffset)
   gauge('database_connections_max', 'The size of the pool.', () => database().connections)
@@ -200,6 +192,7 @@ const watch = (registry: Registry, watched: Watched) => {
     'Since when the oldest delivery to a server of others waits, 0 when none does.',
     () => oldestDeliverySeconds() ?? 0,
   )
+  watchEventFollowers(gauge, watched.eventFollowers)
   if (isRedisHealthy !== null) {
     gauge('redis_up', '0: limits count in process, and revocations come from Postgres.', () =>
       Number(isRedisHealthy()),

@@ -34,6 +34,12 @@ export type EventPage = Readonly<{
   next: string | null
 }>
 
+/** A part of the stream. `last` is the place up to which it was read: that of its last event, or a later one. */
+export type StreamPortion = Readonly<{ events: readonly PlacedEvent[]; last: number }>
+
+/** `first` is the first place that is kept, the one behind `last` where none is. `last` is the last one that was given; 0: none. */
+export type StreamBounds = Readonly<{ first: number; last: number }>
+
 /** An event that no other statement writes. What is left out is null. */
 export type NewEvent = Readonly<{ kind: EventKind }> &
   Partial<Pick<Event, 'outcome' | 'reason' | 'sub' | 'client_id' | 'sid' | 'jti' | 'count' | 'details'>> &
@@ -66,6 +72,10 @@ export type Events = {
   place(): Promise<boolean>
   /** The events that follow a place in the stream, in order. */
   readPlaced(after: number, limit: number): Promise<readonly PlacedEvent[]>
+  /** The same, with the place up to which the stream was read: an event that was deleted meanwhile leaves its place behind. */
+  readStream(after: number, limit: number): Promise<StreamPortion>
+  /** Between which places the stream can be read. */
+  readBounds(): Promise<StreamBounds>
   /** The last place that was given; 0: none. */
   lastPlace(): Promise<number>
 }

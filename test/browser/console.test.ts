@@ -51,7 +51,7 @@ describe.skipIf(inject('chromium') === null)('the console in Chromium', { timeou
   const newPerson = async () => {
     const email = newEmail()
     const tokens = await signUp(signet, email)
-    return { email, sid: sidOf(tokens) }
+    return { email, sid: sidOf(tokens), sub: tokens.user.id }
   }
 
   it('signs in on the pages of the issuer, finds a person, ends a sign-in and signs out, accessibly in every look', async () => {
@@ -100,6 +100,60 @@ describe.skipIf(inject('chromium') === null)('the console in Chromium', { timeou
       await page.goto(`${console_url}/console${path}`)
       await expectAccessible(page)
     }
+    expect(complaints).toEqual([])
+  })
+
+  it('shows what happens elsewhere without a reload: new events at a click, the overview and a timeline by itself', async () => {
+    const { open, complaints } = await openContext(browser)
+    const page = await open()
+    await signIn(page)
+    const visit = async (path: string) => {
+      await page.goto(`${console_url}/console${path}`)
+      await page.evaluate('window.isTheSamePage = true')
+    }
+    const isTheSamePage = () => page.evaluate('window.isTheSamePage === true')
+
+    await visit('/events?kind=account.registered')
+    const rows = page.getByRole('row', { name: /account registered/ })
+    const before = await rows.count()
+    const status = page.getByRole('status')
+    const first = await newPerson()
+    await status.getByText('1 new event.').waitFor()
+    expect(await rows.count()).toBe(before)
+    await newPerson()
+    await status.getByText('2 new events.').waitFor()
+    await expectAccessible(page)
+    await status.getByRole('button', { name: 'Show' }).click()
+    await rows.nth(before + 1).waitFor()
+    expect([await rows.count(), await status.innerText(), await isTheSamePage()]).toEqual([
+      before + 2,
+      '',
+      true,
+    ])
+    await expectAccessible(page)
+
+    await visit('/accounts')
+    await page.getByRole('link', { name: first.email }).click()
+    await page.getByRole('link', { name: 'Timeline' }).click()
+    await page.evaluate('window.isTheSamePage = true')
+    await page.getByText('living').waitFor()
+    const admin_tab = await open()
+    await admin_tab.goto(`${console_url}/console/sign-ins/${first.sid}/end`)
+    await admin_tab.getByRole('button', { name: 'End the sign-in' }).click()
+    await admin_tab.getByText('The sign-in has ended.').waitFor()
+    await page
+      .getByRole('cell', { name: /sign in ended/ })
+      .first()
+      .waitFor()
+    await page.getByText('living').waitFor({ state: 'detached' })
+    expect(await page.getByRole('link', { name: 'End this sign-in' }).count()).toBe(0)
+    expect(await isTheSamePage()).toBe(true)
+    await admin_tab.close()
+
+    await visit('')
+    const { sub } = await newPerson()
+    await page.locator(`a[href="/console/accounts/${sub}"]`).first().waitFor()
+    expect(await isTheSamePage()).toBe(true)
     expect(complaints).toEqual([])
   })
 

@@ -1,13 +1,16 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { PASSWORD } from '../support/ask.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../support/backends.ts'
-import { PEPPER } from '../support/clients.ts'
+import { basic, createPepperText, PEPPER } from '../support/clients.ts'
 import { becomesReady, openSandbox, type Program, type Sandbox, stopProgram } from '../support/process.ts'
+import { freePort } from '../support/services/services.ts'
 
 /** Far less than orchestrators allow for a stop. */
 const SECONDS = 5
@@ -102,6 +105,30 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     const again = setInterval(() => program.process.kill('SIGTERM'), 200)
     expect(await program.ended).toMatchObject({ code: 1 })
     clearInterval(again)
+  })
+
+  it('ends the streams of events, whose readers go on at another instance', async () => {
+    const issuer = `http://localhost:${sandbox.port}`
+    const internal = await freePort()
+    const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
+    const secret = createPepperText()
+    const grant_types = ['client_credentials']
+    const watcher = { client_id: 'watcher', client_secret: secret, grant_types, scope: 'signet:viewer' }
+    writeFileSync(CLIENTS_FILE, JSON.stringify([{ ...watcher, audience: [issuer] }]))
+    const program = await start({ ISSUER: issuer, INTERNAL_PORT: String(internal), CLIENTS_FILE })
+    const { body } = await sandbox.ask('/token', {
+      form: { grant_type: 'client_credentials' },
+      headers: basic('watcher', secret),
+    })
+    const stream = await fetch(`http://127.0.0.1:${internal}/admin/events?follow`, {
+      headers: { authorization: `Bearer ${body.access_token}` },
+    })
+    expect(stream.status).toBe(200)
+    const read = stream.text()
+    const { code } = await stopProgram(program)
+    expect(code).toBe(0)
+    // A connection that is cut off at the end of the stop would reject.
+    expect(await read).toMatch(/^retry: \d+\nid: \d+\n\n/)
   })
 
   it('does not wait for connections that have sent nothing', async () => {

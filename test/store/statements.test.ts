@@ -400,6 +400,7 @@ const askEvents = async () => {
   await events.write([{ kind: 'key.created' }, { kind: 'key.promoted' }])
   await events.place()
   await events.readPlaced(0, 1)
+  await events.readBounds()
   await events.lastPlace()
   const now = new Date()
   await createRetainEvents(answering([[{ now, may_change: true, names: 'events_2020_01' }], [], []]), 400)()

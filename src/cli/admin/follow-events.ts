@@ -43,6 +43,7 @@ export const followEvents = async (
         retry: milliseconds => {
           least = Math.min(milliseconds, BACKOFF_MOST_MILLISECONDS)
         },
+        passed: remember,
         take: (event, id) => {
           remember(id)
           take(event)
@@ -65,13 +66,14 @@ type Stream = Readonly<{
   last: string | null
   connected: () => void
   retry: (milliseconds: number) => void
+  passed: (id: string) => void
   take: (event: ToldEvent, id: string | null) => void
 }>
 
 /** Ends with the stream. Rejects with an AdminError of `unreachable` when the connection breaks or falls silent. */
 const readStream = async (
   { open }: Administration,
-  { last, connected, retry, take }: Stream,
+  { last, connected, retry, passed, take }: Stream,
 ): Promise<void> => {
   const silence = new AbortController()
   const timer = setTimeout(() => silence.abort(new Error('no sign of life')), SILENCE_MILLISECONDS)
@@ -86,7 +88,7 @@ const readStream = async (
     if (answer.body === null) throw new AdminError('unreachable', 'the stream is empty')
     connected()
     const heard = () => void timer.refresh()
-    for await (const { id, data } of readServerSentEvents(answer.body, { heard, retry }))
+    for await (const { id, data } of readServerSentEvents(answer.body, { heard, retry, passed }))
       take(parseEvent(data), id)
   } catch (error) {
     if (error instanceof AdminError) throw error

@@ -14,12 +14,14 @@ type Reading = Readonly<{
   heard: () => void
   /** Is given the reconnection time that the server asks for, in milliseconds. */
   retry: (milliseconds: number) => void
+  /** Is given an id that came without an event: how far the stream has been read. */
+  passed: (id: string) => void
 }>
 
 /** HTML Standard §9.2.6 – The events of a stream. What the end of the stream cut off is dropped. */
 export async function* readServerSentEvents(
   source: AsyncIterable<Uint8Array>,
-  { heard, retry }: Reading,
+  { heard, retry, passed }: Reading,
 ): AsyncGenerator<ServerSentEvent> {
   let id: string | null = null
   let data: string[] = []
@@ -28,6 +30,7 @@ export async function* readServerSentEvents(
     const line = bytes.toString('utf8').replace(/\r$/, '')
     if (line === '') {
       if (data.length > 0) yield { id, data: data.join('\n') }
+      else if (id !== null) passed(id)
       data = []
       continue
     }

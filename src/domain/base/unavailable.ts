@@ -11,6 +11,7 @@ export class Unavailable extends Error {
     | 'claims_hook'
     | 'registrations'
     | 'session_verifier'
+    | 'event_followers'
   /** Whole seconds after which the client should retry. */
   readonly retry_after_seconds: number
 

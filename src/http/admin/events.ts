@@ -6,19 +6,24 @@ import { EVENT_KINDS, type EventKind } from '../../domain/events/event-kinds.ts'
 import { presentEvent } from '../../domain/events/present-event.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
-import { json, NO_STORE, type Route } from '../server/route.ts'
+import { type Call, json, NO_STORE, type Route } from '../server/route.ts'
 import type { Administrating } from './administrating.ts'
 import { createExportEvents } from './export-events.ts'
 import { idIn, readQuery } from './fields.ts'
 import { LIST_PARAMETERS } from './lists.ts'
+import { createStreamEvents, type StreamNeeds } from './stream-events.ts'
 
-type Needs = Readonly<{ events: Pick<Events, 'find' | 'read'>; clock: Clock }>
+type Needs = Readonly<{ events: Pick<Events, 'find' | 'read'>; clock: Clock }> & StreamNeeds
 
-/** Ours (docs/events.md) – What happened: a page of a filter, the newest first; all of a filter as JSON lines; one event. */
-export const eventRoutes = (route: Administrating, { events, clock }: Needs): readonly Route[] => {
+/** Ours (docs/events.md) – What happened: a page of a filter, the newest first; all of a filter as JSON lines; what happens; one event. */
+export const eventRoutes = (route: Administrating, needs: Needs): readonly Route[] => {
+  const { events, clock } = needs
   const exportEvents = createExportEvents(events)
+  const streamEvents = createStreamEvents(needs)
   return [
-    route('GET', '/events', async call => {
+    route('GET', '/events', async (call, administrator) => {
+      if (call.context.req.query('follow') !== undefined)
+        return streamEvents(call, { ...readFollow(call), administrator })
       const { after = null, limit, ...given } = readQuery(call, FILTER)
       const filter = filterOf(given, clock())
       if (call.header('accept')?.includes(JSON_LINES) === true) return exportEvents(call, { filter, after })
@@ -49,10 +54,8 @@ const time = z.iso
   .transform(given => new Date(given))
   .optional()
 
-const FILTER = z.strictObject({
-  limit: LIST_PARAMETERS.limit,
-  /** An event's id, so that an export goes on after its last line. */
-  after: z.string().refine(isUuid, 'must be the id of an event').optional(),
+/** What an event can be compared with by itself. */
+const MEMBERS = {
   kind: z.string().refine(isKind, 'must be a kind that docs/events.md lists').optional(),
   outcome: z.enum(EVENT_OUTCOMES, `must be ${EVENT_OUTCOMES.join(' or ')}`).optional(),
   reason: text(100),
@@ -63,10 +66,40 @@ const FILTER = z.strictObject({
   jti: text(256),
   ip: text(64),
   request_id: text(128),
+}
+
+const FILTER = z.strictObject({
+  ...MEMBERS,
+  limit: LIST_PARAMETERS.limit,
+  /** An event's id, so that an export goes on after its last line. */
+  after: z.string().refine(isUuid, 'must be the id of an event').optional(),
   from: time,
   until: time,
 })
 
+/** A place in the stream. */
+const PLACE = z
+  .string()
+  .regex(/^(?:0|[1-9]\d{0,14})$/, 'must be the number of an event')
+  .transform(Number)
+
+const FOLLOW = z.strictObject({
+  ...MEMBERS,
+  follow: z.enum(['', 'true'], 'has no value, or is true'),
+  after: PLACE.optional(),
+})
+
+/** HTML Standard §9.2.4 – The header is of a client that connects again to the address with which it began: it counts more. */
+const readFollow = (call: Call) => {
+  const { after, follow: _, ...members } = readQuery(call, FOLLOW)
+  const last = call.header('last-event-id')
+  const place = last === undefined ? null : PLACE.safeParse(last)
+  if (place?.success === false)
+    throw fieldInvalid({ pointer: '#/Last-Event-ID', detail: 'must be the number of an event' })
+  return { filter: selectionOf(members), after: place?.data ?? after ?? null }
+}
+
+type Members = Omit<z.output<typeof FOLLOW>, 'follow' | 'after'>
 type Given = Omit<z.output<typeof FILTER>, 'after' | 'limit'>
 
 const SPAN_MOST_MILLISECONDS = 24 * 3_600_000
@@ -82,6 +115,11 @@ const filterOf = (given: Given, now: Date): EventFilter => {
       detail:
         'needs another filter, or from and until with 24 hours between them at most: no index serves it, and all events would be read',
     })
+  return { ...selectionOf(given), from: from ?? null, until: until ?? null }
+}
+
+const selectionOf = (given: Members): EventFilter => {
+  const { kind, outcome, reason, actor, sub, client_id, sid, jti, ip, request_id } = given
   return {
     kind: kind ?? null,
     outcome: outcome ?? null,
@@ -93,7 +131,7 @@ const filterOf = (given: Given, now: Date): EventFilter => {
     jti: jti ?? null,
     ip: ip ?? null,
     request_id: request_id ?? null,
-    from: from ?? null,
-    until: until ?? null,
+    from: null,
+    until: null,
   }
 }

@@ -9,10 +9,12 @@ import {
   commands,
   facts,
   link,
+  live,
   mono,
   NONE,
   nextPage,
   plainWordsOf,
+  renewed,
   section,
   shown,
   signInPath,
@@ -38,10 +40,12 @@ export const EVENT_FILTERS = {
 type Events = Readonly<{
   query: Readonly<Record<string, string>>
   events: Readonly<{ items: readonly EventShown[]; next: string | null }>
+  /** True for the first page of the list. */
+  isFirst: boolean
 }>
 
 /** What happened, the newest first. */
-export const eventsPage = (frame: ConsoleFrame, { query, events: { items, next } }: Events): Page =>
+export const eventsPage = (frame: ConsoleFrame, { query, events: { items, next }, isFirst }: Events): Page =>
   consolePage(frame, {
     title: 'Events',
     tab: 'events',
@@ -50,7 +54,8 @@ export const eventsPage = (frame: ConsoleFrame, { query, events: { items, next }
       ([name, label]) =>
         html`<label>${label} <input name="${name}" type="search" maxlength="200" value="${query[name] ?? ''}"></label>`,
     )}<button class="quiet slim">Show</button></form>
-${eventTable(items)}
+${isFirst && query['from'] === undefined && query['until'] === undefined ? live({ query, as: 'tell' }) : null}
+${renewed('events', eventTable(items))}
 ${nextPage('/console/events', query, next)}
 ${commands({
   console_url: frame.console_url,

@@ -4,7 +4,7 @@ import type { ActivityShown, EventShown, KeyShown } from './answers.ts'
 import { eventTable } from './event-table.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
 import { keyAxis } from './keys.ts'
-import { link, plainWordsOf, section } from './parts.ts'
+import { kept, link, plainWordsOf, section } from './parts.ts'
 import { plotFigure, sumOf } from './plot.ts'
 
 type Overview = Readonly<{
@@ -25,14 +25,17 @@ export const consoleOverviewPage = (
     title: 'Overview',
     lead: html`${spanLink(hours, 24, '24 hours')} · ${spanLink(hours, 720, '30 days')}`,
     tab: 'overview',
-    content: html`${
-      activity === null
-        ? html`<p class="muted">This server does not offer its activity.</p>`
-        : html`${statsOf(activity)}${degradationsOf(activity)}
+    content: kept(
+      {},
+      html`${
+        activity === null
+          ? html`<p class="muted">This server does not offer its activity.</p>`
+          : html`${statsOf(activity)}${degradationsOf(activity)}
 <div class="grid plots">${Object.entries(activity.series).map(([name, series]) => section({ title: titleOf(name), content: plotFigure({ ...activity, label: titleOf(name), series, bands: activity.degradations }) }))}
 ${keys === null ? null : section({ title: 'Signing keys', tools: link('/console/keys', 'All keys'), content: keyAxis(keys, now) })}</div>`
-    }
+      }
 ${section({ title: 'What changed last', tools: link('/console/events', 'All events'), content: events === null ? html`<p class="muted">This server does not offer its events.</p>` : eventTable(events) })}`,
+    ),
   })
 
 const spanLink = (current: number, hours: number, label: string): Html =>

@@ -87,6 +87,27 @@ export const stateBadge = (state: string): Html => {
 /** A name of the API, for people. */
 export const plainWordsOf = (name: string): string => shown(name).replaceAll(/[_.]/g, ' ')
 
+type Live = Readonly<{
+  /** The events of which the page has to learn. */
+  query?: Readonly<Record<string, string>>
+  /** `tell`: rows are shown when the person asks for them. `renew`: what the page shows is kept up to date. */
+  as: 'tell' | 'renew'
+}>
+
+/** Where the script says that something has happened meanwhile. Empty, and not to be seen, without it. */
+export const live = ({ query = {}, as }: Live): Html => {
+  const search = new URLSearchParams(query).toString()
+  return html`<p class="live" role="status" data-live="/console/live${search === '' ? '' : `?${search}`}" data-as="${as}"></p>`
+}
+
+/** What the script puts in the place of what the page has shown so far. */
+export const renewed = (name: string, content: Html): Html =>
+  html`<div data-renewed="${name}">${content}</div>`
+
+/** A page that the script keeps up to date. */
+export const kept = (query: Readonly<Record<string, string>>, content: Html): Html =>
+  html`${live({ query, as: 'renew' })}${renewed('page', content)}`
+
 type Commands = Readonly<{
   console_url: string
   method: string

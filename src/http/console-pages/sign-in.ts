@@ -9,6 +9,7 @@ import {
   actionLinks,
   clientPath,
   facts,
+  kept,
   link,
   mono,
   NONE,
@@ -30,9 +31,11 @@ export const timelinePage = (frame: ConsoleFrame, timeline: TimelineShown): Page
   const isLiving = signIn.state === 'living'
   return consolePage(frame, {
     title: `Sign-in of ${shown(signIn.email ?? signIn.sub)}`,
-    lead: html`${stateBadge(signIn.state)} ${signIn.because === null ? null : shown(signIn.because)}`,
+    lead: html`<span data-renewed="state">${stateBadge(signIn.state)} ${signIn.because === null ? null : shown(signIn.because)}</span>`,
     tab: 'sign-ins',
-    content: html`${frame.isAdmin && isLiving ? actionLinks([{ path: `${signInPath(signIn.sid)}/end`, label: 'End this sign-in', isDangerous: true }]) : null}
+    content: kept(
+      { sid: signIn.sid },
+      html`${frame.isAdmin && isLiving ? actionLinks([{ path: `${signInPath(signIn.sid)}/end`, label: 'End this sign-in', isDangerous: true }]) : null}
 ${section({
   title: 'What happened',
   content: html`${timelineFigure(marks, isLiving)}
@@ -80,5 +83,6 @@ ${section({
     ['Ended (UTC)', when(signIn.ended_at)],
   ]),
 })}`,
+    ),
   })
 }

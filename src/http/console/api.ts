@@ -14,6 +14,8 @@ export type ApiRequest = Readonly<{
   body?: object | undefined
   /** RFC 9110 §13.1.1 – The version that the person has seen. */
   etag?: string | null | undefined
+  /** HTML Standard §9.2.4 – How far the person's browser has read a stream. */
+  last_event_id?: string | undefined
 }>
 
 /** Something wrong with a field. The pointer is that of RFC 6901. */
@@ -41,26 +43,45 @@ export type AskApi = <T>(request: ApiRequest, schema: z.ZodType<T>) => Promise<A
  * form of the request. `app` is that of the internal listener.
  */
 export const createAskApi =
-  (app: () => Pick<App, 'fetch'>): AskApi =>
+  (app: InternalApp): AskApi =>
   async (request, schema) => {
-    const { method, path, body } = request
-    const text = body === undefined ? null : JSON.stringify(body)
-    const headers = headersOf(request, text)
-    const incoming = incomingOf({ headers, text, ip: request.ip })
-    const bindings = { incoming, outgoing: new ServerResponse(incoming) }
-    const response = await app().fetch(new Request(new URL(path, HERE), { method, headers }), bindings)
+    const response = await send(app, request)
     const answered = await response.text()
     if (!response.ok) return { refusal: refusalOf(response.status, answered) }
     const value = schema.parse(answered === '' ? null : JSON.parse(answered))
     return { value, etag: response.headers.get('etag') }
   }
 
+/** Opens an answer that goes on. */
+export type RelayApi = (request: ApiRequest) => Promise<Response>
+
+/** The same for an answer that goes on. */
+export const createRelayApi =
+  (app: InternalApp): RelayApi =>
+  request =>
+    send(app, request)
+
+type InternalApp = () => Pick<App, 'fetch'>
+
+const send = async (app: InternalApp, request: ApiRequest): Promise<Response> => {
+  const { method, path, body } = request
+  const text = body === undefined ? null : JSON.stringify(body)
+  const headers = headersOf(request, text)
+  const incoming = incomingOf({ headers, text, ip: request.ip })
+  const bindings = { incoming, outgoing: new ServerResponse(incoming) }
+  return app().fetch(new Request(new URL(path, HERE), { method, headers }), bindings)
+}
+
 const HERE = 'http://signet.invalid'
 
-const headersOf = ({ token, etag = null }: ApiRequest, text: string | null): Record<string, string> => ({
+const headersOf = (
+  { token, etag = null, last_event_id }: ApiRequest,
+  text: string | null,
+): Record<string, string> => ({
   authorization: `Bearer ${token}`,
   accept: 'application/json',
   ...(etag === null ? {} : { 'if-match': etag }),
+  ...(last_event_id === undefined ? {} : { 'last-event-id': last_event_id }),
   ...(text === null
     ? {}
     : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }),

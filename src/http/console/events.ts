@@ -1,24 +1,53 @@
+import { Problem } from '../../domain/base/problem.ts'
 import { EVENT, EVENTS } from '../console-pages/answers.ts'
 import { EVENT_FILTERS, eventPage, eventsPage } from '../console-pages/events.ts'
-import type { Route } from '../server/route.ts'
+import { type Call, NO_STORE, type Reply, type Route } from '../server/route.ts'
 import { idOf } from './actions.ts'
 import { listQueryOf } from './list-query.ts'
 import { CONSOLE_ROUTE } from './reply.ts'
 import type { ConsoleShow, Visiting } from './visiting.ts'
 
-/** The events: their list, and one of them. */
+/** The events: their list, one of them, and the stream by which the script of a page learns of new ones. */
 export const eventConsoleRoutes = (visiting: Visiting): readonly Route[] => [
   { ...CONSOLE_ROUTE, method: 'GET', path: '/console/events', handle: visiting.showing(showEvents) },
   { ...CONSOLE_ROUTE, method: 'GET', path: '/console/events/:id', handle: visiting.showing(showEvent) },
+  { ...CONSOLE_ROUTE, method: 'GET', path: '/console/live', handle: visiting.relaying(relayEvents) },
 ]
 
 const showEvents: ConsoleShow = async ({ call, frame, get }) => {
   const { query, search } = listQueryOf(call, Object.keys(EVENT_FILTERS))
   const { value } = await get(`/admin/events${search}`, EVENTS)
-  return eventsPage(frame, { query, events: value })
+  const isFirst = (call.context.req.query('after') ?? '') === ''
+  return eventsPage(frame, { query, events: value, isFirst })
 }
 
 const showEvent: ConsoleShow = async visit => {
   const { value } = await visit.get(`/admin/events/${encodeURIComponent(idOf(visit))}`, EVENT)
   return eventPage(visit.frame, value)
+}
+
+/** Filters by which a single event is compared: a page that asks for a span of time has no news. */
+const LIVE_FILTERS = Object.keys(EVENT_FILTERS).filter(name => name !== 'from' && name !== 'until')
+
+/** HTML Standard §9.2 – The stream of the API, as the person. The API judges every few seconds whether they may still see it. */
+const relayEvents: ConsoleShow = async ({ call, relay }) => {
+  requireOwnScript(call)
+  const { query } = listQueryOf(call, LIVE_FILTERS)
+  const search = new URLSearchParams({ follow: 'true', ...query }).toString()
+  if (call.context.req.method === 'HEAD') return { status: 200, body: null, headers: NO_STORE }
+  const last_event_id = call.header('last-event-id')
+  const { status, headers, body } = await relay({ path: `/admin/events?${search}`, last_event_id })
+  const kept = RELAYED.flatMap(name => {
+    const value = headers.get(name)
+    return value === null ? [] : [[name, value] as const]
+  })
+  return { status, body, headers: Object.fromEntries(kept) } satisfies Reply
+}
+
+const RELAYED = ['Content-Type', 'Cache-Control', 'Pragma', 'Retry-After', 'X-Accel-Buffering']
+
+/** W3C Fetch Metadata §2.2 – A page of another port may send the cookie too: it would take the place of a follower. */
+const requireOwnScript = ({ header }: Call): void => {
+  if ((header('sec-fetch-site') ?? 'same-origin') !== 'same-origin')
+    throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'foreign_page' })
 }

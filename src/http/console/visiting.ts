@@ -10,8 +10,8 @@ import { seeOther } from '../hosted/interactions.ts'
 import type { Page } from '../layout/layout.ts'
 import { onVisit } from '../server/prefetch.ts'
 import { requestSourceOf } from '../server/request-source.ts'
-import type { Call, Handle, Reply } from '../server/route.ts'
-import type { ApiAnswer, ApiRefusal, ApiRequest, AskApi } from './api.ts'
+import { type Call, type Handle, NO_STORE, type Reply } from '../server/route.ts'
+import type { ApiAnswer, ApiRefusal, ApiRequest, AskApi, RelayApi } from './api.ts'
 import { type Fields, readConsoleFields } from './fields.ts'
 import { createConsoleGuard } from './guard.ts'
 import type { ConsoleParty } from './relying-party.ts'
@@ -20,6 +20,7 @@ import type { ConsoleSignedIn, ConsoleVisits } from './visits.ts'
 
 export type VisitingNeeds = Readonly<{
   askApi: AskApi
+  relayApi: RelayApi
   party: ConsoleParty
   visits: ConsoleVisits
   peppers: Peppers
@@ -39,6 +40,8 @@ export type PageVisit = Readonly<{
   get: <T>(path: string, schema: z.ZodType<T>) => Promise<Readonly<{ value: T; etag: string | null }>>
   /** The same where the page has something to say of a refusal. */
   ask: <T>(request: Omit<ApiRequest, 'token' | 'ip'>, schema: z.ZodType<T>) => Promise<ApiAnswer<T>>
+  /** An answer of the API that goes on, as the person. */
+  relay: (request: Pick<ApiRequest, 'path' | 'last_event_id'>) => Promise<Response>
   reply: (page: Page, status?: number) => Reply
   /** RFC 9110 §15.4.4 – Leads to a page of the console, which then says what was done. */
   goOn: (path: string, note: string) => Reply
@@ -68,6 +71,9 @@ export const createVisiting = (needs: VisitingNeeds) => {
     /** A page for the person who is signed in. Every other person is led to the sign-in. */
     showing: (show: ConsoleShow): Handle =>
       guard(onVisit(call => withPerson(needs, { call, work: show, whenSignedOut: leadToSignIn }))),
+    /** What a script of such a page asks for. It is sent nowhere to sign in: the person does that on a page. */
+    relaying: (show: ConsoleShow): Handle =>
+      guard(call => withPerson(needs, { call, work: show, whenSignedOut: tellScript })),
     /** A form of such a page. Nothing is done for a person who was signed out meanwhile. */
     acting: (act: ConsoleAct): Handle =>
       guard(async call => {
@@ -122,6 +128,8 @@ export const beginSignIn = ({ visits, party, random }: VisitingNeeds, call: Call
   return { ...reply, cookies: [visits.write({ stage: 'begun', browser })] }
 }
 
+const tellScript = (): Reply => ({ status: 401, body: null, headers: NO_STORE })
+
 const tellSignedOut = ({ issuer }: VisitingNeeds, call: Call): Reply =>
   consoleReply(call, 401, signedOutOfConsolePage({ issuer, isUnsaved: true }))
 
@@ -146,6 +154,8 @@ const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting):
   const me = await ask({ method: 'GET', path: '/admin/me' }, ME)
   const frame = frameOf(needs, { call, visit, isAdmin: 'value' in me && me.value.role === 'admin' })
   if ('refusal' in me) return notAdmitted(needs, { call, frame, refusal: me.refusal })
+  const relay: PageVisit['relay'] = request =>
+    needs.relayApi({ ...request, method: 'GET', token: visit.access_token, ip: call.ip })
   const reply: PageVisit['reply'] = (page, status = 200) => consoleReply(call, status, page)
   const goOn: PageVisit['goOn'] = (path, note) => {
     const query = new URLSearchParams({
@@ -159,7 +169,7 @@ const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting):
     return answer
   }
   try {
-    const shown = await work({ call, now: needs.clock(), frame, get, ask, reply, goOn })
+    const shown = await work({ call, now: needs.clock(), frame, get, ask, relay, reply, goOn })
     return typeof shown === 'function' ? reply(shown) : shown
   } catch (error) {
     if (!(error instanceof ApiRefused)) throw error

@@ -81,7 +81,10 @@ const sheetOf = (name: string) =>
 const STYLE = sheetOf('style.css')
 /** What the pages of the console have besides. */
 const CONSOLE_STYLE = sheetOf('console.css')
-const SCRIPT = asset('script.js').replaceAll(/\n\s*/g, '\n').trim()
+const scriptOf = (name: string) => asset(name).replaceAll(/\n\s*/g, '\n').trim()
+const SCRIPT = scriptOf('script.js')
+/** What keeps the pages of the console up to date. */
+const CONSOLE_SCRIPT = scriptOf('console.js')
 
 /**
  * Ours (docs/decisions/0036) – Every page has its style and its script inside, allowed by their digests: one answer is a whole page, also
@@ -92,12 +95,21 @@ export const openPages = (
   own?: ReadonlyMap<Language, Words>,
   upstreams: () => readonly UpstreamOffer[] = () => [],
 ): Pages => {
-  return openPagesIn(brandStyle(brand) + STYLE, { brand, own, upstreams })
+  return openPagesIn({ style: brandStyle(brand) + STYLE, script: SCRIPT }, { brand, own, upstreams })
 }
 
-/** The same for the console, which has tables and plots. */
+/** The same for the console, which has tables and plots, and a script that asks for what happens meanwhile. */
 export const openConsolePages = (brand: Brand): Pages =>
-  openPagesIn(brandStyle(brand) + STYLE + CONSOLE_STYLE, { brand, own: undefined, upstreams: () => [] })
+  openPagesIn(
+    {
+      style: brandStyle(brand) + STYLE + CONSOLE_STYLE,
+      script: `${SCRIPT}\n${CONSOLE_SCRIPT}`,
+      connects: "; connect-src 'self'",
+    },
+    { brand, own: undefined, upstreams: () => [] },
+  )
+
+type Inside = Readonly<{ style: string; script: string; connects?: string }>
 
 type Opening = Readonly<{
   brand: Brand
@@ -105,10 +117,10 @@ type Opening = Readonly<{
   upstreams: () => readonly UpstreamOffer[]
 }>
 
-const openPagesIn = (style: string, { brand, own, upstreams }: Opening): Pages => {
+const openPagesIn = (inside: Inside, { brand, own, upstreams }: Opening): Pages => {
   const { languages, sayIn } = openTexts(own)
   const names = languages.map(language => ({ language, name: sayIn(language)('layout.language') }))
-  const policyFor = policyOf({ style, script: SCRIPT })
+  const policyFor = policyOf(inside)
   return {
     languages,
     brand,
@@ -116,7 +128,7 @@ const openPagesIn = (style: string, { brand, own, upstreams }: Opening): Pages =
       const view = { language: request.language, say: sayIn(request.language), brand, upstreams: upstreams() }
       const sheet = page(view)
       const { shell = 'gate', form_targets = [] } = sheet
-      const body = wholePage({ sheet, view, request, style, languages: names })
+      const body = wholePage({ sheet, view, request, ...inside, languages: names })
       return { body, security_policy: policyFor(form_targets), shell }
     },
   }
@@ -128,9 +140,9 @@ type LanguageName = Readonly<{ language: Language; name: Html }>
 const SOURCE = /^(?:https?:\/\/[^\s;,'"[]+|[a-z][a-z\d+.-]*:)$/i
 
 /** W3C CSP Level 3 – This style and this script, images and forms of here, and no frame around. */
-const policyOf = ({ style, script }: Readonly<Record<'style' | 'script', string>>) => {
+const policyOf = ({ style, script, connects = '' }: Inside) => {
   const digestOf = (text: string) => `'sha256-${hash('sha256', text, 'base64')}'`
-  const start = `default-src 'none'; style-src ${digestOf(style)}; script-src ${digestOf(script)}; img-src 'self'`
+  const start = `default-src 'none'; style-src ${digestOf(style)}; script-src ${digestOf(script)}; img-src 'self'${connects}`
   return (form_targets: readonly string[]): string => {
     const wrong = form_targets.find(target => !SOURCE.test(target))
     if (wrong !== undefined) throw new Error(`not a source of a policy: ${wrong}`)
@@ -144,11 +156,12 @@ type Whole = Readonly<{
   view: View
   request: Request
   style: string
+  script: string
   languages: readonly LanguageName[]
 }>
 
 const wholePage = (whole: Whole): string => {
-  const { sheet, view, request, style } = whole
+  const { sheet, view, request, style, script } = whole
   const { say, brand, language } = view
   const title = sheet.isFault ? say('layout.error_title', { title: html`${sheet.title}` }) : sheet.title
   return html`<!doctype html>
@@ -161,7 +174,7 @@ const wholePage = (whole: Whole): string => {
 <style>${{ html: style }}</style>
 <body class="${sheet.shell ?? 'gate'}">
 ${sheet.shell === 'stay' ? stay(whole) : gate(whole)}
-<script>${{ html: SCRIPT }}</script>
+<script>${{ html: script }}</script>
 </body>
 </html>
 `.html

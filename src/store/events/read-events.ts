@@ -1,7 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import { firstIdAt, MAX_UUID, NIL_UUID } from '../../domain/base/uuid.ts'
-import { type Event, type PlacedEvent, parseActor } from '../../domain/events/event.ts'
-import type { EventFilter, Events } from '../../ports/events.ts'
+import { type Event, parseActor } from '../../domain/events/event.ts'
+import type { EventFilter, Events, StreamPortion } from '../../ports/events.ts'
 import type { Database } from '../postgres/index.ts'
 
 /** Rows of one index that a page examines, at most: it takes the same time whatever the filter leaves of them. */
@@ -12,7 +12,7 @@ type Row = Omit<Event, 'actor' | 'sub'> & Readonly<{ user_id: string; actor: str
 /** The statements that read events. */
 export const createReadEvents = (
   database: Database,
-): Pick<Events, 'find' | 'read' | 'readPlaced' | 'lastPlace'> => ({
+): Pick<Events, 'find' | 'read' | 'readPlaced' | 'readStream' | 'readBounds' | 'lastPlace'> => ({
   find: async id => {
     const [row] = await database.run(
       sql => sql<Row[]>`select ${eventColumns(sql)} from signet.events e where e.id = ${id}`,
@@ -22,21 +22,21 @@ export const createReadEvents = (
 
   read: createReadPage(database),
 
-  readPlaced: async (after, limit) => {
-    const rows = await database.run(
-      sql => sql<(Row & { number: number })[]>`
-        select p.number::float8 as number, ${eventColumns(sql)}
-        from (
-          select number, user_id, event_id
-          from signet.event_places
-          where number > ${after}
-          order by number
-          limit ${limit}
-        ) p
-        join signet.events e on e.user_id = p.user_id and e.id = p.event_id
-        order by p.number`,
+  readPlaced: async (after, limit) => (await readStream(database, after, limit)).events,
+
+  readStream: (after, limit) => readStream(database, after, limit),
+
+  readBounds: async () => {
+    const [bounds] = await database.run(
+      sql => sql<{ first: number; last: number }[]>`
+        select
+          coalesce((select p.number from signet.event_places p order by p.number limit 1), h.number + 1)::float8
+            as first,
+          h.number::float8 as last
+        from signet.event_head h
+        where h.id = 1`,
     )
-    return rows.map(({ number, ...row }): PlacedEvent => ({ ...toEvent(row), number }))
+    return bounds ?? { first: 1, last: 0 }
   },
 
   lastPlace: async () => {
@@ -47,10 +47,27 @@ export const createReadEvents = (
   },
 })
 
-type PageRow = { [Member in keyof Row]: Row[Member] | null } & Readonly<{
-  examined: number
-  oldest: string | null
-}>
+type JoinedRow = { [Member in keyof Row]: Row[Member] | null }
+type PlaceRow = JoinedRow & Readonly<{ number: number }>
+type PageRow = JoinedRow & Readonly<{ examined: number; oldest: string | null }>
+
+const readStream = async (database: Database, after: number, limit: number): Promise<StreamPortion> => {
+  const rows = await database.run(
+    sql => sql<PlaceRow[]>`
+      select p.number::float8 as number, ${eventColumns(sql)}
+      from (
+        select number, user_id, event_id
+        from signet.event_places
+        where number > ${after}
+        order by number
+        limit ${limit}
+      ) p
+      left join signet.events e on e.user_id = p.user_id and e.id = p.event_id
+      order by p.number`,
+  )
+  const events = rows.flatMap(row => (isEvent(row) ? [{ ...toEvent(row), number: row.number }] : []))
+  return { events, last: rows.at(-1)?.number ?? after }
+}
 
 /**
  * A page by keyset: the rows of the most selective index that the filter names, from the newest on; the rest of the filter is applied to
@@ -124,7 +141,7 @@ const eventColumns = (sql: ISql): Fragment => sql`
   e.id, e.at, e.kind, e.outcome, e.reason, e.actor, e.user_id, e.client_id, e.sid, e.jti, e.ip, e.request_id, e.count,
   e.details`
 
-const isEvent = (row: PageRow): row is Row & PageRow => row.id !== null
+const isEvent = <R extends JoinedRow>(row: R): row is R & Row => row.id !== null
 
 const toEvent = (row: Row): Event => {
   const sub = row.user_id === NIL_UUID ? null : row.user_id

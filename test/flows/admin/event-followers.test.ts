@@ -1,0 +1,230 @@
+import type { Sql } from 'postgres'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Problem } from '../../../src/domain/base/problem.ts'
+import type { PlacedEvent } from '../../../src/domain/events/event.ts'
+import {
+  createEventFollowers,
+  type EventFollower,
+  type EventFollowers,
+  type EventsFollowed,
+} from '../../../src/flows/admin/event-followers.ts'
+import { createEvents } from '../../../src/store/events/events.ts'
+import { times } from '../../support/ask.ts'
+import { createDatabaseWithSchema, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
+import { type Database, openDatabase } from '../../support/database.ts'
+import { createLog, errorsIn } from '../../support/effects.ts'
+
+const ALL: EventsFollowed = { after: null, wants: () => true, concerns: () => false, examine: async () => {} }
+
+/** Events as the store writes them, in a transaction of the test. */
+const writeIn = (sql: Sql, request_ids: readonly string[]) => sql`
+  with written as (
+    insert into signet.events (kind, request_id)
+    select 'key.created', given.id from unnest(${[...request_ids]}::text[]) given (id)
+    returning user_id, id
+  )
+  insert into signet.unplaced_events (user_id, id)
+  select user_id, id from written`
+
+describe.skipIf(!hasPostgres)('followers of the events', () => {
+  let own: OwnDatabase
+  let database: Database
+  const open: EventFollowers[] = []
+  const { log, lines } = createLog()
+
+  beforeAll(async () => {
+    own = await createDatabaseWithSchema()
+    database = openDatabase({ url: own.url, pool_size: 4 })
+  })
+  afterEach(async () => {
+    for (const instance of open.splice(0)) await instance.close()
+    expect(errorsIn(lines)).toEqual([])
+  })
+  afterAll(async () => {
+    await database.close()
+    await own.drop()
+  })
+
+  const store = () => createEvents(database)
+  const startInstance = (settings: Readonly<{ heartbeat_milliseconds?: number }> = {}) => {
+    const own_store = store()
+    let statements = 0
+    const counted = <T>(answer: Promise<T>): Promise<T> => {
+      statements += 1
+      return answer
+    }
+    const events: Parameters<typeof createEventFollowers>[0]['events'] = {
+      place: () => counted(own_store.place()),
+      readStream: (after, limit) => counted(own_store.readStream(after, limit)),
+      readBounds: () => counted(own_store.readBounds()),
+    }
+    const instance = createEventFollowers({ events, log, poll_milliseconds: 10, ...settings })
+    open.push(instance)
+    return { ...instance, statements: () => statements }
+  }
+  const write = (...request_ids: readonly string[]) => writeIn(database.sql, request_ids)
+  /** The request ids of the next events, until there are so many. */
+  const take = async ({ next }: EventFollower, count: number): Promise<readonly (string | null)[]> => {
+    const taken: PlacedEvent[] = []
+    while (taken.length < count) {
+      const portion = await next()
+      if (portion === null) throw new Error('the stream has ended')
+      taken.push(...portion.events)
+    }
+    return taken.map(({ request_id }) => request_id)
+  }
+
+  it('see what is committed from then on, in the order of the commits, a late one too', async () => {
+    await write('before')
+    const one = await startInstance().open(ALL)
+    const other = await startInstance().open(ALL)
+    const late = await database.sql.reserve()
+    await late`begin`
+    await writeIn(late, ['late'])
+    for (const name of ['first', 'second', 'third']) await write(name)
+    // Two of one millisecond may have either order, and it is the same for all.
+    const early = await take(one, 3)
+    expect(new Set(early)).toEqual(new Set(['first', 'second', 'third']))
+    await late`commit`
+    late.release()
+    expect(await take(one, 1)).toEqual(['late'])
+    expect(await take(other, 4)).toEqual([...early, 'late'])
+  })
+
+  it('begin behind a place, and read by themselves what memory does not have', async () => {
+    const instance = startInstance()
+    const { begin } = await instance.open(ALL)
+    await write(...times(1300).map(index => `many ${index}`))
+    const from_the_beginning = await instance.open({ ...ALL, after: begin })
+    const taken = await take(from_the_beginning, 1300)
+    expect(new Set(taken).size).toBe(1300)
+    const last = await instance.open({ ...ALL, after: begin + 1299 })
+    expect(await take(last, 1)).toEqual(taken.slice(-1))
+  })
+
+  it('cost no statement when they have left, and none before the first one comes', async () => {
+    const [left, empty, busy] = [startInstance(), startInstance(), startInstance()]
+    const follower = await left.open(ALL)
+    await write('seen')
+    await take(follower, 1)
+    follower.leave()
+    expect([left.size(), left.slowestSeconds(), await follower.next()]).toEqual([0, 0, null])
+    const spent = left.statements()
+    const bystander = await busy.open(ALL)
+    for (const name of ['one', 'two', 'three']) {
+      await write(name)
+      await take(bystander, 1)
+    }
+    expect(busy.statements()).toBeGreaterThan(6)
+    expect([left.statements(), empty.statements()]).toEqual([spent, 0])
+  })
+
+  it('are refused for a place before the oldest that is kept, and for one that was never given', async () => {
+    const instance = startInstance()
+    await write('kept')
+    const { begin } = await instance.open(ALL)
+    await database.sql`delete from signet.event_places where number < ${begin}`
+    const codeOf = (after: number) =>
+      instance.open({ ...ALL, after }).then(
+        ({ begin: behind }) => behind,
+        (error: unknown) => (error instanceof Problem ? [error.code, error.reason] : error),
+      )
+    expect(await codeOf(begin - 2)).toEqual(['CURSOR_GONE', 'cursor_far_behind'])
+    expect(await codeOf(begin - 1)).toBe(begin - 1)
+    expect(await codeOf(begin)).toBe(begin)
+    expect(await codeOf(begin + 1)).toEqual(['CURSOR_GONE', 'cursor_of_another_past'])
+    await database.sql`delete from signet.event_places`
+    expect(await codeOf(begin - 1)).toEqual(['CURSOR_GONE', 'cursor_far_behind'])
+    expect(await codeOf(begin)).toBe(begin)
+  })
+
+  it('pass the places of events that were deleted meanwhile', async () => {
+    const instance = startInstance()
+    const { begin } = await instance.open(ALL)
+    for (const name of ['deleted', 'left']) {
+      await write(name)
+      await store().place()
+    }
+    await database.sql`delete from signet.events where request_id = 'deleted'`
+    expect(await take(await instance.open({ ...ALL, after: begin }), 1)).toEqual(['left'])
+    expect(await store().readStream(begin, 1)).toEqual({ events: [], last: begin + 1 })
+  })
+
+  it('are told at each heartbeat how far the stream was read, also when they want nothing of it', async () => {
+    const instance = startInstance({ heartbeat_milliseconds: 30 })
+    const follower = await instance.open({ ...ALL, wants: () => false })
+    await write('unwanted')
+    let last = follower.begin
+    while (last === follower.begin) {
+      const portion = await follower.next()
+      expect(portion?.events).toEqual([])
+      last = portion?.last ?? Number.NaN
+    }
+    expect(last).toBe(follower.begin + 1)
+  })
+
+  it('end at the heartbeat at which they may not follow any longer, and the others go on', async () => {
+    const instance = startInstance({ heartbeat_milliseconds: 30 })
+    let isRevoked = false
+    const examine = async () => {
+      if (isRevoked) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
+    }
+    const revoked = await instance.open({ ...ALL, examine })
+    const bystander = await instance.open(ALL)
+    expect(await revoked.next()).toEqual({ events: [], last: revoked.begin })
+    isRevoked = true
+    expect(await revoked.next()).toBeNull()
+    await write('after the end')
+    expect(await take(bystander, 1)).toEqual(['after the end'])
+    expect(instance.size()).toBe(1)
+  })
+
+  it('end before an event that ends what they may is shown to them', async () => {
+    const instance = startInstance()
+    const follower = await instance.open({
+      ...ALL,
+      concerns: ({ request_id }) => request_id === 'revocation',
+      examine: async () => {
+        throw new Problem('AUTH_TOKEN_INVALID', { reason: 'revoked' })
+      },
+    })
+    await write('seen')
+    expect(await take(follower, 1)).toEqual(['seen'])
+    await write('revocation')
+    expect(await follower.next()).toBeNull()
+  })
+
+  it('are twenty at most, and one that leaves makes room', async () => {
+    const instance = startInstance()
+    const followers = await Promise.all(times(20).map(() => instance.open(ALL)))
+    await expect(instance.open(ALL)).rejects.toMatchObject({
+      what: 'event_followers',
+      retry_after_seconds: 5,
+    })
+    followers[0]?.leave()
+    await instance.open(ALL)
+    await expect(instance.open({ ...ALL, after: 0 })).rejects.toMatchObject({ what: 'event_followers' })
+  })
+
+  it('all leave when the server begins to stop, and none comes', async () => {
+    const instance = startInstance()
+    const waiting = (await instance.open(ALL)).next()
+    const { signal } = await instance.open(ALL)
+    instance.drain()
+    expect(await waiting).toBeNull()
+    expect([signal.aborted, instance.size()]).toEqual([true, 0])
+    await expect(instance.open(ALL)).rejects.toMatchObject({ what: 'event_followers' })
+  })
+
+  it('count as slow from when they lack something', async () => {
+    const instance = startInstance()
+    const quick = await instance.open(ALL)
+    await instance.open(ALL)
+    await write('late for one')
+    await take(quick, 1)
+    const waiting = quick.next()
+    await expect.poll(instance.slowestSeconds).toBeGreaterThan(0)
+    instance.drain()
+    expect([await waiting, instance.slowestSeconds()]).toEqual([null, 0])
+  })
+})
