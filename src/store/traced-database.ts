@@ -15,11 +15,11 @@ const SUMMARY_MAX_CHARACTERS = 255
  */
 export const traceDatabase = (database: Database, tracer: Tracer): Database => ({
   ...database,
-  run: query =>
+  run: (query, row) =>
     tracer.span({ name: UNNAMED, kind: 'client', attributes: SYSTEM }, async note => {
       const texts = new Set<TemplateStringsArray>()
       try {
-        return await database.run((sql, caller) => query(watch(sql, texts), caller))
+        return await database.run((sql, caller) => query(watch(sql, texts), caller), row)
       } catch (error) {
         const code = errorCodeOf(error)
         if (code !== null) note({ 'db.response.status_code': code })

@@ -7,8 +7,9 @@ import {
   openDatabase as openPool,
   type Database as Pool,
 } from '../../src/store/postgres/database.ts'
+import { trackClock } from '../../src/store/postgres/health.ts'
 import { createQualify, tag } from '../../src/store/postgres/qualify.ts'
-import type { Caller } from '../../src/store/postgres/run.ts'
+import { type Caller, createStatementTime } from '../../src/store/postgres/run.ts'
 
 /** The pool of the store, and a client beside it with which tests change and read rows. */
 export type Database = Pool & Readonly<{ sql: Sql }>
@@ -36,11 +37,9 @@ const qualified = (sql: Sql): Sql =>
 /** Fixed formats for the rows that tests read, in spite of the defaults of a database. */
 const SETTINGS = { search_path: 'public', DateStyle: 'ISO', TimeZone: 'UTC', bytea_output: 'hex' }
 
-const FLOAT8 = 701
-
 /** The caller of a statement that a test sends past the pool. */
 export const callerOf = (sql: Sql, seconds_left = 4): Caller => ({
-  seconds_left: sql.typed(seconds_left, FLOAT8),
+  ...createStatementTime(performance.now() + seconds_left * 1000, trackClock()).of(sql),
   isWaiting: () => true,
   origin: OWN_ORIGIN,
 })

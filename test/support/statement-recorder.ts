@@ -1,11 +1,8 @@
 import postgres, { type Sql, type TransactionSql } from 'postgres'
-import { OWN_ORIGIN } from '../../src/domain/events/event.ts'
 import type { Database } from '../../src/store/postgres/database.ts'
+import { callerOf } from './database.ts'
 
 type Rows = readonly Readonly<Record<string, unknown>>[]
-
-/** FLOAT8 in pg_type.dat. */
-const FLOAT8 = 701
 
 /**
  * A database that carries nothing out: it notes the text of every statement that is asked of it, and every template from which one
@@ -46,12 +43,7 @@ export const createStatementRecorder = () => {
       if (typeof work !== 'function') throw new TypeError('a transaction is a function')
       return Reflect.apply(work, undefined, [record(client)])
     }
-    const run: Database['run'] = async query =>
-      query(record(client), {
-        seconds_left: client.typed(1, FLOAT8),
-        isWaiting: () => true,
-        origin: OWN_ORIGIN,
-      })
+    const run: Database['run'] = async query => query(record(client), callerOf(record(client)))
     return {
       run,
       load: () => ({ connections: 1, statements: 0, isLost: false, isAnswering: true }),

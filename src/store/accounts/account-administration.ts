@@ -45,6 +45,7 @@ export const createAccountAdministration = (
           },
         ])}
         select id from account`,
+      `account:${account_id}`,
     )
     return enabled.length > 0
   },
@@ -58,6 +59,7 @@ export const createAccountAdministration = (
         ),
         ${writeEvents(sql, origin, [rolesChanged(sql, sql`former`)])}
         select id from account`,
+      `account:${account_id}`,
     )
     return changed.length > 0
   },
@@ -136,6 +138,7 @@ const createSetExternalId =
             },
           ])}
           select id from account`,
+        `account:${account_id}`,
       )
       return changed.length > 0
     } catch (error) {

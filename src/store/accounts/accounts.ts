@@ -45,6 +45,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         from renewed
         where link.user_id = renewed.id
           and link.binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${from}::text` })}`,
+      `account:${id}`,
     )
   },
 
@@ -128,6 +129,7 @@ const createSetFirstDigest =
         update signet.users
         set password_digest = ${password_digest}
         where id = ${id} and password_digest is null and disabled_at is null`,
+      `account:${id}`,
     )
   }
 

@@ -59,6 +59,7 @@ export const createChangeProfile =
           },
         ])}
         select * from person`,
+      `account:${id}`,
     )
     return person ?? null
   }

@@ -56,6 +56,7 @@ export const createChangeAccount =
           select changed.*, exists (select from signet.users where id = ${id}) as is_known
           from given
           left join changed on true`,
+        `account:${id}`,
       )
       if (changed === undefined) throw new Error('a change without an outcome')
       if (changed.id !== null) return changed

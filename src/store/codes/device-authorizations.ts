@@ -89,6 +89,7 @@ const createAllow =
           and d.is_allowed is null
           and d.expires_at > statement_timestamp()
         returning d.digest`,
+      `account:${user_id}`,
     )
     return allowed.length > 0
   }

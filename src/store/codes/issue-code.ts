@@ -33,6 +33,7 @@ export const createIssueCode =
         from session
         where ${pushed_request}::bytea is null or exists (select from consumed)
         returning digest`,
+      `account:${user_id}`,
     )
     return issued.length > 0
   }

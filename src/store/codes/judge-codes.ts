@@ -19,6 +19,7 @@ import {
 } from '../families/open-family.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
+import { isPastDeadline } from '../schema/caller-predicates.ts'
 import { boughtOrigin } from './bought-origin.ts'
 
 /** The statement outlasted its caller, who has been told to try again, and may have done so. */
@@ -53,8 +54,10 @@ export const createJudgeCodes =
   async (
     redemptions: readonly Redemption[],
     { waits, sees_all }: Readonly<{ waits: boolean; sees_all: boolean }>,
-  ): Promise<readonly JudgedCode[]> =>
-    database.run((sql, { seconds_left, origin }) => {
+  ): Promise<readonly JudgedCode[]> => {
+    const [first] = redemptions
+    const contended = waits && first !== undefined ? (`account:${first.user_id}` as const) : undefined
+    return database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
       return sql<JudgedCode[]>`
         with presented as materialized (
@@ -102,7 +105,7 @@ export const createJudgeCodes =
         ),
         judged as materialized (
           select presented.*, case
-            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then ${LATE}
+            when ${isPastDeadline(sql, caller)} then ${LATE}
             when presented.client_id <> presented_client_id then 'wrong_client'
             when redirect_uri is distinct from presented_redirect_uri then 'wrong_redirect_uri'
             when code_challenge is distinct from presented_code_challenge then 'wrong_verifier'
@@ -176,7 +179,7 @@ export const createJudgeCodes =
           select id from written where revoked_at is not null
         ),
         ${writeSignInEntries(sql, lifetimes.access_token_seconds)},
-        ${writeEvents(sql, origin, eventsOfCodes(sql))},
+        ${writeEvents(sql, caller.origin, eventsOfCodes(sql))},
         opened as (
           select * from written where revoked_at is null
           union all
@@ -189,7 +192,8 @@ export const createJudgeCodes =
           ${openedColumns(sql)}, ${issuedAt(sql, sql`presented_client_id`)} as at
         from judged origin
         left join opened on opened.id = case verdict when 'redeemed' then new_id else family_id end`
-    })
+    }, contended)
+  }
 
 /** The families that were opened, and those that a replayed code has ended: of the requests that presented the codes. */
 const eventsOfCodes = (sql: ISql): [EventRows, ...EventRows[]] => {

@@ -12,6 +12,7 @@ import { writeEvents } from '../events/write-events.ts'
 import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
+import { isPastDeadline } from '../schema/caller-predicates.ts'
 import { boughtOrigin } from './bought-origin.ts'
 import type { BoughtRow } from './judge-codes.ts'
 import { boughtOf } from './redeem-code.ts'
@@ -55,7 +56,7 @@ const createJudgeDeviceCode =
     { sees_all }: Readonly<{ sees_all: boolean }>,
   ): Promise<Row | undefined> => {
     const [row] = await database.run(
-      (sql, { seconds_left, origin }) => sql<Row[]>`
+      (sql, caller) => sql<Row[]>`
         with account as materialized (
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
@@ -85,7 +86,7 @@ const createJudgeDeviceCode =
         ),
         judged as materialized (
           select device.*, case
-            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then ${LATE}
+            when ${isPastDeadline(sql, caller)} then ${LATE}
             when device.client_id <> ${presented.client_id} then 'wrong_client'
             when device.spent_at is not null and bought.id is null and not ${sees_all}::boolean then ${RACED}
             when device.retry_proof = ${presented.retry_proof}::bytea
@@ -136,7 +137,7 @@ const createJudgeDeviceCode =
           })}
           returning *
         ),
-        ${writeEvents(sql, origin, [signInOpened(sql, sql`written`)])},
+        ${writeEvents(sql, caller.origin, [signInOpened(sql, sql`written`)])},
         opened as (
           select * from written
           union all
@@ -150,6 +151,7 @@ const createJudgeDeviceCode =
         from judged
         left join account origin on true
         left join opened on true`,
+      `code:${Buffer.from(digest).toString('hex')}`,
     )
     return row
   }

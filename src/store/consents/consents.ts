@@ -71,6 +71,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
           },
         ])}
         select version, granted, declined, document_digest from consent`,
+      `account:${user_id}`,
     )
     return consent ?? null
   },

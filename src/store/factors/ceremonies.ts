@@ -28,6 +28,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
           statement_timestamp() + make_interval(secs => ${CEREMONY_SECONDS})
         where ${account === null}
           or exists (select from signet.users where id = ${account?.id ?? null}::uuid for key share)`,
+      account === null ? undefined : `account:${account.id}`,
     )
   },
 

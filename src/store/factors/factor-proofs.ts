@@ -23,6 +23,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
         from signet.totp_factors t
         left join attempted on attempted.user_id = t.user_id
         where t.user_id = ${account_id}`,
+      `account:${account_id}`,
     )
     if (attempt === undefined) return null
     const { secret, failures } = attempt
@@ -39,6 +40,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
           known_failures = case when ${isKnownDevice}::boolean then 0 else known_failures end
         where user_id = ${account_id} and last_step < ${step}
         returning user_id`,
+      `account:${account_id}`,
     )
     return spent.length > 0
   },
@@ -56,6 +58,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
           { kind: 'factor.recovery_code_spent', from: sql`proof`, user_id: sql`proof.user_id` },
         ])}
         select user_id from proof`,
+      `account:${account_id}`,
     )
     return spent.length > 0
   },
@@ -73,6 +76,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
           returning user_id
         ), ${openingTotp(sql)}
         select user_id from proof`,
+      `account:${account_id}`,
     )
     return used.length > 0
   },

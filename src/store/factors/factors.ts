@@ -85,6 +85,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
           { kind: 'factor.recovery_codes_made', from: sql`replaced`, user_id: sql`replaced.user_id` },
         ])}
         select exists (select from replaced) as "isReplaced" from account`,
+      `account:${id}`,
     )
     if (replaced === undefined) return null
     return replaced.isReplaced ? 'replaced' : 'overtaken'

@@ -1,7 +1,7 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
-import { type Database, inTransaction } from '../postgres/index.ts'
+import { type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
 import { isUnmarked } from '../schema/family-predicates.ts'
 import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
@@ -69,7 +69,14 @@ type Held<T> = (sql: ISql, origin: EventOrigin) => PromiseLike<T>
  * statement's snapshot; the second statement of a transaction sees the family. Atomic.
  */
 export const onHeldAccount = <T>(database: Database, account_id: string, work: Held<T>): Promise<T> =>
-  holding(database, sql => sql`select from signet.users where id = ${account_id} for no key update`, work)
+  holding(
+    database,
+    {
+      row: `account:${account_id}`,
+      hold: sql => sql`select from signet.users where id = ${account_id} for no key update`,
+    },
+    work,
+  )
 
 /**
  * The same for the account of a mailed link. Every transaction locks the account before its links: otherwise a deletion, or two links of
@@ -78,27 +85,30 @@ export const onHeldAccount = <T>(database: Database, account_id: string, work: H
 export const onAccountOfLink = <T>(database: Database, digest: Uint8Array, work: Held<T>): Promise<T> =>
   holding(
     database,
-    sql => sql`
-      select from signet.users
-      where id = (select user_id from signet.email_links link where ${isOfToken(sql, digest)})
-      for no key update`,
+    {
+      row: `link:${Buffer.from(digest).toString('hex')}`,
+      hold: sql => sql`
+        select from signet.users
+        where id = (select user_id from signet.email_links link where ${isOfToken(sql, digest)})
+        for no key update`,
+    },
     work,
   )
 
-const holding = <T>(
-  database: Database,
-  hold: (sql: ISql) => PendingQuery<Row[]>,
-  work: Held<T>,
-): Promise<T> =>
-  database.run((sql, { isWaiting, origin }) =>
-    inTransaction(sql, async held => {
-      if (!isWaiting()) throw new Error('abandoned before it had a connection')
-      // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
-      const whenHeld = hold(held).then(() => null)
-      const workHeld = async () => work(held, origin)
-      const [, result] = await Promise.all([whenHeld, workHeld()])
-      return result
-    }),
+type Hold = Readonly<{ row: ContendedRow; hold: (sql: ISql) => PendingQuery<Row[]> }>
+
+const holding = <T>(database: Database, { row, hold }: Hold, work: Held<T>): Promise<T> =>
+  database.run(
+    (sql, { isWaiting, origin }) =>
+      inTransaction(sql, async held => {
+        if (!isWaiting()) throw new Error('abandoned before it had a connection')
+        // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
+        const whenHeld = hold(held).then(() => null)
+        const workHeld = async () => work(held, origin)
+        const [, result] = await Promise.all([whenHeld, workHeld()])
+        return result
+      }),
+    row,
   )
 
 /** The count of sign-ins that a statement of `endFamilies` has found, for `goOnEnding`. */

@@ -17,6 +17,7 @@ import {
 } from '../../domain/sign-in/refresh-verdict.ts'
 import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
+import { isPastDeadline } from '../schema/caller-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
 export type JudgedFamily = Readonly<{
@@ -63,7 +64,9 @@ export const createJudge =
     tokens: readonly Presentation[],
     { waits, rotates = true, ends = false }: Aim,
   ): Promise<readonly JudgedFamily[]> => {
-    const rows = await database.run((sql, { seconds_left, origin }) => {
+    const [first] = tokens
+    const contended = waits && first !== undefined ? (`family:${first.family_id}` as const) : undefined
+    const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
       return sql<Row[]>`
         with presented as materialized (
@@ -89,7 +92,7 @@ export const createJudge =
         ),
         judged as (
           select *, case
-            when clock_timestamp() > transaction_timestamp() + make_interval(secs => ${seconds_left}) then ${LATE}
+            when ${isPastDeadline(sql, caller)} then ${LATE}
             when salt <> presented_salt then 'wrong_salt'
             when revoked_at is not null then 'revoked'
             when expires_at <= statement_timestamp() then 'expired'
@@ -160,7 +163,7 @@ export const createJudge =
           where f.id = changing.id
           returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at
         )
-        ${ends ? sql`, ${endingOf(sql, { origin, rotates, access_token_seconds })}` : sql``}
+        ${ends ? sql`, ${endingOf(sql, { origin: caller.origin, rotates, access_token_seconds })}` : sql``}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at, judged.claims,
@@ -170,7 +173,7 @@ export const createJudge =
           judged.last_ip, ${isSuspicious(sql)} as is_suspicious, statement_timestamp() as at
         from judged
         left join changed on changed.id = judged.id`
-    })
+    }, contended)
     return rows.map(toJudged)
   }
 

@@ -33,6 +33,7 @@ export const createOpenFamily =
         ${writeEvents(sql, origin, [signInOpened(sql, sql`opened`)])}
         select ${openedColumns(sql)}, ${issuedAt(sql, family.client_id)} as at
         from opened, origin`,
+      `account:${family.user_id}`,
     )
     return opened ?? null
   }

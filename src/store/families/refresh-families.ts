@@ -69,6 +69,7 @@ const createEnd =
         where id = ${id}
           and salt = coalesce(${salt}::bytea, salt)
           and client_id = coalesce(${client_id}::text, client_id)`,
+      `family:${id}`,
     )
     return family ?? null
   }

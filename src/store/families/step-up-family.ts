@@ -68,6 +68,7 @@ export const createStepUpFamily =
         select ${openedColumns(sql)}, opened.refresh_transport, statement_timestamp() as at
         from written opened, origin
         where opened.id = ${opening.id}`,
+      `account:${user_id}`,
     )
     return family ?? null
   }

@@ -109,6 +109,7 @@ const createLink =
           },
         ])}
         select exists (select from linked) as "isLinked" from account`,
+      `account:${account_id}`,
     )
     if (row === undefined) return null
     return row.isLinked ? 'linked' : 'taken'

@@ -32,6 +32,7 @@ export const createIssueLinks = (
           for key share
         )
         ${keepOrReplace(sql, link, pepper_ids)}`,
+      `account:${account_id}`,
     )
     return addressee ?? null
   },
@@ -49,6 +50,7 @@ export const createIssueLinks = (
           for key share
         )
         ${keepOrReplace(sql, link, pepper_ids)}`,
+      `account:${account_id}`,
     )
     return addressee ?? null
   },

@@ -2,6 +2,7 @@ import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { CurrentOrigin } from '../../ports/events.ts'
 import type { BatchTracing } from './batches.ts'
+import { type ContendedRow, createRowQueues } from './checkout.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
 import { openPool } from './open-pool.ts'
@@ -14,8 +15,11 @@ export type Database = Readonly<{
    * that was certainly not carried out is run again while its caller waits. Never pass `sql` to drizzle, which replaces the date parsers of
    * its client. Never call `sql.reserve`: without fetch_types, postgres.js 3.4.9 loses a reservation that is the first request on a
    * connection.
+   *
+   * `row` is what the statement may have to wait for. Statements on one row are sent one after the other, and half of the connections are
+   * kept for statements without a row (docs/decisions/0064).
    */
-  run: <T>(query: Query<T>) => Promise<T>
+  run: <T>(query: Query<T>, row?: ContendedRow) => Promise<T>
   /**
    * The size of the pool, the statements under way, whether Postgres was away at last notice, and whether it answered within the last
    * second while no connection has ended since.
@@ -46,7 +50,11 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   const { answer_seconds = 5, schema = DEFAULT_SCHEMA, currentOrigin = () => OWN_ORIGIN } = options
   const health = trackHealth()
   const pool = openPool({ ...options, schema, answer_seconds, onClose: health.noteClosed })
-  const { run, statements } = createRun({ pool, health, answer_seconds, currentOrigin })
+  const sendInTurn = createRowQueues({
+    width: Math.ceil(options.pool_size / 2),
+    longest_milliseconds: answer_seconds * 1000,
+  })
+  const { run, statements } = createRun({ pool, health, answer_seconds, currentOrigin, sendInTurn })
   let asking: Promise<void> | null = null
 
   const ping = async () => {

@@ -1,10 +1,12 @@
 /** The public face of the pool and the driver. The rest of the program imports nothing else from this folder. */
 export { byteaText, OID } from './array-types.ts'
 export { inBatches } from './batches.ts'
+export type { ContendedRow } from './checkout.ts'
 export { type Database, openDatabase } from './database.ts'
 export { type Address, addressesOf, type DatabasePlace } from './hosts.ts'
 export { isOutage, ROLLED_BACK, UNIQUE_VIOLATION } from './outage.ts'
 export { onPrimary } from './primary.ts'
 export { qualified, quoteIdentifier } from './qualify.ts'
+export type { Caller } from './run.ts'
 export { type DatabaseCapacity, findSettingFaults, readCapacity } from './session-settings.ts'
 export { inTransaction } from './transaction.ts'

@@ -4,17 +4,22 @@ import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { EventOrigin } from '../../domain/events/event.ts'
 import type { CurrentOrigin } from '../../ports/events.ts'
 import { OID } from './array-types.ts'
-import type { Checkout } from './checkout.ts'
+import type { Checkout, ContendedRow, createRowQueues } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
-import type { Health } from './health.ts'
+import { type Health, trackClock } from './health.ts'
 import type { OpenPool } from './open-pool.ts'
 import { isOutage, READ_ONLY, ROLLED_BACK, STANDBY } from './outage.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 
 /** The caller of a statement, and the rest of its time. */
 export type Caller = Readonly<{
-  /** Seconds that the statement may still take; negative when the time is over. Evaluated when the parameters are bound. */
+  /** Seconds that the statement may still take; negative when the time is over. */
   seconds_left: Parameter<unknown>
+  /**
+   * When the time is over by the clock of Postgres, in seconds since 1970; infinite while that clock is not known. A statement that asks for it
+   * returns the time of its begin as `at`.
+   */
+  deadline: () => Parameter<unknown>
   /** Checked first by a transaction, which may have waited for its connection until its caller gave up. */
   isWaiting: () => boolean
   /** On whose behalf the statement runs: that of the call of `run`. */
@@ -28,6 +33,8 @@ type Needs = Readonly<{
   health: Health
   answer_seconds: number
   currentOrigin: CurrentOrigin
+  /** Sends what names a row. */
+  sendInTurn: ReturnType<typeof createRowQueues>
 }>
 
 const RETRY_AFTER_SECONDS = 1
@@ -38,15 +45,16 @@ const FIRST_BACKOFF_MILLISECONDS = 5
 const LONGEST_BACKOFF_MILLISECONDS = 200
 
 /** Runs queries, each within its caller's time. See `Database.run`. */
-export const createRun = ({ pool, health, answer_seconds, currentOrigin }: Needs) => {
+export const createRun = ({ pool, health, answer_seconds, currentOrigin, sendInTurn }: Needs) => {
   const { findRefusal, giveUp, judge } = createRefusals({ pool, health })
+  const clock = trackClock()
   let statements = 0
 
-  const run = <T>(query: Query<T>): Promise<T> => {
+  const run = <T>(query: Query<T>, row?: ContendedRow): Promise<T> => {
     const refusal = findRefusal()
     if (refusal !== null) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
-      const rest = secondsUntil(performance.now() + answer_seconds * STATEMENT_SHARE * 1000)
+      const time = createStatementTime(performance.now() + answer_seconds * STATEMENT_SHARE * 1000, clock)
       const origin = currentOrigin()
       let isAwaited = true
       const isWaiting = () => isAwaited
@@ -55,12 +63,13 @@ export const createRun = ({ pool, health, answer_seconds, currentOrigin }: Needs
       let wasBehindPooler = false
 
       const send = () => {
-        wasBehindPooler = pool.isBehindPooler()
-        const sent = pool.query(sql =>
-          query(sql, { seconds_left: sql.typed(rest, OID.float8), isWaiting, origin }),
-        )
+        const sent = row === undefined ? sendAtOnce() : sendInTurn(row, sendAtOnce)
         sent.answer.then(succeed, fail)
         return sent
+      }
+      const sendAtOnce = () => {
+        wasBehindPooler = pool.isBehindPooler()
+        return pool.query(sql => query(sql, { ...time.of(sql), isWaiting, origin }))
       }
       const retry = () => {
         if (isAwaited) checkout = send()
@@ -73,6 +82,7 @@ export const createRun = ({ pool, health, answer_seconds, currentOrigin }: Needs
       const succeed = (answer: T) => {
         settle()
         health.noteAnswer()
+        time.noteAnswer(answer)
         resolve(answer)
       }
       /** Work that was certainly not carried out is run again while its caller waits. */
@@ -110,7 +120,11 @@ const createRefusals = ({ pool, health }: Pick<Needs, 'pool' | 'health'>) => {
       if (health.isRefused() && !pool.hasOpen()) return unavailable('connections are refused')
       return pool.isExhausted() ? unavailable('statements that were given up have not ended') : null
     },
-    giveUp: ({ abandon }: Checkout<unknown>): Unavailable => {
+    giveUp: ({ abandon, isBlocked }: Checkout<unknown>): Unavailable => {
+      if (isBlocked?.() === true) {
+        abandon()
+        return unavailable('a row is locked')
+      }
       health.noteOutage(null)
       abandon()
       pool.watch()
@@ -133,5 +147,28 @@ const backoffMilliseconds = (rollbacks: number) =>
 
 const unavailable = (cause: unknown) => new Unavailable('database', RETRY_AFTER_SECONDS, cause)
 
-/** The rest of a time, as text. postgres.js converts a parameter when it binds it, after a wait for the connection. */
-const secondsUntil = (end: number) => ({ toString: () => String((end - performance.now()) / 1000) })
+/**
+ * The time of a statement until `end`, a time of performance.now(). postgres.js converts the parameters to text when it binds them, after a wait
+ * for the connection.
+ */
+export const createStatementTime = (end: number, clock: ReturnType<typeof trackClock>) => {
+  const seconds_left = { toString: () => String((end - performance.now()) / 1000) }
+  const deadline = { toString: () => String(clock.timeAt(end) / 1000) }
+  let hasDeadline = false
+
+  return {
+    of: (sql: Sql): Pick<Caller, 'seconds_left' | 'deadline'> => ({
+      seconds_left: sql.typed(seconds_left, OID.float8),
+      deadline: () => {
+        hasDeadline = true
+        return sql.typed(deadline, OID.float8)
+      },
+    }),
+    /** Reads the clock of Postgres from the first row of the answer. */
+    noteAnswer: (answer: unknown) => {
+      const row: unknown = hasDeadline && Array.isArray(answer) ? answer[0] : undefined
+      const at: unknown = typeof row === 'object' && row !== null ? Reflect.get(row, 'at') : undefined
+      if (at instanceof Date) clock.note(at)
+    },
+  }
+}

@@ -76,6 +76,7 @@ export const createRevocations = (
         select
           (select id::text from counted where revoked_at is not null) as ended,
           exists (select from entry) as is_new`,
+      sid === undefined ? undefined : `family:${sid}`,
     )
     return revoked ?? { ended: null, is_new: false }
   },

@@ -113,6 +113,7 @@ const createOpenSession =
         ])}
         select account.*, opened.session_id, opened.auth_time, opened.amr
         from opened, account`,
+      `account:${user_id}`,
     )
     if (row === undefined) return null
     const isOfAnother = replaces !== null && replaces.user_id !== user_id

@@ -153,6 +153,7 @@ const createJudgeSession =
           ${openedColumns(sql)}, origin.user_id, ${issuedAt(sql, client_id)} as at
         from judged origin
         left join opened on true`,
+      `account:${session.user_id ?? session.external_id}`,
     )
     return row
   }

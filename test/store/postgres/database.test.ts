@@ -7,6 +7,7 @@ import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { onHeldAccount } from '../../../src/store/families/end-families.ts'
 import { isOutage } from '../../../src/store/postgres/outage.ts'
 import { inTransaction } from '../../../src/store/postgres/transaction.ts'
+import { isPastDeadline } from '../../../src/store/schema/caller-predicates.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../../support/services/fault-proxy.ts'
@@ -251,14 +252,41 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
 
   it('tells a statement the rest of its caller’s time when it is sent, not when it began to wait', async () => {
     const release = proxy.hold()
-    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: 2 * ANSWER_SECONDS })
+    // Of 1.6 seconds it may take, a statement that has waited for one of them has less than this left.
     const asked = lone.run(
-      (sql, { seconds_left }) => sql<{ left: number }[]>`select ${seconds_left}::float8 as left`,
+      (sql, caller) =>
+        sql<{ is_late: boolean }[]>`select ${isPastDeadline(sql, caller)} as is_late from pg_sleep(0.7)`,
     )
-    await database.run(sql => sql`select pg_sleep(0.3)`)
+    await database.run(sql => sql`select pg_sleep(0.5)`)
+    await database.run(sql => sql`select pg_sleep(0.5)`)
     release()
-    const [row] = await asked
-    expect(row?.left).toBeLessThan(0.8 * ANSWER_SECONDS - 0.3)
+    expect(await asked).toEqual([{ is_late: true }])
+    expect(
+      await lone.run(
+        (sql, caller) =>
+          sql<{ is_late: boolean }[]>`select ${isPastDeadline(sql, caller)} as is_late from pg_sleep(0.7)`,
+      ),
+    ).toEqual([{ is_late: false }])
+    await lone.close()
+  })
+
+  it('tells a statement that lay unread on its way that it is late, once an answer has told the time', async () => {
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    await lone.sql`create table told (is_late boolean)`
+    const tell = () =>
+      lone.run(
+        (sql, caller) => sql`
+          insert into told select ${isPastDeadline(sql, caller)} returning is_late, statement_timestamp() as at`,
+      )
+    await tell()
+    const resume = proxy.suspend()
+    await expect(tell()).rejects.toThrow(Unavailable)
+    resume()
+    await expect.poll(() => lone.load().statements, { timeout: 5000 }).toBe(0)
+    expect(await lone.sql`select is_late from told`).toEqual([{ is_late: false }, { is_late: true }])
+    await tell()
+    expect(await lone.sql`select from told where not is_late`).toHaveLength(2)
     await lone.close()
   })
 

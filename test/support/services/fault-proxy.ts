@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { Transform } from 'node:stream'
 
 /** A TCP proxy that fails as networks and servers do. */
 export type FaultProxy = Readonly<{
@@ -11,6 +12,12 @@ export type FaultProxy = Readonly<{
   stall: () => void
   /** Serves new connections again. The stalled ones stay dead. */
   heal: () => void
+  /** Passes on what is sent to the target, and drops its answers on the present connections. */
+  loseAnswers: () => void
+  /** Keeps back what is sent to the target, until the returned function is called. */
+  suspend: () => () => void
+  /** Lets each piece of an answer wait for a random time of as many milliseconds, at most. */
+  slow: (most_milliseconds: number) => void
   /** Lets new connections wait until the returned function is called. */
   hold: () => () => void
   /** Ends every connection and refuses new ones until `accept`. */
@@ -21,7 +28,10 @@ export type FaultProxy = Readonly<{
 
 export const openFaultProxy = async (target: { host: string; port: number }): Promise<FaultProxy> => {
   const sockets = new Set<Socket>()
+  /** The two ends of each connection that is passed on. */
+  const pairs = new Map<Socket, Socket>()
   let isStalled = false
+  let slowness_milliseconds = 0
   let opening = Promise.resolve()
 
   const track = (socket: Socket) => {
@@ -42,9 +52,33 @@ export const openFaultProxy = async (target: { host: string; port: number }): Pr
   const pass = (near: Socket) => {
     const far = connect(target)
     track(far)
-    near.pipe(far).pipe(near)
-    near.once('close', () => far.destroy())
+    pairs.set(near, far)
+    near.pipe(far).pipe(slowly()).pipe(near)
+    near.once('close', () => {
+      pairs.delete(near)
+      far.destroy()
+    })
     far.once('close', () => near.destroy())
+  }
+  const slowly = () =>
+    new Transform({
+      transform: (chunk, _encoding, done) => {
+        if (slowness_milliseconds === 0) return done(null, chunk)
+        setTimeout(done, Math.random() * slowness_milliseconds, null, chunk)
+      },
+    })
+  const loseAnswers = () => {
+    for (const far of pairs.values()) far.unpipe().resume()
+  }
+  const suspend = () => {
+    const suspended = [...pairs.keys()]
+    for (const near of suspended) near.pause()
+    return () => {
+      for (const near of suspended) near.resume()
+    }
+  }
+  const slow = (most_milliseconds: number) => {
+    slowness_milliseconds = most_milliseconds
   }
   const create = () =>
     createServer(near => {
@@ -72,7 +106,7 @@ export const openFaultProxy = async (target: { host: string; port: number }): Pr
     })
     return release
   }
-  return { port, cut, reset, stall, heal, hold, refuse, accept, close: refuse }
+  return { port, cut, reset, stall, heal, hold, loseAnswers, suspend, slow, refuse, accept, close: refuse }
 }
 
 const listen = (server: Server, port: number): Promise<number> =>

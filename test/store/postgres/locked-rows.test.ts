@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signUp, trySignIn } from '../../support/accounts/account-api.ts'
+import type { Answer } from '../../support/answer.ts'
+import { newEmail, times } from '../../support/ask.ts'
+import { hasPostgres } from '../../support/backends.ts'
+import { type Database, openDatabase, untilWaitingForLock } from '../../support/database.ts'
+import { type Deployment, type Instance, openServedDeployment } from '../../support/deployment.ts'
+import { seedFamily } from '../../support/families.ts'
+import { refresh, rotated } from '../../support/refresh.ts'
+
+const POOL = 4
+const REQUESTS = 30
+const OTHERS = 6
+const ROTATIONS = 4
+
+describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows', () => {
+  let deployment: Deployment
+  let database: Database
+  let signet: Instance
+  beforeAll(async () => {
+    deployment = await openServedDeployment()
+    // A caller waits longer than by default, so that no request is answered while the others are served.
+    database = openDatabase({
+      url: deployment.environment['DATABASE_URL'] ?? '',
+      pool_size: POOL,
+      answer_seconds: 60,
+    })
+    signet = await deployment.start({ database })
+  })
+  afterAll(async () => {
+    await deployment.close()
+    await database.close()
+  })
+
+  const seedMany = (count: number) => Promise.all(times(count).map(() => seedFamily(deployment)))
+
+  /** Locks a row of each of these ids until `release`. */
+  const hold = async (table: 'refresh_families' | 'users', ids: readonly string[]) => {
+    const holder = await deployment.database.sql.reserve()
+    await holder`begin`
+    await holder`select from ${holder(table)} where id = any(${ids}::uuid[]) for no key update`
+    return async () => {
+      await holder`rollback`
+      holder.release()
+    }
+  }
+  const countWaiting = async () => {
+    const waiting = await deployment.database.sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    return waiting.length
+  }
+  /** Refreshes other families, each in turns, which must succeed. */
+  const serveOthers = async () => {
+    const others = await seedMany(OTHERS)
+    await Promise.all(
+      others.map(async ({ refresh_token }) => {
+        let token: string = refresh_token
+        for (let turn = 0; turn < ROTATIONS; turn++) token = await rotated(signet, token)
+      }),
+    )
+  }
+  /** Serves all others while the requests wait, and lets go of the rows then. Returns the answers to the requests. */
+  const serveBeside = async (release: () => Promise<void>, requests: readonly Promise<Answer>[]) => {
+    let answered = 0
+    for (const request of requests) void request.finally(() => answered++)
+    await untilWaitingForLock(deployment.database)
+    await serveOthers()
+    const waiting = await countWaiting()
+    expect(answered).toBe(0)
+    await release()
+    const answers = await Promise.all(requests)
+    return { waiting, answers }
+  }
+
+  it('serves the others beside thirty refreshes of one locked family, which all get the same successor', async () => {
+    const [family] = await seedMany(1)
+    const release = await hold('refresh_families', [family?.id ?? ''])
+    const requests = times(REQUESTS).map(() =>
+      refresh(signet, family?.refresh_token ?? '', { key: 'one attempt' }),
+    )
+    const { waiting, answers } = await serveBeside(release, requests)
+    expect(waiting).toBe(1)
+    expect(new Set(answers.map(({ body }) => body.refresh_token))).toEqual(new Set([family?.tokenAt(1)]))
+  })
+
+  it('serves the others beside refreshes, revocations and sign-outs of more locked families than it has connections', async () => {
+    const families = await seedMany(3 * POOL)
+    const release = await hold(
+      'refresh_families',
+      families.map(({ id }) => id),
+    )
+    const requests = families.map(({ refresh_token }, turn) => {
+      if (turn % 3 === 0) return refresh(signet, refresh_token)
+      const body = { refresh_token }
+      if (turn % 3 === 1) return signet.ask('/auth/logout', { body })
+      return signet.post('/revoke', { token: refresh_token, client_id: 'app' })
+    })
+    const { waiting, answers } = await serveBeside(release, requests)
+    expect(waiting).toBe(POOL / 2)
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 204]))
+  })
+
+  it('serves the others beside thirty sign-ins of one locked account', async () => {
+    const email = newEmail()
+    const { user } = await signUp(signet, email)
+    const release = await hold('users', [user.id])
+    const { waiting, answers } = await serveBeside(
+      release,
+      times(REQUESTS).map(() => trySignIn(signet, email)),
+    )
+    expect(waiting).toBe(1)
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+  })
+})
