@@ -12,6 +12,8 @@ export type ApiRequest = Readonly<{
   /** The address of the person, for the events that the request causes. */
   ip: string
   body?: object | undefined
+  /** The form of the answer. Default: JSON. */
+  accept?: string
   /** RFC 9110 §13.1.1 – The version that the person has seen. */
   etag?: string | null | undefined
 }>
@@ -33,6 +35,10 @@ export type ApiRefusal = Readonly<{
 /** `value` is null for an answer without a body. */
 export type ApiAnswer<T> = Readonly<{ value: T; etag: string | null }> | Readonly<{ refusal: ApiRefusal }>
 
+/** The answer as it comes, for a person who keeps it. */
+export type ApiFile = Readonly<{ type: string; body: ReadableStream<Uint8Array> | null }>
+export type FetchFile = (request: ApiRequest) => Promise<ApiFile | Readonly<{ refusal: ApiRefusal }>>
+
 /** Sends a request. `schema` parses the body of a success: an answer of another shape is a fault of this server. */
 export type AskApi = <T>(request: ApiRequest, schema: z.ZodType<T>) => Promise<ApiAnswer<T>>
 
@@ -41,25 +47,43 @@ export type AskApi = <T>(request: ApiRequest, schema: z.ZodType<T>) => Promise<A
  * form of the request. `app` is that of the internal listener.
  */
 export const createAskApi =
-  (app: () => Pick<App, 'fetch'>): AskApi =>
+  (app: InternalApp): AskApi =>
   async (request, schema) => {
-    const { method, path, body } = request
-    const text = body === undefined ? null : JSON.stringify(body)
-    const headers = headersOf(request, text)
-    const incoming = incomingOf({ headers, text, ip: request.ip })
-    const bindings = { incoming, outgoing: new ServerResponse(incoming) }
-    const response = await app().fetch(new Request(new URL(path, HERE), { method, headers }), bindings)
+    const response = await send(app, request)
     const answered = await response.text()
     if (!response.ok) return { refusal: refusalOf(response.status, answered) }
     const value = schema.parse(answered === '' ? null : JSON.parse(answered))
     return { value, etag: response.headers.get('etag') }
   }
 
+/** The same for an answer that is passed on while it comes. */
+export const createFetchFile =
+  (app: InternalApp): FetchFile =>
+  async request => {
+    const response = await send(app, request)
+    if (!response.ok) return { refusal: refusalOf(response.status, await response.text()) }
+    return { type: response.headers.get('content-type') ?? 'application/json', body: response.body }
+  }
+
+type InternalApp = () => Pick<App, 'fetch'>
+
+const send = async (app: InternalApp, request: ApiRequest): Promise<Response> => {
+  const { method, path, body } = request
+  const text = body === undefined ? null : JSON.stringify(body)
+  const headers = headersOf(request, text)
+  const incoming = incomingOf({ headers, text, ip: request.ip })
+  const bindings = { incoming, outgoing: new ServerResponse(incoming) }
+  return app().fetch(new Request(new URL(path, HERE), { method, headers }), bindings)
+}
+
 const HERE = 'http://signet.invalid'
 
-const headersOf = ({ token, etag = null }: ApiRequest, text: string | null): Record<string, string> => ({
+const headersOf = (
+  { token, accept = 'application/json', etag = null }: ApiRequest,
+  text: string | null,
+): Record<string, string> => ({
   authorization: `Bearer ${token}`,
-  accept: 'application/json',
+  accept,
   ...(etag === null ? {} : { 'if-match': etag }),
   ...(text === null
     ? {}

@@ -1,6 +1,6 @@
 import type { Route } from '../server/route.ts'
 import { accountConsoleRoutes } from './accounts.ts'
-import { createAskApi } from './api.ts'
+import { createAskApi, createFetchFile } from './api.ts'
 import { clientConsoleRoutes } from './clients.ts'
 import { type EntryLink, entryLinkRoute } from './entry-link.ts'
 import { eventConsoleRoutes } from './events.ts'
@@ -12,7 +12,7 @@ import { consoleSignInRoutes } from './sign-in.ts'
 import { signInConsoleRoutes } from './sign-ins.ts'
 import { createVisiting, type VisitingNeeds } from './visiting.ts'
 
-export type ConsoleNeeds = Omit<VisitingNeeds, 'askApi'> &
+export type ConsoleNeeds = Omit<VisitingNeeds, 'askApi' | 'fetchFile'> &
   Readonly<{
     /** Null but on the embedded database. */
     link: EntryLink | null
@@ -21,7 +21,7 @@ type Needs = ConsoleNeeds & Readonly<{ app: Parameters<typeof createAskApi>[0] }
 
 /** Ours (docs/decisions/0058) – The console, on the internal listener alone. A test compares its routes with openapi.yaml. */
 export const consoleRoutes = ({ app, ...needs }: Needs): readonly Route[] => {
-  const given = { ...needs, askApi: createAskApi(app) }
+  const given = { ...needs, askApi: createAskApi(app), fetchFile: createFetchFile(app) }
   const visiting = createVisiting(given)
   return [
     ...consoleSignInRoutes({ ...given, visiting }),

@@ -11,15 +11,16 @@ import type { Page } from '../layout/layout.ts'
 import { onVisit } from '../server/prefetch.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import type { Call, Handle, Reply } from '../server/route.ts'
-import type { ApiAnswer, ApiRefusal, ApiRequest, AskApi } from './api.ts'
+import type { ApiAnswer, ApiRefusal, ApiRequest, AskApi, FetchFile } from './api.ts'
 import { type Fields, readConsoleFields } from './fields.ts'
 import { createConsoleGuard } from './guard.ts'
 import type { ConsoleParty } from './relying-party.ts'
-import { consoleReply } from './reply.ts'
+import { consoleReply, fileReply } from './reply.ts'
 import type { ConsoleSignedIn, ConsoleVisits } from './visits.ts'
 
 export type VisitingNeeds = Readonly<{
   askApi: AskApi
+  fetchFile: FetchFile
   party: ConsoleParty
   visits: ConsoleVisits
   peppers: Peppers
@@ -39,6 +40,8 @@ export type PageVisit = Readonly<{
   get: <T>(path: string, schema: z.ZodType<T>) => Promise<Readonly<{ value: T; etag: string | null }>>
   /** The same where the page has something to say of a refusal. */
   ask: <T>(request: Omit<ApiRequest, 'token' | 'ip'>, schema: z.ZodType<T>) => Promise<ApiAnswer<T>>
+  /** An answer of the API as a file for the person. Throws what the API refuses. */
+  download: (file: Readonly<{ path: string; accept: string; name: string }>) => Promise<Reply>
   reply: (page: Page, status?: number) => Reply
   /** RFC 9110 §15.4.4 – Leads to a page of the console, which then says what was done. */
   goOn: (path: string, note: string) => Reply
@@ -141,8 +144,8 @@ type Admitting = Readonly<{ call: Call; visit: ConsoleSignedIn; work: ConsoleSho
 
 /** The API judges the token and the role anew at each request: what a page showed before is not believed. */
 const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting): Promise<Reply> => {
-  const ask: PageVisit['ask'] = (request, schema) =>
-    needs.askApi({ ...request, token: visit.access_token, ip: call.ip }, schema)
+  const as = { token: visit.access_token, ip: call.ip }
+  const ask: PageVisit['ask'] = (request, schema) => needs.askApi({ ...request, ...as }, schema)
   const me = await ask({ method: 'GET', path: '/admin/me' }, ME)
   const frame = frameOf(needs, { call, visit, isAdmin: 'value' in me && me.value.role === 'admin' })
   if ('refusal' in me) return notAdmitted(needs, { call, frame, refusal: me.refusal })
@@ -158,8 +161,13 @@ const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting):
     if ('refusal' in answer) throw new ApiRefused(answer.refusal)
     return answer
   }
+  const download: PageVisit['download'] = async ({ path, accept, name }) => {
+    const file = await needs.fetchFile({ method: 'GET', path, accept, ...as })
+    if ('refusal' in file) throw new ApiRefused(file.refusal)
+    return fileReply(call, { ...file, name })
+  }
   try {
-    const shown = await work({ call, now: needs.clock(), frame, get, ask, reply, goOn })
+    const shown = await work({ call, now: needs.clock(), frame, get, ask, download, reply, goOn })
     return typeof shown === 'function' ? reply(shown) : shown
   } catch (error) {
     if (!(error instanceof ApiRefused)) throw error
