@@ -8,7 +8,7 @@ import { createReadFirstPartyToken } from '../flows/access/read-first-party-toke
 import { createRequireResources } from '../flows/access/require-resources.ts'
 import { createChangePassword } from '../flows/account/change-password.ts'
 import { createDeleteAccount } from '../flows/account/delete-account.ts'
-import { createExportAccount } from '../flows/account/export-account.ts'
+import { createExportAccount, createExportPerson } from '../flows/account/export-account.ts'
 import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createHoldsRefreshToken } from '../flows/factors/holds-refresh-token.ts'
 import { createRequireStepUp } from '../flows/factors/require-step-up.ts'
@@ -104,7 +104,7 @@ export const composeAccounts = (config: Config, { mail, ...base }: Parts) => {
     devices: createDevices({ ...parts, endingLimit: limits.ending }),
     changePassword: notifyOwner.changePassword(createChangePassword({ ...parts, requireStepUp })),
     deleteAccount: createDeleteAccount({ ...parts, requireStepUp }),
-    exportAccount: createExportAccount({ ...parts, ...factors, limit: limits.export }),
+    ...composeExports({ ...parts, ...factors, limit: limits.export }),
   }
 }
 
@@ -113,6 +113,15 @@ export type ComposedAccounts = ReturnType<typeof composeAccounts>
 /** A right password alone signs in only where the account has no second factor. */
 const outcomeOf = ({ outcome }: Readonly<{ outcome: string }>) =>
   outcome === 'signed_in' ? outcome : 'second_factor_required'
+
+type Exporting = Parameters<typeof createExportPerson>[0] &
+  Pick<Parameters<typeof createExportAccount>[0], 'limit'>
+
+/** For administrators, and for the person. */
+const composeExports = (parts: Exporting) => {
+  const exportPerson = createExportPerson(parts)
+  return { exportPerson, exportAccount: createExportAccount({ ...parts, exportPerson }) }
+}
 
 /** One floor for both transports: refusals of either take the same time. */
 const composeMovePassword = (config: Config, base: Base): MovePassword => {

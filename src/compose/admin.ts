@@ -19,8 +19,8 @@ import type { OpenParts } from './open.ts'
 
 type Parts = Readonly<{
   base: Base
-  opened: Pick<OpenParts, 'database' | 'keys' | 'listedClients' | 'lookForClients'>
-  accounts: Pick<ComposedAccounts, 'sendLinks'>
+  opened: Pick<OpenParts, 'database' | 'keys' | 'key_seconds' | 'listedClients' | 'lookForClients'>
+  accounts: Pick<ComposedAccounts, 'sendLinks' | 'exportPerson'>
   mail: Pick<ComposedMail, 'mailer'>
   followers: EventFollowers
   shownUpstreams: () => readonly ListedUpstream[]
@@ -52,6 +52,8 @@ export const composeAdmin = (
       ...parts,
       upstreams: () => shownUpstreams().map(({ upstream }) => upstream),
     }),
+    exportPerson: accounts.exportPerson,
+    key_seconds: opened.key_seconds,
     administeredKeys: createAdministeredKeys(
       { directory: config.KEYS_DIR, clock: base.clock },
       opened.keys.reload,

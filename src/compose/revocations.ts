@@ -8,12 +8,12 @@ import { mirrorRevocations } from '../flows/revocations/mirror.ts'
 import { createStatusLists, STATUS_LIST_LIMIT } from '../flows/revocations/status-lists.ts'
 import { createRevocationTail } from '../flows/revocations/tail.ts'
 import type { Base } from './base.ts'
-import type { OnClose } from './open.ts'
+import type { OnClose, OpenParts } from './open.ts'
 
-type Parts = Base & Readonly<{ onClose: OnClose }>
+type Parts = Base & Readonly<{ meter: OpenParts['meter']; onClose: OnClose }>
 
 /** Composes the feed of revocations, its copy in Redis, the status lists, and the ending of everything that a person or a client has. */
-export const composeRevocations = ({ onClose, ...parts }: Parts) => {
+export const composeRevocations = ({ meter, onClose, ...parts }: Parts) => {
   const { clock, log, metrics, peppers, redis, revocationFeed: feed } = parts
   const tail = createRevocationTail({ feed, clock, log })
   onClose(() => tail.close())
@@ -22,7 +22,13 @@ export const composeRevocations = ({ onClose, ...parts }: Parts) => {
   const signatures = inProcess('feed-signatures', FEED_SIGNATURES)
   const making = inProcess('status-lists', STATUS_LIST_LIMIT)
   return {
-    answerFeed: createAnswerFeed({ ...parts, tail, cursors: createCursors(peppers), signatures }),
+    answerFeed: createAnswerFeed({
+      ...parts,
+      tail,
+      cursors: createCursors(peppers),
+      signatures,
+      followers: meter.followers,
+    }),
     statusLists: createStatusLists({ ...parts, making }),
     authenticateAdmin: createAuthenticateAdmin(parts),
     endEverything: createEndEverything(parts),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Io } from '../terminal/io.ts'
 import { addAccountsChangeCommands } from './accounts-change.ts'
+import { addAccountsConsentsCommand } from './accounts-consents.ts'
 import { addAccountsCreateCommand } from './accounts-create.ts'
 import { addAccountsImportCommand } from './accounts-import.ts'
 import { addAccountsInviteCommand } from './accounts-invite.ts'
@@ -16,6 +17,7 @@ export const addAccountsCommands = (program: Command, io: Io): void => {
   addAccountsListCommands(accounts, io)
   addAccountsChangeCommands(accounts, io)
   addAccountsSignInsCommand(accounts, io)
+  addAccountsConsentsCommand(accounts, io)
   addAccountsInviteCommand(accounts, io)
   addAccountsImportCommand(accounts, io)
 }

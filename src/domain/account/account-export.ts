@@ -2,7 +2,7 @@ import { describeDevice } from '../base/user-agent.ts'
 import type { Event } from '../events/event.ts'
 import { presentEvent } from '../events/present-event.ts'
 import { isAuthTimeKnown } from '../oauth/acr.ts'
-import type { Account } from './account.ts'
+import type { OwnAccount } from './account.ts'
 import { type Profile, presentOwnAccount } from './profile.ts'
 
 /** A stored sign-in: living, ended or expired. */
@@ -68,7 +68,7 @@ export type KeptData<F> = Readonly<{
  * GDPR art. 15, 20 – The data that is kept about a person, in a machine-readable form. Digests and salts tell nothing about the person and
  * are left out.
  */
-export const presentExport = <F>(account: Account, kept: KeptData<F>, now: Date) => ({
+export const presentExport = <F>(account: OwnAccount, kept: KeptData<F>, now: Date) => ({
   exported_at: now.toISOString(),
   account: {
     ...presentOwnAccount(account, kept.own),

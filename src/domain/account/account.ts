@@ -24,8 +24,11 @@ export const accountAt = (
   second_factor_roles: readonly string[],
 ): Account => ({ ...account, roles: rolesAt(acr, account.roles, second_factor_roles) })
 
+/** What is shown of an account to its owner, and exported. */
+export type OwnAccount = Pick<Account, 'id' | 'email' | 'email_verified_at' | 'roles' | 'created_at'>
+
 /** Ours (docs/decisions/0029): what the account API shows of an account. */
-export const presentAccount = ({ id, email, email_verified_at, roles, created_at }: Account) => ({
+export const presentAccount = ({ id, email, email_verified_at, roles, created_at }: OwnAccount) => ({
   id,
   email,
   email_verified: email_verified_at !== null,

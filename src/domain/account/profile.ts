@@ -1,5 +1,5 @@
 import type { FieldError } from '../base/problem.ts'
-import { type Account, presentAccount } from './account.ts'
+import { type OwnAccount, presentAccount } from './account.ts'
 
 /** OpenID Connect Core §5.1 – The standard claims that people fill in themselves. Null: not filled in. */
 export type Profile = Readonly<{
@@ -42,7 +42,7 @@ export type ProfileField = (typeof PROFILE_FIELDS)[number]
  * Ours (docs/decisions/0029): what the account API shows a person of their own account. Claims that are not filled in are left out, as at
  * /userinfo, and `updated_at` with them while there is none.
  */
-export const presentOwnAccount = (account: Account, person: Profile & Pick<Person, 'updated_at'>) => {
+export const presentOwnAccount = (account: OwnAccount, person: Profile & Pick<Person, 'updated_at'>) => {
   const claims = PROFILE_FIELDS.flatMap(name =>
     person[name] === null ? [] : [[name, person[name]] as const],
   )

@@ -1,10 +1,13 @@
+import { type DurationCount, quantileOf } from './duration-classes.ts'
+
 /** Rows of minutes are of one instance and kept for a day; rows of hours are of all instances and kept for a month. */
 export const ACTIVITY_SPANS = ['minute', 'hour'] as const
 export type ActivitySpan = (typeof ACTIVITY_SPANS)[number]
 
 /**
  * What is counted: `degraded` and `running` once for each minute in which something did not work, or the instance ran; `living_sign_ins` is
- * a gauge that one instance writes. docs/events.md follows this list.
+ * a gauge that one instance writes, and `followers` one that each instance writes once a minute; `token_seconds` and `feed_seconds` count
+ * durations by class. docs/events.md follows this list.
  */
 export const ACTIVITY_MEASURES = [
   'refreshes',
@@ -14,6 +17,9 @@ export const ACTIVITY_MEASURES = [
   'degraded',
   'running',
   'living_sign_ins',
+  'token_seconds',
+  'feed_seconds',
+  'followers',
 ] as const
 export type ActivityMeasure = (typeof ACTIVITY_MEASURES)[number]
 
@@ -25,6 +31,9 @@ export const PLOTTED_MEASURES = [
   'endings',
 ] as const satisfies readonly ActivityMeasure[]
 export type PlottedMeasure = (typeof PLOTTED_MEASURES)[number]
+
+/** The measures whose labels are classes of durations. */
+export const TIMED_MEASURES = ['token_seconds', 'feed_seconds'] as const satisfies readonly ActivityMeasure[]
 
 /** What may not work while the server goes on. */
 export const DEGRADATIONS = {
@@ -55,6 +64,31 @@ export type ActivityCount = Readonly<{
 /** Something that did not work, from a minute (or an hour) to the end of another. */
 export type DegradedTime = Readonly<{ what: Degradation; from: Date; until: Date }>
 
+/** The followers of the revocation feed, as the instances see them. */
+export type Followers = Readonly<{
+  /** Requests that followers had open at once, of all instances. Null: no instance has counted lately. */
+  count: number | null
+  /** Seconds by which they were behind when they were told of a revocation. Null: none was told of one. */
+  p99_seconds: number | null
+  most_seconds: number | null
+}>
+
+/** A duration that was counted, with what it is of. */
+export type TimedCount = DurationCount & Readonly<{ measure: (typeof TIMED_MEASURES)[number] }>
+
+/** What durations of the followers' answers say of them. */
+export const followersOf = (count: number | null, timed: readonly TimedCount[]): Followers => {
+  const told = timed.filter(({ measure }) => measure === 'feed_seconds')
+  return { count, p99_seconds: quantileOf(told, 0.99), most_seconds: quantileOf(told, 1) }
+}
+
+/** Seconds within which 99 of 100 requests at the token endpoint, and refreshes at the account API, were answered. */
+export const tokenSecondsOf = (timed: readonly TimedCount[]): number | null =>
+  quantileOf(
+    timed.filter(({ measure }) => measure === 'token_seconds'),
+    0.99,
+  )
+
 export type Activity = Readonly<{
   from: Date
   bucket_seconds: number
@@ -64,6 +98,11 @@ export type Activity = Readonly<{
   degradations: readonly DegradedTime[]
   /** Exact up to 50,000 rows, estimated beyond. Null: not counted within the last hour. */
   living_sign_ins: number | null
+  /** The same a day ago. */
+  living_sign_ins_yesterday: number | null
+  /** The 99th percentile of requests for tokens; null without any. */
+  token_p99_seconds: number | null
+  followers: Followers
 }>
 
 /** The beginning of the first bucket: the last bucket has `now` in it. */

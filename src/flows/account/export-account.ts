@@ -1,3 +1,4 @@
+import type { OwnAccount } from '../../domain/account/account.ts'
 import { EVENTS_AT_MOST, presentExport } from '../../domain/account/account-export.ts'
 import type { AccountLife } from '../../ports/accounts.ts'
 import type { Clock } from '../../ports/effects.ts'
@@ -10,26 +11,23 @@ import { requireUnchanged } from '../access/require-unchanged.ts'
 import { filterBy } from '../events/event-filter.ts'
 import type { FactorOverview } from '../factors/factor-overview.ts'
 
-type Needs = Readonly<{
+type PersonNeeds = Readonly<{
   accountLife: AccountLife
   identities: Pick<Identities, 'list'>
-  factorOverview: FactorOverview
+  factorOverview: Pick<FactorOverview, 'list'>
   events: Pick<Events, 'read'>
   clock: Clock
-  /** Exports of one account. */
-  limit: Limit
 }>
 
-export type ExportAccount = (actor: Actor) => Promise<object>
+export type ExportPerson = (account: OwnAccount) => Promise<object | null>
 
-/** Ours – Exports everything that the server keeps of a person, for that person. */
-export const createExportAccount =
-  ({ accountLife, identities, factorOverview, events, clock, limit }: Needs): ExportAccount =>
-  async actor => {
-    const { account } = actor
-    await requireAllowance(limit, account.id)
-    const own = requireUnchanged(await accountLife.findKept(account.id))
-    const factors = await factorOverview.list(actor)
+/** Ours – Exports everything that the server keeps of a person. Null: the account was deleted meanwhile. */
+export const createExportPerson =
+  ({ accountLife, identities, factorOverview, events, clock }: PersonNeeds): ExportPerson =>
+  async account => {
+    const own = await accountLife.findKept(account.id)
+    if (own === null) return null
+    const factors = await factorOverview.list(account.id)
     const sign_ins = await accountLife.listSignIns(account.id)
     const browser_sessions = await accountLife.listBrowserSessions(account.id)
     const consents = await accountLife.listConsents(account.id)
@@ -49,4 +47,20 @@ export const createExportAccount =
       events: told.events,
     }
     return presentExport(account, kept, clock())
+  }
+
+type Needs = Readonly<{
+  exportPerson: ExportPerson
+  /** Exports of one account. */
+  limit: Limit
+}>
+
+export type ExportAccount = (actor: Pick<Actor, 'account'>) => Promise<object>
+
+/** The same for that person. */
+export const createExportAccount =
+  ({ exportPerson, limit }: Needs): ExportAccount =>
+  async ({ account }) => {
+    await requireAllowance(limit, account.id)
+    return requireUnchanged(await exportPerson(account))
   }

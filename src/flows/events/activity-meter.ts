@@ -1,11 +1,15 @@
 import { MAIL_OUTCOMES } from '../../domain/account/mail.ts'
 import type { ActivityMeasure, Degradation } from '../../domain/events/activity.ts'
+import { durationClassOf } from '../../domain/events/duration-classes.ts'
 import type { Clock, Metrics } from '../../ports/effects.ts'
 import type { CountedActivity } from '../../ports/events.ts'
 
 const MINUTE_SECONDS = 60
 /** Minutes that wait for the database, at most: the counts of the oldest are dropped. */
 const MINUTES_AT_MOST = 120
+
+/** Requests that are answered with a token that was refreshed, or with another one. */
+const TOKEN_ROUTES: ReadonlySet<string> = new Set(['/token', '/auth/refresh'])
 
 type Needs = Readonly<{ metrics: Metrics; clock: Clock }>
 
@@ -22,18 +26,22 @@ export const createActivityMeter = ({ metrics, clock }: Needs) => {
   let marked_minute = 0
 
   /** Counts a minute once. */
-  const mark = (measure: ActivityMeasure, label: string) => {
+  const mark = (measure: ActivityMeasure, label: string, by = 1) => {
     const minute = minuteNow()
     if (minute !== marked_minute) marked.clear()
     marked_minute = minute
     const key = `${measure} ${label}`
     if (marked.has(key)) return
     marked.add(key)
-    count(measure, label, 1)
+    count(measure, label, by)
   }
 
   const counted: Metrics = {
     ...metrics,
+    answered: request => {
+      metrics.answered(request)
+      if (TOKEN_ROUTES.has(request.route)) count('token_seconds', durationClassOf(request.seconds), 1)
+    },
     issued: grant => {
       metrics.issued(grant)
       count('grants', grant, 1)
@@ -58,7 +66,9 @@ export const createActivityMeter = ({ metrics, clock }: Needs) => {
 
   return {
     metrics: counted,
+    followers: createFollowerCount(seconds => count('feed_seconds', durationClassOf(seconds), 1)),
     running: () => mark('running', ''),
+    following: (number: number) => mark('followers', '', number),
     degraded: (what: Degradation) => mark('degraded', what),
     take: minutes.take,
     /** For counts that were taken and could not be written. */
@@ -69,6 +79,32 @@ export const createActivityMeter = ({ metrics, clock }: Needs) => {
 }
 
 export type ActivityMeter = ReturnType<typeof createActivityMeter>
+
+/** Counts the followers of the revocation feed by the requests that they have open at once: each has one, nearly all the time. */
+const createFollowerCount = (told: (seconds: number) => void) => {
+  let open = 0
+  let most = 0
+  return {
+    /** A follower asks. Returns the function that ends its request. */
+    enter: (): (() => void) => {
+      open += 1
+      most = Math.max(most, open)
+      return () => {
+        open -= 1
+      }
+    },
+    /** Seconds for which a follower did not know what it is told now. */
+    told,
+    /** The most at once since the last call. */
+    take: (): number => {
+      const taken = most
+      most = open
+      return taken
+    },
+  }
+}
+
+export type FollowerCount = ReturnType<typeof createFollowerCount>
 
 const createMinutes = () => {
   let minutes = new Map<number, Map<ActivityMeasure, Map<string, number>>>()

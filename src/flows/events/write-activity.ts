@@ -22,6 +22,7 @@ export const createWriteActivity =
   ({ activity, meter, instance, degradations, log }: Needs) =>
   async (): Promise<void> => {
     meter.running()
+    meter.following(meter.followers.take())
     for (const what of degradations()) meter.degraded(what)
     const counted = meter.take()
     try {

@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { presentPasskey } from '../../domain/factors/passkey.ts'
 import type { Factors } from '../../ports/factors.ts'
-import type { Actor, Owner } from '../access/actor.ts'
+import type { Owner } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'
 import { type ChangeFactors, digestsOf } from './change-factors.ts'
 import { hasFactor } from './offer-factors.ts'
@@ -11,8 +11,8 @@ type Needs = Readonly<{ factors: Factors; change: ChangeFactors }>
 
 /** Ours – Lists the second factors of an account, and makes its recovery codes anew. */
 export const createFactorOverview = ({ factors, change }: Needs) => ({
-  list: async ({ account }: Actor) => {
-    const { totp, passkeys, recovery_codes } = await factors.find(account.id)
+  list: async (account_id: string) => {
+    const { totp, passkeys, recovery_codes } = await factors.find(account_id)
     return {
       totp: totp && { created_at: totp.created_at.toISOString() },
       passkeys: passkeys.map(presentPasskey),

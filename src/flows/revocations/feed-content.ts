@@ -38,6 +38,17 @@ export const isCaughtUp = ({ tip, unnumbered, unnumbered_digest }: Tail, cursor:
   cursor.position.number === tip.number &&
   (unnumbered.length === 0 || cursor.unnumbered === unnumbered_digest)
 
+/**
+ * Seconds for which a follower that asks now has not known the oldest revocation that it lacks, at most; null for one that lacks none, that is
+ * still reading the whole set, or whose cursor is older than this instance's reading.
+ */
+export const secondsBehind = (known: Tail, cursor: Cursor, now: Date): number | null => {
+  if (cursor.part < cursor.parts || isCaughtUp(known, cursor)) return null
+  const { number } = cursor.position
+  const since = number === known.tip.number ? known.changed_after : known.arrivals.get(number + 1)
+  return since === undefined ? null : Math.max(0, (now.getTime() - since) / 1000)
+}
+
 /** Ours – The answer to a request with `cursor`. Throws a Problem for a follower that has missed more entries than one answer may hold. */
 export const createFeedContent = (since: string | null, cursor: Cursor, known: Tail): FeedContent => {
   if (cursor.part < cursor.parts) return createPart(since, cursor, known)

@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
 import type { Limit, RateLimit } from '../../ports/limits.ts'
 import { requireAllowance } from '../access/require-allowance.ts'
+import type { FollowerCount } from '../events/activity-meter.ts'
 import { createAnswerCache } from './answer-cache.ts'
 import {
   createFeedContent,
@@ -13,6 +14,7 @@ import {
   type FeedContent,
   isCaughtUp,
   isEmpty,
+  secondsBehind,
 } from './feed-content.ts'
 import { createLongPollLimit } from './long-poll-limit.ts'
 import type { RevocationTail } from './tail.ts'
@@ -26,6 +28,7 @@ type Needs = Readonly<{
   issuer: string
   /** Signatures that one address may cause: a client can collect cursors, and each cursor needs an answer of its own. */
   signatures: Limit
+  followers: Pick<FollowerCount, 'enter' | 'told'>
 }>
 
 export type FeedRequest = Readonly<{
@@ -64,7 +67,7 @@ const WAITING_RETRY_SECONDS = 5
  * the tokens and a type of its own. Throws a Problem for an unknown cursor, and for too many signatures or waits. Rejects with Unavailable
  * while the database is away.
  */
-export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signatures }: Needs) => {
+export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signatures, followers }: Needs) => {
   const answers = createAnswerCache<SignedFeedAnswer>({
     clock,
     sizeOf: ({ jws }) => 2 * jws.length,
@@ -74,16 +77,16 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
   const wait = createWait(tail)
   const sign = createSign({ keys, cursors, issuer })
 
-  return async (request: FeedRequest): Promise<SignedFeedAnswer> => {
+  const answer = async (request: FeedRequest, cursor: Cursor | null): Promise<SignedFeedAnswer> => {
     const { cursor: text, ip } = request
-    const cursor = text === null ? null : cursors.parse(text)
-    if (text !== null && cursor === null) throw new Problem('CURSOR_GONE', { reason: 'cursor_malformed' })
     let known = await locate(cursor)
     const mayWait = cursor !== null && request.wait_seconds > 0 && isCaughtUp(known, cursor)
     const hasWaited = mayWait && (await wait(known, request))
     if (hasWaited) known = await locate(cursor)
     if (clock().getTime() - known.read_at.getTime() > DATABASE_AWAY_MILLISECONDS)
       throw new Unavailable('database', 1, 'the revocations were last read too long ago')
+    const behind = cursor === null ? null : secondsBehind(known, cursor, clock())
+    if (behind !== null) followers.told(behind)
     const asked = cursor ?? cursorOfBeginning(known)
     // A part of a large set is reused for its second even when there is news: a new signature would cost more than it brings.
     const version = asked.part < asked.parts && asked.parts > 1 ? 0 : known.version
@@ -94,6 +97,18 @@ export const createAnswerFeed = ({ tail, keys, cursors, clock, issuer, signature
     if (!hasWaited) await requireAllowance(signatures, limitKeyOf(ip))
     const make = async () => sign(createFeedContent(text, asked, known))
     return answers.recall(key, version) ?? answers.make(key, version, make, hasWaited)
+  }
+
+  return async (request: FeedRequest): Promise<SignedFeedAnswer> => {
+    if (request.cursor === null) return answer(request, null)
+    const cursor = cursors.parse(request.cursor)
+    if (cursor === null) throw new Problem('CURSOR_GONE', { reason: 'cursor_malformed' })
+    const leave = followers.enter()
+    try {
+      return await answer(request, cursor)
+    } finally {
+      leave()
+    }
   }
 }
 

@@ -13,6 +13,10 @@ export type Tail = Readonly<{
   entries: RevocationLog
   /** The tag of each number that a cursor may name. */
   tags: Map<number, string>
+  /** Before when each number had not been seen here, in milliseconds since 1970; none for those of the first reading. */
+  arrivals: Map<number, number>
+  /** The same of the last change. */
+  changed_after: number
   /** The last position. Followers that have everything all stand there, and share one answer. */
   tip: FeedPosition
   /** Committed entries that have no number yet: every answer contains them. */
@@ -46,8 +50,9 @@ export const createTailReader = ({ feed, clock, onStep }: Needs) => {
     const tags = new Map(positions.map(({ number, tag }) => [number, tag]))
     version += 1
     const nothing = { unnumbered: [], unnumbered_digest: NOTHING_UNNUMBERED }
+    const arrived = { arrivals: new Map<number, number>(), changed_after: clock().getTime() }
     // Never answers a follower: loading a large set takes long, and `catchUp` follows at once.
-    return { entries, tags, tip, ...nothing, version, read_at: new Date(0) }
+    return { entries, tags, tip, ...nothing, ...arrived, version, read_at: new Date(0) }
   }
 
   const catchUp = async (known: Tail): Promise<Tail> => {
@@ -66,19 +71,25 @@ export const createTailReader = ({ feed, clock, onStep }: Needs) => {
     const tip = step.positions.at(-1)
     if (tip === undefined && unnumbered_digest === known.unnumbered_digest) return { ...known, read_at }
     known.entries.add(step.numbered)
-    for (const { number, tag } of step.positions) known.tags.set(number, tag)
+    // What the former reading did not find was committed after that reading.
+    const changed_after = Math.max(known.changed_after, known.read_at.getTime())
+    for (const { number, tag } of step.positions) {
+      known.tags.set(number, tag)
+      known.arrivals.set(number, changed_after)
+    }
     dropOldest(known.tags)
+    dropOldest(known.arrivals)
     version += 1
-    return { ...known, tip: tip ?? known.tip, unnumbered, unnumbered_digest, version, read_at }
+    return { ...known, tip: tip ?? known.tip, unnumbered, unnumbered_digest, changed_after, version, read_at }
   }
 
   /** Rejects with Unavailable when the database is away. */
   return async (known: Tail | null): Promise<Tail> => catchUp(known ?? (await load()))
 }
 
-const dropOldest = (tags: Map<number, string>) => {
-  for (const number of tags.keys()) {
-    if (tags.size <= POSITIONS_MOST) return
-    tags.delete(number)
+const dropOldest = (numbers: Map<number, unknown>) => {
+  for (const number of numbers.keys()) {
+    if (numbers.size <= POSITIONS_MOST) return
+    numbers.delete(number)
   }
 }

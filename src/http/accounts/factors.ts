@@ -59,7 +59,7 @@ export const factorRoutes = (needs: Needs): readonly AccountRoute[] => {
   const renewRecoveryCodes = ownersAlone(async (bearer, ownerProof) =>
     answer(201, await factorOverview.renewRecoveryCodes(bearer, ownerProof)),
   )
-  const list = own(async bearer => answer(200, await factorOverview.list(bearer)))
+  const list = own(async bearer => answer(200, await factorOverview.list(bearer.account.id)))
 
   return [
     { method: 'GET', path: '/auth/factors', handle: list },

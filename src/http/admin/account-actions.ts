@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Problem } from '../../domain/base/problem.ts'
+import type { ExportPerson } from '../../flows/account/export-account.ts'
 import type { Invite } from '../../flows/admin/invite.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
 import type { AdministeredAccounts } from '../../ports/administration.ts'
@@ -13,6 +14,7 @@ type Needs = Readonly<{
   administration: Pick<AccountAdministration, 'enable'>
   administeredAccounts: AdministeredAccounts
   consents: Consents
+  exportPerson: ExportPerson
   invite: Invite
 }>
 
@@ -21,7 +23,7 @@ type Ending = Omit<Parameters<AdministeredAccounts['end']>[0], 'id' | 'versions'
 /** Ours (docs/administration.md) – What ends something of an account, and what an account may have again. Each may be repeated. */
 export const accountActionRoutes = (
   route: Administrating,
-  { administration, administeredAccounts, consents, invite }: Needs,
+  { administration, administeredAccounts, consents, exportPerson, invite }: Needs,
 ): readonly Route[] => {
   const requireAccount = async (id: string) => {
     const account = await administeredAccounts.find(id)
@@ -55,6 +57,11 @@ export const accountActionRoutes = (
       await readNothing(call)
       const ended = await administeredAccounts.delete({ id, versions: versionsIn(call) })
       return ended === null ? refuse(id) : { ...noContent, headers: NO_STORE }
+    }),
+    route('GET', '/accounts/:sub/export', async call => {
+      const exported = await exportPerson(await requireAccount(idIn(call, 'sub')))
+      if (exported === null) throw new Problem('NOT_FOUND')
+      return json(200, exported, NO_STORE)
     }),
     route('GET', '/accounts/:sub/consents', async call => {
       const { id } = await requireAccount(idIn(call, 'sub'))

@@ -1,19 +1,32 @@
 import { z } from 'zod'
 import { Problem } from '../../domain/base/problem.ts'
 import { keyEventsOf } from '../../domain/keys/key-events.ts'
+import { nextRotation } from '../../domain/keys/key-ring.ts'
 import type { Events } from '../../ports/events.ts'
 import type { AdministeredKey, AdministeredKeys, KeyOutcome } from '../../ports/keys.ts'
 import { type Call, json, NO_STORE, type Reply, type Route } from '../server/route.ts'
 import type { Administrating } from './administrating.ts'
 import { readMembers } from './fields.ts'
 
-type Needs = Readonly<{ administeredKeys: AdministeredKeys; events: Pick<Events, 'write'> }>
+type Needs = Readonly<{
+  administeredKeys: AdministeredKeys
+  events: Pick<Events, 'write'>
+  /** Seconds between two rotations. */
+  key_seconds: number
+}>
 
 /**
  * Ours (docs/administration.md) – The signing keys: their times, and what changes them. Files and events have no common transaction: a change
  * whose event could not be written is answered as one that may have been made, and the list shows it.
  */
-export const keyRoutes = (route: Administrating, { administeredKeys, events }: Needs): readonly Route[] => {
+export const keyRoutes = (
+  route: Administrating,
+  { administeredKeys, events, key_seconds }: Needs,
+): readonly Route[] => {
+  const shown = (keys: readonly AdministeredKey[]): Reply => {
+    const rotation_due_at = nextRotation(keys, key_seconds)?.toISOString() ?? null
+    return json(200, { items: keys.map(present), next: null, rotation_due_at }, NO_STORE)
+  }
   const changed = async (outcome: KeyOutcome): Promise<Reply> => {
     const { before, after } = kept(outcome)
     await events.write(keyEventsOf(before, after))
@@ -54,9 +67,6 @@ const kept = (outcome: KeyOutcome) => {
   if ('refusal' in outcome) throw new Problem('KEYS_UNCHANGED', { members: { detail: outcome.refusal } })
   return outcome
 }
-
-const shown = (keys: readonly AdministeredKey[]): Reply =>
-  json(200, { items: keys.map(present), next: null }, NO_STORE)
 
 const present = ({ kid, state, announced_at, signs_from, retired_at, drop_at }: AdministeredKey) => ({
   kid,

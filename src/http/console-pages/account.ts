@@ -19,7 +19,9 @@ import {
   stateBadge,
   table,
   textOr,
+  titleOf,
   when,
+  withdrawPath,
 } from './parts.ts'
 
 type OfPerson = Readonly<{
@@ -39,11 +41,11 @@ export const accountPage = (frame: ConsoleFrame, { account, signIns, consents, e
     tab: 'accounts',
     content: html`${frame.isAdmin ? actionsOf(account) : null}
 <div class="grid plots">
-${section({ title: 'Account', content: facts(factsOf(account)) })}
+${section({ title: 'Account', tools: link(`${accountPath(sub)}/export`, 'Export the data'), content: facts(factsOf(account)) })}
 ${section({ title: 'Ways to sign in', content: factorsOf(account) })}
 </div>
 ${section({ title: 'Sign-ins', tools: link(`/console/sign-ins?sub=${encodeURIComponent(sub)}`, 'All sign-ins'), content: signIns === null ? ABSENT : signInTable(signIns) })}
-${section({ title: 'Consents', content: consents === null ? ABSENT : consentTable(consents) })}
+${section({ title: 'Consents', content: consents === null ? ABSENT : consentTable(consents, frame.isAdmin ? sub : null) })}
 ${section({ title: 'Events', tools: link(`/console/events?sub=${encodeURIComponent(sub)}`, 'All events'), content: events === null ? ABSENT : eventTable(events) })}`,
   })
 }
@@ -71,7 +73,7 @@ const factsOf = (account: AccountShown): readonly (readonly [string, Html])[] =>
   ...(account.disabled_at === null ? [] : [['Disabled (UTC)', when(account.disabled_at)] as const]),
   ...Object.entries(account.profile)
     .filter(([, value]) => typeof value === 'string' && value !== '')
-    .map(([name, value]) => [name.replaceAll('_', ' '), textOr(String(value))] as const),
+    .map(([name, value]) => [titleOf(name), textOr(String(value))] as const),
   ['Living sign-ins', livingOf(account.living_sign_ins)],
 ]
 
@@ -118,14 +120,18 @@ const signInTable = (signIns: readonly SignInShown[]): Html =>
     empty: 'No sign-in.',
   })
 
-const consentTable = (consents: readonly ConsentShown[]): Html =>
+/** `sub`: of the account whose consents may be withdrawn; null for a viewer. */
+const consentTable = (consents: readonly ConsentShown[], sub: string | null): Html =>
   table({
     label: 'Consents of this account',
-    head: ['Client', 'Scope, and for which resource', 'Given (UTC)'],
+    head: ['Client', 'Scope, and for which resource', 'Given (UTC)', ...(sub === null ? [] : ['Actions'])],
     rows: consents.map(({ client_id, granted, granted_at }) => [
       link(clientPath(client_id), shown(client_id)),
       html`${granted.map((each, index) => (index === 0 ? textOr(each) : html`<br>${textOr(each)}`))}`,
       when(granted_at),
+      ...(sub === null
+        ? []
+        : [actionLinks([{ path: withdrawPath(sub, client_id), label: 'Withdraw', isDangerous: true }])]),
     ]),
     empty: 'Nothing was granted to a client.',
   })

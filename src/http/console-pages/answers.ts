@@ -150,12 +150,13 @@ export const CREATED_CLIENT = z.looseObject({ client_id: z.string(), client_secr
 const KEY = z.object({
   kid: z.string(),
   state: z.string(),
-  created_at: text,
+  announced_at: text,
   signs_from: text,
   signs_until: text,
   served_until: text,
 })
-export const KEYS = z.object({ items: z.array(KEY) }).transform(({ items }) => items)
+export const KEYS = z.object({ items: z.array(KEY), rotation_due_at: text })
+export type KeysShown = z.output<typeof KEYS>
 export type KeyShown = z.output<typeof KEY>
 
 export const ACTIVITY = z.object({
@@ -168,6 +169,12 @@ export const ACTIVITY = z.object({
     .nullish()
     .transform(value => value ?? []),
   living_sign_ins: number,
+  living_sign_ins_yesterday: number,
+  token_p99_seconds: number,
+  followers: z
+    .object({ count: number, p99_seconds: number, most_seconds: number })
+    .nullish()
+    .transform(value => value ?? { count: null, p99_seconds: null, most_seconds: null }),
 })
 export type ActivityShown = z.output<typeof ACTIVITY>
 

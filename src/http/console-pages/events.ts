@@ -14,6 +14,7 @@ import {
   NONE,
   nextPage,
   plainWordsOf,
+  quoted,
   renewed,
   section,
   shown,
@@ -56,16 +57,26 @@ export const eventsPage = (frame: ConsoleFrame, { query, events: { items, next }
     )}<button class="quiet slim">Show</button></form>
 ${isFirst && query['from'] === undefined && query['until'] === undefined ? live({ query, as: 'tell' }) : null}
 ${renewed('events', eventTable(items))}
-${nextPage('/console/events', query, next)}
+<div class="after">${nextPage('/console/events', query, next)}
+${items.length === 0 ? null : html`<p>${link(`/console/events/export?${new URLSearchParams(query).toString()}`, 'Export these events')} <span class="muted small">as JSON lines, 100,000 at most</span></p>`}</div>
 ${commands({
   console_url: frame.console_url,
   method: 'GET',
-  path: `/admin/events?${new URLSearchParams(query).toString()}`,
+  path: ['/admin/events', new URLSearchParams(query).toString()].filter(Boolean).join('?'),
   accept: 'application/x-ndjson',
-  signetd: null,
+  signetd: eventsCommand(query),
 })}
 </section>`,
   })
+
+/** The options of `signetd events` whose names are not those of the API. */
+const OPTIONS: Readonly<Record<string, string>> = { client_id: 'client', request_id: 'request' }
+
+const eventsCommand = (query: Readonly<Record<string, string>>): string =>
+  [
+    'signetd events --json',
+    ...Object.entries(query).map(([name, value]) => `--${OPTIONS[name] ?? name} ${quoted(value)}`),
+  ].join(' ')
 
 /** One event, with all that is known of it. */
 export const eventPage = (frame: ConsoleFrame, event: EventShown): Page => {

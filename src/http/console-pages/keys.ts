@@ -19,11 +19,11 @@ ${section({
   title: 'Keys',
   content: table({
     label: 'Signing keys',
-    head: ['kid', 'State', 'Created (UTC)', 'Signs from', 'Signs until', 'Published until', 'Actions'],
+    head: ['kid', 'State', 'Announced (UTC)', 'Signs from', 'Signs until', 'Published until', 'Actions'],
     rows: keys.map(key => [
       mono(key.kid),
       stateBadge(key.state),
-      when(key.created_at),
+      when(key.announced_at),
       when(key.signs_from),
       when(key.signs_until),
       when(key.served_until),
@@ -45,8 +45,8 @@ const actionsOf = ({ kid, state }: KeyShown): Html => {
 /** Each key from its first to its last day, on one axis. A key without an end lasts until a little after now. */
 export const keyAxis = (keys: readonly KeyShown[], now: Date): Html => {
   const present = now.getTime()
-  const bars = keys.map(({ kid, state, created_at, signs_from, signs_until, served_until }) => {
-    const from = timeOf(created_at ?? signs_from) ?? present
+  const bars = keys.map(({ kid, state, announced_at, signs_from, signs_until, served_until }) => {
+    const from = timeOf(announced_at ?? signs_from) ?? present
     const until = timeOf(served_until ?? signs_until) ?? present + AFTER_MILLISECONDS
     return { name: kid, state, from, until: Math.max(from, until) }
   })

@@ -8,7 +8,7 @@ import { badge } from '../layout/parts.ts'
 export const shown = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
 
 /** Nothing to show. */
-export const NONE = html`<span class="muted">–</span>`
+export const NONE = html`<span class="muted none">–</span>`
 
 export const textOr = (text: string | null): Html =>
   text === null || text === '' ? NONE : html`${shown(text)}`
@@ -24,6 +24,8 @@ export const when = (time: string | null): Html =>
 export const timeText = (time: string): string => shown(time).slice(0, 19).replace('T', ' ')
 
 export const accountPath = (sub: string): string => `/console/accounts/${encodeURIComponent(sub)}`
+export const withdrawPath = (sub: string, client_id: string): string =>
+  `${accountPath(sub)}/withdraw?${new URLSearchParams({ client_id }).toString()}`
 export const signInPath = (sid: string): string => `/console/sign-ins/${encodeURIComponent(sid)}`
 export const clientPath = (client_id: string): string => `/console/clients/${encodeURIComponent(client_id)}`
 
@@ -44,13 +46,13 @@ type Table = Readonly<{
   empty: string
 }>
 
-/** A table that scrolls by itself where the screen is narrow: by keyboard, too. */
+/** A table. On a narrow screen each row is a card, whose lines have the heads of the columns; the roles keep it a table for screen readers. */
 export const table = ({ label, head, rows, empty }: Table): Html =>
   rows.length === 0
     ? html`<p class="muted">${empty}</p>`
-    : html`<div class="scroll" role="region" tabindex="0" aria-label="${label}"><table class="rows">
-<thead><tr>${head.map(each => html`<th scope="col">${each}</th>`)}</tr></thead>
-<tbody>${rows.map(cells => html`<tr>${cells.map(cell => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+    : html`<div class="scroll" role="region" tabindex="0" aria-label="${label}"><table class="rows cards" role="table">
+<thead role="rowgroup"><tr role="row">${head.map(each => html`<th scope="col" role="columnheader">${each}</th>`)}</tr></thead>
+<tbody role="rowgroup">${rows.map(cells => html`<tr role="row">${cells.map((cell, index) => html`<td role="cell" data-label="${head[index] ?? ''}"><div>${cell}</div></td>`)}</tr>`)}</tbody>
 </table></div>`
 
 /** The way to the next page of a list; none at its end. */
@@ -107,6 +109,12 @@ export const renewed = (name: string, content: Html): Html =>
 /** A page that the script keeps up to date. */
 export const kept = (query: Readonly<Record<string, string>>, content: Html): Html =>
   html`${live({ query, as: 'renew' })}${renewed('page', content)}`
+
+/** The same at the beginning of a line. */
+export const titleOf = (name: string): string => {
+  const words = plainWordsOf(name)
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
 
 type Commands = Readonly<{
   console_url: string

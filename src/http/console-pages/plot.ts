@@ -11,6 +11,8 @@ type Plot = Readonly<{
   /** When the first step begins. */
   from: string
   bucket_seconds: number
+  /** How many there are. */
+  steps: number
   series: Series
   /** Drawn behind the numbers. */
   bands: readonly Band[]
@@ -23,18 +25,35 @@ const RIGHT = 550
 const TOP = 12
 const BOTTOM = 152
 const TICKS = 4
-/** Colours that the style sheet has. */
-const COLORS = 6
+/** Drawn on top, in the colour of danger: a used token, or a false one, came back. */
+const ALARMING: ReadonlySet<string> = new Set(['reused', 'forged', 'reuse', 'code_replayed'])
+/** Drawn first, in the colour of the page: what is usual. */
+const USUAL: ReadonlySet<string> = new Set(['rotated', 'signed_in', 'signed_out'])
+/** Classes of the style sheet for all others, in turns. */
+const COLORS = ['c1', 'c3', 'c4', 'c5', 'c6'] as const
+
+/** A series with its colour: that of its name, or of its place among the others. */
+type Colored = Readonly<{ name: string; values: readonly number[]; color: string }>
+
+const coloredOf = (series: Series): readonly Colored[] => {
+  const rankOf = (name: string) => Number(ALARMING.has(name)) - Number(USUAL.has(name))
+  const sorted = Object.entries(series).toSorted(
+    ([one], [other]) => rankOf(one) - rankOf(other) || one.localeCompare(other),
+  )
+  return sorted.map(([name, values], index) => {
+    const other = COLORS[index % COLORS.length] ?? COLORS[0]
+    const color = (ALARMING.has(name) && 'c2') || (USUAL.has(name) && 'c0') || other
+    return { name, values, color }
+  })
+}
 
 type Scale = Readonly<{ steps: number; most: number; start: number; bucket_seconds: number }>
 
 /** SVG 2 – Stacked areas over time, with a table of the same numbers behind it. */
-export const plotFigure = ({ label, from, bucket_seconds, series, bands }: Plot): Html => {
-  const named = Object.entries(series)
-  const steps = Math.max(0, ...named.map(([, values]) => values.length))
-  if (steps === 0) return html`<p class="muted">Nothing was counted yet.</p>`
+export const plotFigure = ({ label, from, bucket_seconds, steps, series, bands }: Plot): Html => {
+  const named = coloredOf(series)
   const totals = Array.from({ length: steps }, (_, step) =>
-    named.reduce((sum, [, values]) => sum + (values[step] ?? 0), 0),
+    named.reduce((sum, { values }) => sum + (values[step] ?? 0), 0),
   )
   const scale = { steps, most: roundUp(Math.max(1, ...totals)), start: Date.parse(from), bucket_seconds }
   return html`<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">
@@ -42,19 +61,19 @@ ${bands.map(band => bandOf(band, scale))}
 ${areasOf(named, scale)}
 ${gridOf(scale)}
 </svg>
-<ul class="legend">${named.map(([name, values], index) => html`<li><i class="c${index % COLORS}"></i>${plainWordsOf(name)} <span class="muted">${sumOf(values)}</span></li>`)}${bands.map(({ what }) => html`<li><i class="band"></i>${plainWordsOf(what)}</li>`)}</ul>
-${tableOf(named, { label, scale })}`
+<ul class="legend">${named.length === 0 ? html`<li class="muted">Nothing was counted.</li>` : null}${named.map(({ name, values, color }) => html`<li><i class="${color}"></i>${plainWordsOf(name)} <span class="muted">${sumOf(values)}</span></li>`)}${[...new Set(bands.map(({ what }) => what))].map(what => html`<li><i class="band"></i>${plainWordsOf(what)}</li>`)}</ul>
+${named.length === 0 ? null : tableOf(named, { label, scale })}`
 }
 
-const areasOf = (named: readonly (readonly [string, readonly number[]])[], scale: Scale): readonly Html[] => {
+const areasOf = (named: readonly Colored[], scale: Scale): readonly Html[] => {
   let below: readonly number[] = Array.from({ length: scale.steps }, () => 0)
-  return named.map(([, values], index) => {
+  return named.map(({ values, color }) => {
     const above = below.map((sum, step) => sum + (values[step] ?? 0))
     const line = (sums: readonly number[]) =>
       sums.map((sum, step) => `${xOf(step, scale)},${yOf(sum, scale)}`)
     const points = [...line(above), ...line(below).toReversed()].join(' ')
     below = above
-    return html`<polygon class="c${index % COLORS}" points="${points}"/>`
+    return html`<polygon class="${color}" points="${points}"/>`
   })
 }
 
@@ -65,8 +84,12 @@ const gridOf = (scale: Scale): Html => {
     value => html`<line class="grid-line" x1="${LEFT}" x2="${RIGHT}" y1="${yOf(value, scale)}" y2="${yOf(value, scale)}"/>
 <text x="${LEFT - 6}" y="${yOf(value, scale) + 4}" text-anchor="end">${shortNumber(value)}</text>`,
   )}
-${[...new Set(times)].map((step, index) => html`<text x="${xOf(step, scale)}" y="170" text-anchor="${index === 0 ? 'start' : 'middle'}">${axisTime(step, scale)}</text>`)}`
+${[...new Set(times)].map((step, index) => html`<text x="${xOf(step, scale)}" y="170" text-anchor="${anchorOf(step, index, scale)}">${axisTime(step, scale)}</text>`)}`
 }
+
+/** The first and the last label stay within the picture. */
+const anchorOf = (step: number, index: number, { steps }: Scale): string =>
+  index === 0 ? 'start' : step === steps - 1 ? 'end' : 'middle'
 
 const bandOf = ({ what, from, until }: Band, scale: Scale): Html => {
   const place = (time: string) =>
@@ -80,11 +103,11 @@ const bandOf = ({ what, from, until }: Band, scale: Scale): Html => {
 }
 
 const tableOf = (
-  named: readonly (readonly [string, readonly number[]])[],
+  named: readonly Colored[],
   { label, scale }: Readonly<{ label: string; scale: Scale }>,
 ): Html => html`<details><summary>As a table</summary><div class="scroll" role="region" tabindex="0" aria-label="${label}, as a table"><table class="rows">
-<thead><tr><th scope="col">From (UTC)</th>${named.map(([name]) => html`<th scope="col">${plainWordsOf(name)}</th>`)}</tr></thead>
-<tbody>${Array.from({ length: scale.steps }, (_, step) => html`<tr><td>${timeAt(step, scale).slice(0, 16).replace('T', ' ')}</td>${named.map(([, values]) => html`<td class="num">${values[step] ?? 0}</td>`)}</tr>`)}</tbody>
+<thead><tr><th scope="col">From (UTC)</th>${named.map(({ name }) => html`<th scope="col">${plainWordsOf(name)}</th>`)}</tr></thead>
+<tbody>${Array.from({ length: scale.steps }, (_, step) => html`<tr><td>${timeAt(step, scale).slice(0, 16).replace('T', ' ')}</td>${named.map(({ values }) => html`<td class="num">${values[step] ?? 0}</td>`)}</tr>`)}</tbody>
 </table></div></details>`
 
 const xOf = (step: number, { steps }: Scale): number =>
@@ -114,10 +137,15 @@ const shortNumber = (value: number): string => {
   return String(Math.round(value * 100) / 100)
 }
 
-export const sumOf = (values: readonly number[]): string =>
+const sumOf = (values: readonly number[]): string =>
   values.reduce((sum, each) => sum + each, 0).toLocaleString('en')
 
 type Bar = Readonly<{ name: string; state: string; from: number; until: number }>
+
+/** Of the labels beside the bars. */
+const BARS_LEFT = 90
+/** Below this width, the word in a bar would stand over its end. */
+const WORD_LEAST = 74
 
 /** SVG 2 – Bars on one axis of time, each with its name; a line at the present. */
 export const barsFigure = ({
@@ -127,16 +155,21 @@ export const barsFigure = ({
 }: Readonly<{ label: string; bars: readonly Bar[]; now: number }>): Html => {
   const start = Math.min(now, ...bars.map(({ from }) => from))
   const end = Math.max(now, ...bars.map(({ until }) => until))
-  const place = (time: number) => Math.round(90 + ((RIGHT - 90) * (time - start)) / Math.max(1, end - start))
-  const height = 30 + bars.length * 34
-  return html`<svg class="plot bars" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
+  const place = (time: number) =>
+    Math.round(BARS_LEFT + ((RIGHT - BARS_LEFT) * (time - start)) / Math.max(1, end - start))
+  const bottom = 26 + bars.length * 34
+  return html`<svg class="plot bars" viewBox="0 0 ${WIDTH} ${bottom + 22}" role="img" aria-label="${label}">
 ${bars.map(({ name, state, from, until }, index) => {
   const y = 20 + index * 34
-  return html`<text x="0" y="${y + 15}">${cutName(name)}</text><rect class="key ${state}" x="${place(from)}" y="${y}" width="${Math.max(6, place(until) - place(from))}" height="22" rx="6"><title>${shown(name)}: ${plainWordsOf(state)}</title></rect>`
+  return html`<text x="0" y="${y + 15}">${cutName(name)}</text><rect class="key ${state}" x="${place(from)}" y="${y}" width="${Math.max(6, place(until) - place(from))}" height="22" rx="6"><title>${shown(name)}: ${plainWordsOf(state)}</title></rect>${place(until) - place(from) < WORD_LEAST ? null : html`<text class="word ${state}" x="${place(from) + 8}" y="${y + 15}">${plainWordsOf(state)}</text>`}`
 })}
-<line class="now" x1="${place(now)}" x2="${place(now)}" y1="6" y2="${height}"/>
+<line class="now" x1="${place(now)}" x2="${place(now)}" y1="6" y2="${bottom}"/>
 <text x="${Math.min(RIGHT - 24, place(now) + 6)}" y="14">now</text>
+<line class="grid-line" x1="${BARS_LEFT}" x2="${RIGHT}" y1="${bottom}" y2="${bottom}"/>
+<text x="${BARS_LEFT}" y="${bottom + 16}">${dayOf(start)}</text><text x="${RIGHT}" y="${bottom + 16}" text-anchor="end">${dayOf(end)}</text>
 </svg>`
 }
+
+const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
 
 const cutName = (name: string): string => (name.length > 12 ? `${name.slice(0, 6)}…${name.slice(-4)}` : name)

@@ -36,21 +36,23 @@ const markOfStep = ({ at, step, count, because }: StepShown): TimelineMark => ({
 const markOf = ({ at, kind, outcome, reason, ip, details }: EventShown): TimelineMark => {
   const from = ip === null ? '' : ` from ${shown(ip)}`
   const why = reason === null ? '' : `: ${plainWordsOf(reason)}`
+  const presented = presentedOf(details)
   return {
     at,
     kind: outcome === 'refused' || ENDINGS.has(kind) ? 'bad' : 'plain',
-    text: `${plainWordsOf(kind)}${why}${presentedOf(details)}${from}`,
+    text: `${plainWordsOf(kind)}${why}${presented === '' ? '' : `: ${presented},`}${from}`,
   }
 }
 
 /** Of an event about a refresh token: which one was presented, and which one was current. */
 const PRESENTED = z.object({ presented_generation: z.number(), generation: z.number() })
 
-const presentedOf = (details: unknown): string => {
+/** Empty for any other event. */
+export const presentedOf = (details: unknown): string => {
   const parsed = PRESENTED.safeParse(details)
   if (!parsed.success) return ''
   const { presented_generation, generation } = parsed.data
-  return `: generation ${presented_generation} presented, current was ${generation},`
+  return `generation ${presented_generation} presented, current was ${generation}`
 }
 
 const WIDTH = 1100

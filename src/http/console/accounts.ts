@@ -11,12 +11,14 @@ import {
   endedText,
   SIGN_INS,
 } from '../console-pages/answers.ts'
-import { accountPath, quoted } from '../console-pages/parts.ts'
+import { confirmPage } from '../console-pages/confirm.ts'
+import { accountPath, quoted, withdrawPath } from '../console-pages/parts.ts'
+import { apiRefusedPage } from '../console-pages/refused.ts'
 import type { Route } from '../server/route.ts'
 import { actionRoutes, type ConsoleAction, idOf } from './actions.ts'
 import { listQueryOf } from './list-query.ts'
 import { CONSOLE_ROUTE } from './reply.ts'
-import type { ConsoleAct, ConsoleShow, Visiting } from './visiting.ts'
+import type { ConsoleAct, ConsoleShow, PageVisit, Visiting } from './visiting.ts'
 
 const apiPath = (sub: string): string => `/admin/accounts/${encodeURIComponent(sub)}`
 const toAccounts = () => '/console/accounts'
@@ -93,6 +95,14 @@ export const accountConsoleRoutes = (visiting: Visiting): readonly Route[] => {
     { ...CONSOLE_ROUTE, method: 'GET', path: `${path}/:id`, handle: visiting.showing(showAccount) },
     { ...CONSOLE_ROUTE, method: 'GET', path: `${path}/:id/change`, handle: visiting.showing(showChange) },
     { ...CONSOLE_ROUTE, method: 'POST', path: `${path}/:id/change`, handle: visiting.acting(change) },
+    { ...CONSOLE_ROUTE, method: 'GET', path: `${path}/:id/export`, handle: visiting.showing(exportAccount) },
+    {
+      ...CONSOLE_ROUTE,
+      method: 'GET',
+      path: `${path}/:id/withdraw`,
+      handle: visiting.showing(askToWithdraw),
+    },
+    { ...CONSOLE_ROUTE, method: 'POST', path: `${path}/:id/withdraw`, handle: visiting.acting(withdraw) },
     ...actionRoutes(visiting, {
       tab: 'accounts',
       path,
@@ -116,7 +126,7 @@ const showAccount: ConsoleShow = async visit => {
   const [signIns, consents, events] = await Promise.all([
     ask({ method: 'GET', path: `${own}/sign-ins?limit=${SHOWN_MOST}` }, SIGN_INS),
     ask({ method: 'GET', path: `${own}/consents` }, CONSENTS),
-    ask({ method: 'GET', path: `${own}/events?limit=${SHOWN_MOST}` }, EVENTS),
+    ask({ method: 'GET', path: `/admin/events?sub=${account.sub}&limit=${SHOWN_MOST}` }, EVENTS),
   ])
   return accountPage(frame, {
     account,
@@ -140,6 +150,51 @@ const showChange: ConsoleShow = async visit => {
     ...(account.email_verified ? { email_verified: 'yes' } : {}),
   }
   return accountFormPage(visit.frame, { account, etag, given, faults: [] })
+}
+
+const exportAccount: ConsoleShow = async visit => {
+  const sub = idOf(visit)
+  const path = `${apiPath(sub)}/export`
+  return visit.download({
+    path,
+    accept: 'application/json',
+    name: `account-${sub.replace(/[^\w-]/g, '')}.json`,
+  })
+}
+
+/** The consent whose client the address names, as a request that withdraws it. */
+const withdrawalOf = (visit: PageVisit) => {
+  const sub = idOf(visit)
+  const client_id = visit.call.context.req.query('client_id') ?? ''
+  const path = `${apiPath(sub)}/consents/${encodeURIComponent(client_id)}`
+  return { sub, client_id, request: { method: 'DELETE', path } as const }
+}
+
+const askToWithdraw: ConsoleShow = async visit => {
+  const { sub, client_id, request } = withdrawalOf(visit)
+  const { value: account } = await visit.get(apiPath(sub), ACCOUNT)
+  return confirmPage(visit.frame, {
+    tab: 'accounts',
+    title: 'Withdraw this consent',
+    about: `${account.email} at ${client_id}`,
+    effect:
+      'What the person has granted to this client is forgotten, and their sign-ins there end now. The client may ask the person again.',
+    isFinal: true,
+    label: 'Withdraw the consent',
+    action: withdrawPath(sub, client_id),
+    back: accountPath(sub),
+    etag: null,
+    request,
+    signetd: `signetd accounts withdraw-consent ${quoted(sub)} ${quoted(client_id)}`,
+  })
+}
+
+const withdraw: ConsoleAct = async visit => {
+  const { sub, request } = withdrawalOf(visit)
+  const answer = await visit.ask(request, ANYTHING)
+  if ('refusal' in answer)
+    return visit.reply(apiRefusedPage(visit.frame, answer.refusal), answer.refusal.status)
+  return visit.goOn(accountPath(sub), `The consent is withdrawn.${endedText(answer.value)}`)
 }
 
 const CREATED = z.object({ sub: z.string() })

@@ -12,6 +12,8 @@ export type ApiRequest = Readonly<{
   /** The address of the person, for the events that the request causes. */
   ip: string
   body?: object | undefined
+  /** The form of the answer. Default: JSON. */
+  accept?: string
   /** RFC 9110 §13.1.1 – The version that the person has seen. */
   etag?: string | null | undefined
   /** HTML Standard §9.2.4 – How far the person's browser has read a stream. */
@@ -52,10 +54,10 @@ export const createAskApi =
     return { value, etag: response.headers.get('etag') }
   }
 
-/** Opens an answer that goes on. */
+/** The answer as it comes: a stream, or a file that a person keeps. */
 export type RelayApi = (request: ApiRequest) => Promise<Response>
 
-/** The same for an answer that goes on. */
+/** The same for an answer that is passed on while it comes. */
 export const createRelayApi =
   (app: InternalApp): RelayApi =>
   request =>
@@ -75,11 +77,11 @@ const send = async (app: InternalApp, request: ApiRequest): Promise<Response> =>
 const HERE = 'http://signet.invalid'
 
 const headersOf = (
-  { token, etag = null, last_event_id }: ApiRequest,
+  { token, accept = 'application/json', etag = null, last_event_id }: ApiRequest,
   text: string | null,
 ): Record<string, string> => ({
   authorization: `Bearer ${token}`,
-  accept: 'application/json',
+  accept,
   ...(etag === null ? {} : { 'if-match': etag }),
   ...(last_event_id === undefined ? {} : { 'last-event-id': last_event_id }),
   ...(text === null
@@ -107,7 +109,8 @@ const PROBLEM = z.object({
   error: z.string().optional(),
 })
 
-const refusalOf = (status: number, text: string): ApiRefusal => {
+/** The refusal that the body of a problem tells. */
+export const refusalOf = (status: number, text: string): ApiRefusal => {
   const { title, code, errors, error } = PROBLEM.parse(JSON.parse(text))
   const isAbsent = status === 405 || (status === 404 && error !== undefined)
   return { status, code, title, errors, isAbsent }

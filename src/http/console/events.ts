@@ -10,6 +10,7 @@ import type { ConsoleShow, Visiting } from './visiting.ts'
 /** The events: their list, one of them, and the stream by which the script of a page learns of new ones. */
 export const eventConsoleRoutes = (visiting: Visiting): readonly Route[] => [
   { ...CONSOLE_ROUTE, method: 'GET', path: '/console/events', handle: visiting.showing(showEvents) },
+  { ...CONSOLE_ROUTE, method: 'GET', path: '/console/events/export', handle: visiting.showing(exportEvents) },
   { ...CONSOLE_ROUTE, method: 'GET', path: '/console/events/:id', handle: visiting.showing(showEvent) },
   { ...CONSOLE_ROUTE, method: 'GET', path: '/console/live', handle: visiting.relaying(relayEvents) },
 ]
@@ -19,6 +20,12 @@ const showEvents: ConsoleShow = async ({ call, frame, get }) => {
   const { value } = await get(`/admin/events${search}`, EVENTS)
   const isFirst = (call.context.req.query('after') ?? '') === ''
   return eventsPage(frame, { query, events: value, isFirst })
+}
+
+/** What the filter shows and all that follows, up to the bound of the API. */
+const exportEvents: ConsoleShow = async ({ call, download }) => {
+  const { search } = listQueryOf(call, Object.keys(EVENT_FILTERS))
+  return download({ path: `/admin/events${search}`, accept: 'application/x-ndjson', name: 'events.jsonl' })
 }
 
 const showEvent: ConsoleShow = async visit => {

@@ -21,7 +21,11 @@ type Needs = ConsoleNeeds & Readonly<{ app: Parameters<typeof createAskApi>[0] }
 
 /** Ours (docs/decisions/0058) – The console, on the internal listener alone. A test compares its routes with openapi.yaml. */
 export const consoleRoutes = ({ app, ...needs }: Needs): readonly Route[] => {
-  const given = { ...needs, askApi: createAskApi(app), relayApi: createRelayApi(app) }
+  const given = {
+    ...needs,
+    askApi: createAskApi(app),
+    relayApi: createRelayApi(app),
+  }
   const visiting = createVisiting(given)
   return [
     ...consoleSignInRoutes({ ...given, visiting }),

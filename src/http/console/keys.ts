@@ -53,8 +53,8 @@ export const keyConsoleRoutes = (visiting: Visiting): readonly Route[] => [
 ]
 
 const showKeys: ConsoleShow = async ({ frame, get, now }) => {
-  const { value: keys } = await get('/admin/keys', KEYS)
-  return keysPage(frame, { keys, now })
+  const { value } = await get('/admin/keys', KEYS)
+  return keysPage(frame, { keys: value.items, now })
 }
 
 const ROTATE = { method: 'POST', path: '/admin/keys/rotate' } as const

@@ -20,5 +20,22 @@ export const consoleReply = (call: Call, status: number, page: Page): Reply => {
   return { status, body, headers: { ...HEADERS, 'Content-Security-Policy': security_policy } }
 }
 
+type File = Readonly<{ type: string; body: ReadableStream<Uint8Array> | null; name: string }>
+
+/** RFC 6266 §4.2 – Answers with a file that the browser keeps and never shows. */
+export const fileReply = async ({ context }: Call, { type, body, name }: File): Promise<Reply> => {
+  const { 'Cross-Origin-Resource-Policy': policy } = HEADERS
+  const headers = {
+    ...NO_STORE,
+    'Content-Type': type,
+    'Content-Disposition': `attachment; filename="${name}"`,
+    'Cross-Origin-Resource-Policy': policy,
+  }
+  if (context.req.method !== 'HEAD') return { status: 200, body, headers }
+  // What is not read would keep the place of an export.
+  await body?.cancel()
+  return { status: 200, body: null, headers }
+}
+
 /** What the routes of the console have in common: no other origin reads them, and a refusal is a page. */
 export const CONSOLE_ROUTE = { cors: 'none', errors: 'page' } as const

@@ -11,11 +11,18 @@ import type { Page } from '../layout/layout.ts'
 import { onVisit } from '../server/prefetch.ts'
 import { requestSourceOf } from '../server/request-source.ts'
 import { type Call, type Handle, NO_STORE, type Reply } from '../server/route.ts'
-import type { ApiAnswer, ApiRefusal, ApiRequest, AskApi, RelayApi } from './api.ts'
+import {
+  type ApiAnswer,
+  type ApiRefusal,
+  type ApiRequest,
+  type AskApi,
+  type RelayApi,
+  refusalOf,
+} from './api.ts'
 import { type Fields, readConsoleFields } from './fields.ts'
 import { createConsoleGuard } from './guard.ts'
 import type { ConsoleParty } from './relying-party.ts'
-import { consoleReply } from './reply.ts'
+import { consoleReply, fileReply } from './reply.ts'
 import type { ConsoleSignedIn, ConsoleVisits } from './visits.ts'
 
 export type VisitingNeeds = Readonly<{
@@ -42,6 +49,8 @@ export type PageVisit = Readonly<{
   ask: <T>(request: Omit<ApiRequest, 'token' | 'ip'>, schema: z.ZodType<T>) => Promise<ApiAnswer<T>>
   /** An answer of the API that goes on, as the person. */
   relay: (request: Pick<ApiRequest, 'path' | 'last_event_id'>) => Promise<Response>
+  /** An answer of the API as a file for the person. Throws what the API refuses. */
+  download: (file: Readonly<{ path: string; accept: string; name: string }>) => Promise<Reply>
   reply: (page: Page, status?: number) => Reply
   /** RFC 9110 §15.4.4 – Leads to a page of the console, which then says what was done. */
   goOn: (path: string, note: string) => Reply
@@ -149,13 +158,12 @@ type Admitting = Readonly<{ call: Call; visit: ConsoleSignedIn; work: ConsoleSho
 
 /** The API judges the token and the role anew at each request: what a page showed before is not believed. */
 const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting): Promise<Reply> => {
-  const ask: PageVisit['ask'] = (request, schema) =>
-    needs.askApi({ ...request, token: visit.access_token, ip: call.ip }, schema)
+  const as = { token: visit.access_token, ip: call.ip }
+  const ask: PageVisit['ask'] = (request, schema) => needs.askApi({ ...request, ...as }, schema)
   const me = await ask({ method: 'GET', path: '/admin/me' }, ME)
   const frame = frameOf(needs, { call, visit, isAdmin: 'value' in me && me.value.role === 'admin' })
   if ('refusal' in me) return notAdmitted(needs, { call, frame, refusal: me.refusal })
-  const relay: PageVisit['relay'] = request =>
-    needs.relayApi({ ...request, method: 'GET', token: visit.access_token, ip: call.ip })
+  const relay: PageVisit['relay'] = request => needs.relayApi({ ...request, method: 'GET', ...as })
   const reply: PageVisit['reply'] = (page, status = 200) => consoleReply(call, status, page)
   const goOn: PageVisit['goOn'] = (path, note) => {
     const query = new URLSearchParams({
@@ -168,8 +176,14 @@ const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting):
     if ('refusal' in answer) throw new ApiRefused(answer.refusal)
     return answer
   }
+  const download: PageVisit['download'] = async ({ path, accept, name }) => {
+    const response = await needs.relayApi({ method: 'GET', path, accept, ...as })
+    if (!response.ok) throw new ApiRefused(refusalOf(response.status, await response.text()))
+    const type = response.headers.get('content-type') ?? 'application/json'
+    return fileReply(call, { type, body: response.body, name })
+  }
   try {
-    const shown = await work({ call, now: needs.clock(), frame, get, ask, relay, reply, goOn })
+    const shown = await work({ call, now: needs.clock(), frame, get, ask, download, relay, reply, goOn })
     return typeof shown === 'function' ? reply(shown) : shown
   } catch (error) {
     if (!(error instanceof ApiRefused)) throw error

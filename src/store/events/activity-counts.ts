@@ -1,3 +1,4 @@
+import type { Fragment, ISql } from 'postgres'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import {
   ACTIVITY_WINDOWS,
@@ -6,7 +7,11 @@ import {
   activitySeries,
   type Degradation,
   degradedTimes,
+  followersOf,
   PLOTTED_MEASURES,
+  TIMED_MEASURES,
+  type TimedCount,
+  tokenSecondsOf,
 } from '../../domain/events/activity.ts'
 import type { ActivityCounts } from '../../ports/events.ts'
 import { type Database, OID } from '../postgres/index.ts'
@@ -23,6 +28,9 @@ type Read = Readonly<{
   degraded: readonly Readonly<{ what: Degradation; begins_seconds: number }>[]
   instances: number
   living: number | null
+  living_before: number | null
+  timed: readonly TimedCount[]
+  followers: number | null
 }>
 
 export const createActivityCounts = (database: Database): ActivityCounts => ({
@@ -60,7 +68,12 @@ export const createActivityCounts = (database: Database): ActivityCounts => ({
     )
   },
 
-  read: async ({ hours, now }) => {
+  read: createReadActivity(database),
+})
+
+const createReadActivity =
+  (database: Database): ActivityCounts['read'] =>
+  async ({ hours, now }) => {
     const { span, bucket_seconds } = ACTIVITY_WINDOWS[hours]
     const from = activityBegin(hours, now)
     const [row] = await database.run(
@@ -91,22 +104,38 @@ export const createActivityCounts = (database: Database): ActivityCounts => ({
             and measure = 'running'
         ),
         living as (
-          select count::float8 as living
-          from signet.activity
-          where span = 'minute'
-            and begins_at >= ${now}::timestamptz - make_interval(hours => 1)
-            and instance = ${NIL_UUID}::uuid
-            and measure = 'living_sign_ins'
-          order by begins_at desc
-          limit 1
+          ${livingSince(sql, { now, hours: 1 })}
+        ),
+        living_before as (
+          ${livingSince(sql, { now: hoursBefore(now, 24), hours: 1 })}
+        ),
+        timed as (
+          select measure, label, sum(count)::float8 as count
+          from rows
+          where measure = any(${sql.typed([...TIMED_MEASURES], OID.text_array)}::text[])
+          group by 1, 2
+        ),
+        following as (
+          select sum(count)::float8 as followers
+          from (
+            select distinct on (instance) count
+            from signet.activity
+            where span = 'minute'
+              and begins_at >= ${now}::timestamptz - make_interval(mins => ${RUNNING_MINUTES})
+              and measure = 'followers'
+            order by instance, begins_at desc
+          ) latest
         )
         select
           (select coalesce(jsonb_agg(b), '[]') from buckets b) as counts,
           (select coalesce(jsonb_agg(d order by d.begins_seconds), '[]') from degraded d) as degraded,
           (select instances from running) as instances,
-          (select living from living) as living`,
+          (select living from living) as living,
+          (select living from living_before) as living_before,
+          (select coalesce(jsonb_agg(t), '[]') from timed t) as timed,
+          (select followers from following) as followers`,
     )
-    const { counts = [], degraded = [], instances = 0, living = null } = row ?? {}
+    const { counts = [], degraded = [], instances = 0, living = null, timed = [] } = row ?? {}
     const times = degraded.map(({ what, begins_seconds }) => ({
       what,
       begins_at: new Date(begins_seconds * 1000),
@@ -118,6 +147,22 @@ export const createActivityCounts = (database: Database): ActivityCounts => ({
       series: activitySeries(hours, counts),
       degradations: degradedTimes(hours, times),
       living_sign_ins: living,
+      living_sign_ins_yesterday: row?.living_before ?? null,
+      token_p99_seconds: tokenSecondsOf(timed),
+      followers: followersOf(row?.followers ?? null, timed),
     }
-  },
-})
+  }
+
+const hoursBefore = (time: Date, hours: number): Date => new Date(time.getTime() - hours * 3_600_000)
+
+/** The last count of the living sign-ins within some hours before a time. */
+const livingSince = (sql: ISql, { now, hours }: Readonly<{ now: Date; hours: number }>): Fragment => sql`
+  select count::float8 as living
+  from signet.activity
+  where span = 'minute'
+    and begins_at >= ${hoursBefore(now, hours)}
+    and begins_at <= ${now}
+    and instance = ${NIL_UUID}::uuid
+    and measure = 'living_sign_ins'
+  order by begins_at desc
+  limit 1`

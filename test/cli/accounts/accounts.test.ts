@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../../src/cli/program.ts'
 import {
+  ALIVE,
   claimsOf,
   DEAD,
   lives,
@@ -305,6 +306,22 @@ describe.runIf(hasPostgres)('while servers run', () => {
     expect(await lives(one, second)).toEqual(DEAD)
     expect((await trySignIn(one, 'off@servers.example')).status).toBe(200)
     expect(await lives(other, bystander)).toEqual([200, 200])
+  })
+
+  it('withdraws what a person has granted to one client, which ends their sign-ins there', async () => {
+    const email = 'granted@servers.example'
+    const tokens = await signUp(one, email)
+    const elsewhere = await signIn(one, email, { client_id: 'app' })
+    const database = openDatabase({ url: storage.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    await database.sql`
+      insert into consents (user_id, client_id, granted, declined)
+      values (${tokens.user.id}, 'app', '{read}', '{}')`
+    await database.close()
+    const said = await run('withdraw-consent', email, 'app', '--json')
+    expect(parsed(said)).toEqual([{ id: tokens.user.id, client_id: 'app', sign_ins_ended: 1 }])
+    expect(await lives(other, elsewhere)).toEqual(DEAD)
+    expect(await lives(other, tokens)).toEqual(ALIVE)
+    expect((await run('withdraw-consent', email, 'app')).code).toBe(1)
   })
 
   it('removing lost factors ends every sign-in, and the password alone signs in again', async () => {

@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createPepper } from '../../../src/domain/base/pepper.ts'
 import { Problem } from '../../../src/domain/base/problem.ts'
 import { createCursors } from '../../../src/domain/revocations/feed-cursor.ts'
+import { createActivityMeter } from '../../../src/flows/events/activity-meter.ts'
 import { createAnswerFeed } from '../../../src/flows/revocations/feed.ts'
 import { createRevocationTail } from '../../../src/flows/revocations/tail.ts'
+import { absentMetrics } from '../../../src/platform/metrics.ts'
 import type { Keys } from '../../../src/ports/keys.ts'
 import { openKeys } from '../../../src/signing/open-keys.ts'
 import { migrate } from '../../../src/store/migrations/migrate.ts'
@@ -39,6 +41,7 @@ const startFollower = (url: string, keys: Keys) => {
     clock,
     issuer: 'https://id.example',
     signatures: unlimited,
+    followers: createActivityMeter({ metrics: absentMetrics, clock }).followers,
   })
   const heard = new Set<string>()
   const closing = new AbortController()

@@ -7,8 +7,10 @@ import { createPepper } from '../../../src/domain/base/pepper.ts'
 import { Problem } from '../../../src/domain/base/problem.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { createCursors } from '../../../src/domain/revocations/feed-cursor.ts'
+import { createActivityMeter } from '../../../src/flows/events/activity-meter.ts'
 import { createAnswerFeed, type FeedRequest } from '../../../src/flows/revocations/feed.ts'
 import { createRevocationTail } from '../../../src/flows/revocations/tail.ts'
+import { absentMetrics } from '../../../src/platform/metrics.ts'
 import type { Keys } from '../../../src/ports/keys.ts'
 import type { RevocationFeed } from '../../../src/ports/revocations.ts'
 import { openKeys } from '../../../src/signing/open-keys.ts'
@@ -88,12 +90,21 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
       },
       isExhausted: () => null,
     }
-    const answerFeed = createAnswerFeed({ tail, keys, cursors, clock, issuer: ISSUER, signatures: limit })
+    const { followers, take } = createActivityMeter({ metrics: absentMetrics, clock })
+    const answerFeed = createAnswerFeed({
+      tail,
+      keys,
+      cursors,
+      clock,
+      issuer: ISSUER,
+      signatures: limit,
+      followers,
+    })
     const ask = (cursor: string | null = null, more: Partial<FeedRequest> = {}) => {
       const signal = new AbortController().signal
       return answerFeed({ cursor, wait_seconds: 0, signal, ip: '::1', ...more })
     }
-    return { ask, tail, used: () => count - left }
+    return { ask, tail, used: () => count - left, followers, take }
   }
   let instance: ReturnType<typeof createInstance>
   beforeEach(async () => {
@@ -131,6 +142,26 @@ describe.each(backends)('the revocation feed on $name', ({ open }) => {
     return left.length === 0
   }
   const cursorOf = async () => payloadOf((await instance.ask()).jws).cursor
+
+  it('counts its followers by the requests that they have open, and by how much each was behind', async () => {
+    const { ask, followers, take } = instance
+    const { cursor } = payloadOf((await ask()).jws)
+    const told = () =>
+      take()
+        .filter(({ measure }) => measure === 'feed_seconds')
+        .reduce((sum, { count }) => sum + count, 0)
+    const waiting = [ask(cursor, { wait_seconds: 5 }), ask(cursor, { wait_seconds: 5 })]
+    await expect.poll(() => instance.tail.waiting()).toBe(2)
+    expect(told()).toBe(0)
+    await revoke()
+    const next = payloadOf((await Promise.all(waiting))[0]?.jws ?? '').cursor
+    expect(told()).toBe(2)
+    expect([followers.take(), followers.take()]).toEqual([2, 0])
+    await ask(next)
+    await ask()
+    await expect(ask('none')).rejects.toMatchObject({ code: 'CURSOR_GONE' })
+    expect([told(), followers.take()]).toEqual([0, 1])
+  })
 
   it('answers a request without a cursor with every entry, as a JWS with its own type', async () => {
     const jti = await revoke()
@@ -373,6 +404,7 @@ describe.skipIf(!hasPostgres)(
           clock,
           issuer: ISSUER,
           signatures: { consume: async () => null, isExhausted: () => null },
+          followers: createActivityMeter({ metrics: absentMetrics, clock }).followers,
         })
         return async (cursor: string | null, wait_seconds = 10) => {
           const signal = new AbortController().signal

@@ -71,6 +71,29 @@ describe('the accounts of the console', () => {
     expect(await lives(signet, bystander.tokens)).toEqual(ALIVE)
   })
 
+  it('lose a consent after a question, with the sign-ins there alone, and are exported', async () => {
+    const { tokens, sub, path } = await person()
+    await deployment.database.run(
+      sql => sql`
+        insert into signet.consents (user_id, client_id, granted, declined)
+        values (${sub}, 'https://app.example/one?a=b', '{read}', '{}')`,
+    )
+    const withdraw = `${path}/withdraw?client_id=https%3A%2F%2Fapp.example%2Fone%3Fa%3Db`
+    expect((await browser.open(path)).text).toContain(withdraw)
+    const asked = await browser.open(withdraw)
+    expect(asked.text).toContain('https://app.example/one?a=b')
+    expect(asked.text).toMatch(/curl -X DELETE .*\/consents\/https%3A%2F%2Fapp\.example%2Fone%3Fa%3Db/)
+    expect(asked.text).toContain(`signetd accounts withdraw-consent ${sub}`)
+    expect((await confirm(withdraw)).text).toContain('The consent is withdrawn. 0 sign-ins were ended.')
+    expect((await browser.open(path)).text).not.toContain('/withdraw?')
+    expect(await lives(signet, tokens)).toEqual(ALIVE)
+
+    const file = await browser.open(`${path}/export`)
+    expect(file.headers.get('content-disposition')).toBe(`attachment; filename="account-${sub}.json"`)
+    expect(file.body).toMatchObject({ account: { id: sub }, consents: [{ granted: [] }], sign_ins: [{}] })
+    expect((await browser.open(`/console/accounts/${randomUUID()}/export`)).status).toBe(404)
+  })
+
   it('are created, and the address is taken from then on', async () => {
     const email = newEmail()
     const page = await browser.open('/console/accounts/new')

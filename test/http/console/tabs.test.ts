@@ -86,6 +86,19 @@ describe('every tab of the console', () => {
     expect(page.text).toContain('</html>')
   })
 
+  it('exports the events of a filter as JSON lines', async () => {
+    const list = await browser.visit('/console/events?kind=account.registered')
+    expect(list.text).toContain('/console/events/export?kind=account.registered')
+    expect(list.text).toContain('signetd events --json --kind account.registered')
+    const { status, text, headers } = await browser.open('/console/events/export?kind=account.registered')
+    expect(status).toBe(200)
+    expect(headers.get('content-disposition')).toBe('attachment; filename="events.jsonl"')
+    const lines = text.trimEnd().split('\n')
+    expect(lines.length).toBeGreaterThan(0)
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ kind: 'account.registered' })
+    expect((await browser.open('/console/events/export?kind=none')).status).toBe(422)
+  })
+
   it('shows one event, by the link of the list', async () => {
     const list = await browser.visit('/console/events?kind=account.registered')
     const [, path = ''] = /href="(\/console\/events\/[\da-f-]{36})"/.exec(list.text) ?? []

@@ -29,6 +29,7 @@ describe.each(backends)('the activity on $name', ({ open }) => {
     })
     return {
       ...meter.metrics,
+      followers: meter.followers,
       write,
       lines,
       read: (hours: 24 | 720) => activity.read({ hours, now: time.clock() }),
@@ -71,6 +72,37 @@ describe.each(backends)('the activity on $name', ({ open }) => {
     expect(month.series.refreshes?.['rotated']).toHaveLength(240)
     expect(month.series.refreshes?.['rotated']?.at(-1)).toBe(5)
     expect([one.lines, two.lines]).toEqual([[], []])
+  })
+
+  it('says how long requests for tokens took, who follows the feed now, and how far behind the slowest was', async () => {
+    const time = createClock(new Date('2026-06-10T12:04:30Z'))
+    const [one, two] = [instanceAt(time), instanceAt(time)]
+    expect(await one.read(24)).toMatchObject({
+      token_p99_seconds: null,
+      followers: { count: null, p99_seconds: null, most_seconds: null },
+    })
+    const asked = { method: 'POST', status: 200 }
+    for (let times = 0; times < 99; times++) one.answered({ ...asked, route: '/token', seconds: 0.004 })
+    two.answered({ ...asked, route: '/auth/refresh', seconds: 0.3 })
+    two.answered({ ...asked, route: '/jwks', seconds: 9 })
+    for (let times = 0; times < 199; times++) one.followers.told(0.26)
+    two.followers.told(40)
+    const leave = [one.followers.enter(), one.followers.enter(), two.followers.enter()]
+    leave[1]?.()
+    await Promise.all([one.write(), two.write()])
+    expect(await one.read(24)).toMatchObject({
+      token_p99_seconds: 0.005,
+      followers: { count: 3, p99_seconds: 0.3, most_seconds: 60 },
+    })
+    time.advance(60)
+    await one.write()
+    expect((await one.read(24)).followers.count).toBe(2)
+    for (let minute = 0; minute < 4; minute++) {
+      time.advance(60)
+      await two.write()
+    }
+    expect((await one.read(24)).followers.count).toBe(1)
+    expect((await one.read(720)).followers).toEqual({ count: 1, p99_seconds: 0.3, most_seconds: 60 })
   })
 
   it('is deleted by the janitor when it has expired, which counts the living sign-ins', async () => {
