@@ -16,8 +16,6 @@ type Signed = Readonly<{
   text: string
 }>
 
-export type HookHeaders = ReturnType<typeof createHookHeaders>
-
 /** RFC 7515 appendix F – The headers of a hook or a webhook, with the signature over its body. Rejects with Unavailable when no key may sign. */
 export const createHookHeaders =
   ({ issuer, keys, clock, random }: Needs) =>
