@@ -55,6 +55,7 @@ describe('configuration', () => {
       CLAIMS_HOOK_URL: null,
       CLAIMS_HOOK_ON_FAILURE: 'refuse',
       CLAIMS_HOOK_CACHE_SECONDS: 60,
+      EVENTS_WEBHOOK_URL: null,
       PASSWORD_WORKERS: Math.min(4, availableParallelism()),
       RATE_LIMIT_LOGIN: { count: 5, window_seconds: 60 },
       RATE_LIMIT_ACCOUNTS: { count: 100, window_seconds: 60 },
@@ -350,6 +351,10 @@ describe('configuration', () => {
     CLAIMS_HOOK_CACHE_SECONDS: [
       ['0', '3600'],
       ['-1', '3601', 'x'],
+    ],
+    EVENTS_WEBHOOK_URL: [
+      ['https://siem.example/events'],
+      ['siem.example', 'ftp://siem.example/', 'http://10.0.0.5/events'],
     ],
     RATE_LIMIT_LOGIN: RATE,
     RATE_LIMIT_ACCOUNTS: RATE,

@@ -1,27 +1,35 @@
+import type { Config } from '../config.ts'
 import type { Degradation } from '../domain/events/activity.ts'
+import { EVENTS_AT_ONCE } from '../domain/outbound/delivery.ts'
 import { keepFlushing } from '../flows/events/keep-flushing.ts'
 import { createSignInRefusals } from '../flows/events/record-refusals.ts'
 import { createWriteActivity } from '../flows/events/write-activity.ts'
 import { type AttemptDelivery, createAttemptDelivery } from '../flows/outbound/attempt-delivery.ts'
+import { createDeliverEvent } from '../flows/outbound/deliver-event.ts'
 import { createDeliverLogout } from '../flows/outbound/deliver-logout.ts'
 import { keepDelivering } from '../flows/outbound/keep-delivering.ts'
+import { keepSendingEvents } from '../flows/outbound/keep-sending-events.ts'
 import { currentOrigin } from '../platform/origin-context.ts'
+import { createOutbound } from '../platform/outbound/outbound.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Clock, Log, Wait } from '../ports/effects.ts'
 import type { Tracer } from '../ports/traces.ts'
+import { createEventDeliveries } from '../store/deliveries/event-deliveries.ts'
 import { createActivityCounts } from '../store/events/activity-counts.ts'
 import { createEvents } from '../store/events/events.ts'
+import type { Database } from '../store/postgres/index.ts'
 import type { Base } from './base.ts'
 import type { OnClose, OpenParts } from './open.ts'
+import { traceOutbound } from './traced.ts'
 
 type Parts = Base & Readonly<{ outbound: OpenParts['outbound']; tracer: Tracer | null; onClose: OnClose }>
 
-/** Composes what is delivered to servers of others from the database. */
+/** Composes what is delivered to the servers of clients from the database. */
 export const composeDeliveries = ({ onClose, outbound, tracer, ...parts }: Parts) => {
-  const attempts = { backchannel_logout: createDeliverLogout({ ...parts, outbound }) }
+  const attempt = createDeliverLogout({ ...parts, outbound })
   const { oldestSeconds, stop } = keepDelivering({
     ...parts,
-    attemptDelivery: tracedAttempt(createAttemptDelivery({ ...parts, attempts }), tracer),
+    attemptDelivery: tracedAttempt(createAttemptDelivery({ ...parts, attempt }), tracer),
   })
   onClose(async () => {
     // The attempts under way end at once, and are put back while the database is still open.
@@ -30,6 +38,46 @@ export const composeDeliveries = ({ onClose, outbound, tracer, ...parts }: Parts
   })
   return { oldestSeconds }
 }
+
+type WebhookParts = Omit<Parts, 'outbound'> &
+  Readonly<{ database: Database; authorities: string | undefined }>
+
+/**
+ * Composes what is sent to the webhook of the events. Null: none is set. It has an outbound of its own: a webhook that hangs takes no turn
+ * from the questions to hooks, which may be of the same host.
+ */
+export const composeEventWebhook = async (
+  { EVENTS_WEBHOOK_URL: url, OUTBOUND_ALLOW: allow }: Config,
+  { database, authorities, onClose, tracer, ...parts }: WebhookParts,
+) => {
+  if (url === null) return null
+  const guard = createOutbound({
+    allow,
+    per_host: EVENTS_AT_ONCE,
+    ...(authorities === undefined ? {} : { authorities }),
+  })
+  const outbound = tracer === null ? guard : traceOutbound(guard, tracer)
+  const events = createEvents(database)
+  const deliveries = createEventDeliveries(database)
+  await events.place()
+  await deliveries.begin()
+  const attempt = createDeliverEvent({ ...parts, url, events, outbound })
+  const { oldestSeconds, stop } = keepSendingEvents({
+    ...parts,
+    events,
+    deliveries,
+    attemptDelivery: tracedAttempt(createAttemptDelivery({ ...parts, deliveries, attempt }), tracer),
+  })
+  onClose(async () => {
+    guard.close()
+    await stop()
+  })
+  return { oldestSeconds }
+}
+
+/** The longer of two waits; null where neither is known. */
+export const longerOf = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.max(one, other)
 
 /** An attempt is a trace of its own: the request that has caused it was answered before. */
 const tracedAttempt = (attempt: AttemptDelivery, tracer: Tracer | null): AttemptDelivery =>

@@ -8,7 +8,7 @@ import type { Database } from '../store/postgres/index.ts'
 import { type ComposedAccounts, composeAccounts } from './accounts.ts'
 import { composeAdmin } from './admin.ts'
 import { composeApps } from './apps.ts'
-import { composeDeliveries, composeEvents } from './background.ts'
+import { composeDeliveries, composeEvents, composeEventWebhook, longerOf } from './background.ts'
 import { type Base, composeBase } from './base.ts'
 import { composeConsole } from './console.ts'
 import { composeDemo } from './demo.ts'
@@ -104,6 +104,8 @@ const assemble = async (
   const base = composeBase(config, opened, { clock, log, wait, events })
   const revocations = composeRevocations({ ...base, onClose })
   const { oldestSeconds } = composeDeliveries({ ...base, outbound: opened.outbound, tracer, onClose })
+  const served = { ...base, database: opened.database }
+  const webhook = await composeEventWebhook(config, { ...served, authorities, tracer, onClose })
   const { mails } = templates
   const mail = composeMail(config, { ...base, mails, brand: pages.brand, printMail, onClose })
   const { statusLists } = revocations
@@ -123,7 +125,7 @@ const assemble = async (
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo: own.demo },
     console: own.console,
     mailsWaiting: mail.waiting,
-    oldestDeliverySeconds: oldestSeconds,
+    oldestDeliverySeconds: () => longerOf(oldestSeconds(), webhook?.oldestSeconds() ?? null),
     logLinesDropped,
     tracer,
     isDraining: () => isDraining,

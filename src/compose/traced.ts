@@ -69,7 +69,7 @@ const tracePasswords = (
 })
 
 /** Ours (docs/decisions/0054) – The trace is handed on to hooks, which are the operator's, and to no server of others. */
-const traceOutbound = (outbound: Outbound, { span, traceparent }: Tracer): Outbound => ({
+export const traceOutbound = (outbound: Outbound, { span, traceparent }: Tracer): Outbound => ({
   send: request =>
     span({ name: request.method, kind: 'client', attributes: attributesOf(request) }, async note => {
       const handedOn = HOOK_SIGNATURE_HEADER in request.headers ? traceparent() : null

@@ -22,3 +22,14 @@ export type Deliveries = {
   /** Seconds since the oldest waiting delivery was written; null when none waits. */
   oldestSeconds(): Promise<number | null>
 }
+
+/** Events that wait for the webhook: of each person the first one alone is claimed. */
+export type EventDeliveries = Deliveries & {
+  /** Atomic. At the first call ever the webhook gets the events from now on; later ones change nothing. */
+  begin(): Promise<void>
+  /**
+   * Atomic. Makes deliveries of the events that follow in the stream, each once, while there is room for them; nothing while another
+   * instance does. True when more may follow.
+   */
+  enqueue(): Promise<boolean>
+}

@@ -36,6 +36,7 @@ import { createDeviceAuthorizations } from '../../src/store/codes/device-authori
 import { createPushedRequests } from '../../src/store/codes/pushed-requests.ts'
 import { createConsents } from '../../src/store/consents/consents.ts'
 import { createDeliveries } from '../../src/store/deliveries/deliveries.ts'
+import { createEventDeliveries } from '../../src/store/deliveries/event-deliveries.ts'
 import { endRestored } from '../../src/store/end-restored.ts'
 import { createActivityCounts } from '../../src/store/events/activity-counts.ts'
 import { createEvents } from '../../src/store/events/events.ts'
@@ -359,6 +360,7 @@ const askDeliveries = async () => {
     kind: 'backchannel_logout',
     receiver: 'app',
     sid: null,
+    number: null,
     attempts: 1,
     seconds_left: 1,
   }
@@ -366,6 +368,12 @@ const askDeliveries = async () => {
   await deliveries.finish(delivery)
   await deliveries.postpone(delivery, 1)
   await deliveries.oldestSeconds()
+  const ofEvents = createEventDeliveries(silent)
+  await ofEvents.begin()
+  await ofEvents.enqueue()
+  await ofEvents.claim({ except: [], limit: 1 })
+  await ofEvents.postpone(delivery, 1)
+  await ofEvents.oldestSeconds()
 }
 
 const askEvents = async () => {

@@ -36,7 +36,8 @@ export const LOG_FIELDS = {
 
   upstream: 'The provider of UPSTREAMS_FILE, by its id.',
 
-  delivery: 'What was to be delivered to the server of a client.',
+  delivery: 'What was to be delivered to the server of a client, or to the webhook of the events.',
+  number: 'The place in the stream of the event that was to be delivered.',
   receiver_status: 'The status that this server answered.',
 
   peer: 'The address that a forwarded header came from.',

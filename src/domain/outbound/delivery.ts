@@ -6,11 +6,29 @@ import {
 } from './outbound-verdicts.ts'
 
 /** What is delivered to servers of others from the table of deliveries. */
-export const DELIVERY_KINDS = ['backchannel_logout'] as const
+export const DELIVERY_KINDS = ['backchannel_logout', 'event'] as const
 export type DeliveryKind = (typeof DELIVERY_KINDS)[number]
 
-/** Seconds for which a delivery is tried again. */
+/** Seconds for which the end of a sign-in is tried again at its client. */
 export const DELIVERY_SECONDS = 86_400
+
+/** Seconds for which an event is tried again at the webhook. Then it is tried a last time. */
+export const EVENT_DELIVERY_SECONDS = 3 * 86_400
+
+/** Seconds for which an event waits for its last attempt, where no instance runs, or EVENTS_WEBHOOK_URL is unset for a while. */
+export const EVENT_KEPT_SECONDS = 30 * 86_400
+
+/** The receiver of all events, which is no client. */
+export const EVENT_RECEIVER = ''
+
+/**
+ * Events that wait in the table, at most: a window on the stream, which moves on as they are taken. A webhook that is away for weeks makes
+ * the table no longer.
+ */
+export const EVENTS_WAITING_AT_MOST = 10_000
+
+/** Events that an instance sends to the webhook at once. */
+export const EVENTS_AT_ONCE = 16
 
 /** Seconds for which a claimed delivery belongs to its instance: longer than an attempt, so that two instances never try at once. */
 export const CLAIM_SECONDS = 30
@@ -26,13 +44,15 @@ export type Delivery = Readonly<{
   /** The same in each attempt: the receiver can tell that it has had the delivery before. */
   id: string
   kind: DeliveryKind
-  /** The client. */
+  /** The client, or EVENT_RECEIVER. */
   receiver: string
   /** The sign-in that has ended. Null: all of the person. */
   sid: string | null
+  /** The place of the event in the stream, whose `id` is that of the delivery. Null where no event is delivered. */
+  number: number | null
   /** Attempts, with the one that the claim is for. */
   attempts: number
-  /** Until it is given up, at the time of the claim. */
+  /** Until it is given up, at the time of the claim. Negative for an event that is tried a last time. */
   seconds_left: number
 }>
 

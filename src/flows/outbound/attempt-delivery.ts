@@ -1,18 +1,14 @@
 import { aboutSignIn } from '../../domain/base/log-fields.ts'
-import {
-  type Delivery,
-  type DeliveryKind,
-  type DeliveryOutcome,
-  deliveryPauseOf,
-} from '../../domain/outbound/delivery.ts'
+import { NIL_UUID } from '../../domain/base/uuid.ts'
+import { type Delivery, type DeliveryOutcome, deliveryPauseOf } from '../../domain/outbound/delivery.ts'
 import type { Deliveries } from '../../ports/deliveries.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
-import type { DeliveryAttempt } from './deliver-logout.ts'
+import type { DeliveryAttempt } from './judge-attempt.ts'
 
 type Needs = Readonly<{
-  deliveries: Deliveries
-  /** How a delivery of each kind is attempted. */
-  attempts: Readonly<Record<DeliveryKind, (delivery: Delivery) => Promise<DeliveryAttempt>>>
+  deliveries: Pick<Deliveries, 'finish' | 'postpone'>
+  /** How a delivery is attempted. */
+  attempt: (delivery: Delivery) => Promise<DeliveryAttempt>
   metrics: Pick<Metrics, 'attempted'>
   random: Pick<Random, 'bytes'>
   log: Log
@@ -24,7 +20,7 @@ export type AttemptDelivery = ReturnType<typeof createAttemptDelivery>
  * Ours – Attempts a claimed delivery and notes in the database what has come of it. Null when this server had no time
  * for it or is stopping. Rejects when the database or the keys are away: the claim ends by itself, and another attempt follows.
  */
-export const createAttemptDelivery = ({ deliveries, attempts, metrics, random, log }: Needs) => {
+export const createAttemptDelivery = ({ deliveries, attempt, metrics, random, log }: Needs) => {
   const fail = async (
     delivery: Delivery,
     fault: Readonly<Record<string, unknown>>,
@@ -41,8 +37,8 @@ export const createAttemptDelivery = ({ deliveries, attempts, metrics, random, l
     return 'failed'
   }
 
-  const settle = async (delivery: Delivery, attempt: DeliveryAttempt): Promise<DeliveryOutcome | null> => {
-    const { result, ...fault } = attempt
+  const settle = async (delivery: Delivery): Promise<DeliveryOutcome | null> => {
+    const { result, ...fault } = await attempt(delivery)
     switch (result) {
       case 'delivered':
       case 'dropped':
@@ -57,15 +53,16 @@ export const createAttemptDelivery = ({ deliveries, attempts, metrics, random, l
   }
 
   return async (delivery: Delivery): Promise<DeliveryOutcome | null> => {
-    const outcome = await settle(delivery, await attempts[delivery.kind](delivery))
+    const outcome = await settle(delivery)
     if (outcome !== null) metrics.attempted(delivery.kind, outcome)
     return outcome
   }
 }
 
-const aboutDelivery = ({ kind, user_id, sid, receiver, attempts }: Delivery) => ({
+const aboutDelivery = ({ kind, user_id, sid, receiver, number, attempts }: Delivery) => ({
   event: 'delivery',
   delivery: kind,
-  ...aboutSignIn({ sub: user_id, sid, client_id: receiver }),
+  ...(number === null ? {} : { number }),
+  ...aboutSignIn({ sub: user_id === NIL_UUID ? null : user_id, sid, client_id: receiver }),
   attempts,
 })

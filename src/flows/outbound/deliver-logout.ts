@@ -1,14 +1,10 @@
 import { logoutTokenClaims } from '../../domain/authorization/logout-token.ts'
-import {
-  ATTEMPT_MILLISECONDS,
-  type Delivery,
-  type DeliveryFailure,
-  isOfReceiver,
-} from '../../domain/outbound/delivery.ts'
+import { ATTEMPT_MILLISECONDS, type Delivery } from '../../domain/outbound/delivery.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'
-import type { Outbound, OutboundOutcome } from '../../ports/outbound.ts'
+import type { Outbound } from '../../ports/outbound.ts'
+import { type DeliveryAttempt, judgeAttempt } from './judge-attempt.ts'
 
 type Needs = Readonly<{
   issuer: string
@@ -17,11 +13,6 @@ type Needs = Readonly<{
   outbound: Outbound
   clock: Clock
 }>
-
-/** What one attempt came to. `put_back`: this server had no time for it. */
-export type DeliveryAttempt =
-  | Readonly<{ result: 'delivered' | 'dropped' | 'put_back' }>
-  | Readonly<{ result: 'failed'; reason: DeliveryFailure; receiver_status?: number }>
 
 /**
  * OpenID Connect Back-Channel Logout §2.5, §2.8 – Sends a logout token to its client. The token is signed anew in each attempt, because it
@@ -45,20 +36,11 @@ export const createDeliverLogout =
       accept_bytes: 0,
       timeout_milliseconds: ATTEMPT_MILLISECONDS,
     })
-    return attemptOf(outcome)
+    return judgeAttempt(outcome, isTaken)
   }
 
 /**
  * OpenID Connect Back-Channel Logout §2.8 – 200 says that the client has ended its session; frameworks answer 204 too. Ours: every other
  * status is tried again, 400 too, because it stands for a logout that failed as well as for an invalid token.
  */
-const attemptOf = (outcome: OutboundOutcome): DeliveryAttempt => {
-  if (outcome.outcome !== 'answered') {
-    const { reason } = outcome
-    return isOfReceiver(reason) ? { result: 'failed', reason } : { result: 'put_back' }
-  }
-  const { status } = outcome
-  return status === 200 || status === 204
-    ? { result: 'delivered' }
-    : { result: 'failed', reason: 'not_accepted', receiver_status: status }
-}
+const isTaken = (status: number): boolean => status === 200 || status === 204

@@ -5,9 +5,11 @@ import type { Log } from '../../ports/effects.ts'
 import type { AttemptDelivery } from './attempt-delivery.ts'
 
 type Needs = Readonly<{
-  deliveries: Deliveries
+  deliveries: Pick<Deliveries, 'claim' | 'oldestSeconds'>
   attemptDelivery: AttemptDelivery
   log: Log
+  /** Deliveries that a receiver has to take of those under way, so that the next ones are looked for at once. Default DELIVERIES_PER_RECEIVER. */
+  look_again_from?: number
   /** Milliseconds between two looks at the database. Default 1000. */
   poll_milliseconds?: number
 }>
@@ -22,7 +24,13 @@ const LOOKS_PER_READING = 15
  * ended, at once only while it takes all of them; so one that hangs or fails holds up itself alone. `stop` waits for the attempts that are
  * under way, which the guard breaks off.
  */
-export const keepDelivering = ({ deliveries, attemptDelivery, log, poll_milliseconds = 1_000 }: Needs) => {
+export const keepDelivering = ({
+  deliveries,
+  attemptDelivery,
+  log,
+  look_again_from = DELIVERIES_PER_RECEIVER,
+  poll_milliseconds = 1_000,
+}: Needs) => {
   let oldest_seconds: number | null = null
   let looks = 0
   let isFailing = false
@@ -35,7 +43,13 @@ export const keepDelivering = ({ deliveries, attemptDelivery, log, poll_millisec
     if (!(error instanceof Unavailable))
       log.error({ error: String(error) }, 'deliveries cannot be attempted for now')
   }
-  const underway = createUnderway({ attemptDelivery, onFailure: report, onAllArrived: () => schedule(0) })
+  const underway = createUnderway({
+    attemptDelivery,
+    onFailure: report,
+    onServed: arrived => {
+      if (arrived >= look_again_from) schedule(0)
+    },
+  })
 
   const look = async () => {
     const limit = AT_ONCE - underway.count()
@@ -83,12 +97,12 @@ export const keepDelivering = ({ deliveries, attemptDelivery, log, poll_millisec
 type Watch = Readonly<{
   attemptDelivery: AttemptDelivery
   onFailure: (error: unknown) => void
-  /** A receiver has taken all that it was given at once, and there may be more for it. */
-  onAllArrived: () => void
+  /** All attempts at a receiver have ended, and so many of them arrived. */
+  onServed: (arrived: number) => void
 }>
 
 /** The attempts under way, by receiver. */
-const createUnderway = ({ attemptDelivery, onFailure, onAllArrived }: Watch) => {
+const createUnderway = ({ attemptDelivery, onFailure, onServed }: Watch) => {
   const running = new Map<string, Promise<void>>()
   let count = 0
 
@@ -106,7 +120,7 @@ const createUnderway = ({ attemptDelivery, onFailure, onAllArrived }: Watch) => 
     const arrived = await Promise.all(those.map(attemptSafely))
     count -= those.length
     running.delete(receiver)
-    if (arrived.every(Boolean) && those.length === DELIVERIES_PER_RECEIVER) onAllArrived()
+    onServed(arrived.filter(Boolean).length)
   }
 
   return {

@@ -20,6 +20,8 @@ type Guard = Readonly<{
   resolve?: Resolve
   /** PEM. By default the authorities that this process trusts. */
   authorities?: string
+  /** Requests to one host at a time. Default 4. */
+  per_host?: number
 }>
 
 const SLOTS = { overall: 64, per_host: 4, waiting: 256 }
@@ -34,8 +36,9 @@ export const createOutbound = ({
   allow,
   resolve = createResolve({ isInternalAllowed: allow.length > 0 }),
   authorities,
+  per_host = SLOTS.per_host,
 }: Guard): Outbound & Readonly<{ close: () => void }> => {
-  const slots = createSlots(SLOTS)
+  const slots = createSlots({ ...SLOTS, per_host })
   const terms = createTerms()
 
   const exchange = async (

@@ -7,6 +7,7 @@ import {
 import type { Deliveries } from '../../ports/deliveries.ts'
 import type { Database } from '../postgres/index.ts'
 
+/** The ends of sign-ins, which wait for their clients. */
 export const createDeliveries = (database: Database): Deliveries => ({
   claim: createClaim(database),
 
@@ -29,7 +30,7 @@ export const createDeliveries = (database: Database): Deliveries => ({
       sql => sql<{ seconds: number | null }[]>`
         select extract(epoch from statement_timestamp() - min(expires_at))::float8 + ${DELIVERY_SECONDS}::int as seconds
         from signet.deliveries
-        where expires_at > statement_timestamp()`,
+        where kind = 'backchannel_logout' and expires_at > statement_timestamp()`,
     )
     return oldest?.seconds ?? null
   },
@@ -48,6 +49,7 @@ const createClaim =
           (
             select d.kind, d.receiver
             from signet.deliveries d
+            where d.kind = 'backchannel_logout'
             order by d.kind, d.receiver
             limit 1
           )
@@ -57,7 +59,7 @@ const createClaim =
           cross join lateral (
             select d.kind, d.receiver
             from signet.deliveries d
-            where (d.kind, d.receiver) > (receivers.kind, receivers.receiver)
+            where d.kind = receivers.kind and d.receiver > receivers.receiver
             order by d.kind, d.receiver
             limit 1
           ) next
@@ -86,6 +88,6 @@ const createClaim =
         from due
         where d.user_id = due.user_id and d.id = due.id and d.due_at <= statement_timestamp()
         returning
-          d.user_id, d.id, d.kind, d.receiver, d.sid, d.attempts,
+          d.user_id, d.id, d.kind, d.receiver, d.sid, null as number, d.attempts,
           extract(epoch from d.expires_at - statement_timestamp())::float8 as seconds_left`,
     )

@@ -32,6 +32,7 @@ const TABLES = [
   'email_links',
   'event_head',
   'event_places',
+  'event_webhook',
   'events',
   'events_default',
   'exchanged_sessions',

@@ -1,0 +1,25 @@
+import type { EventDeliveries } from '../../ports/deliveries.ts'
+import type { Events } from '../../ports/events.ts'
+import { keepDelivering } from './keep-delivering.ts'
+
+type Needs = Omit<Parameters<typeof keepDelivering>[0], 'deliveries' | 'look_again_from'> &
+  Readonly<{ events: Pick<Events, 'place'>; deliveries: EventDeliveries }>
+
+/**
+ * Ours – Sends the events to the webhook, for as long as the server runs. Before each claim the committed events get their places in the
+ * stream, and those that follow become deliveries. An event that was taken makes way for the next one of its person, so that more are
+ * looked for at once.
+ */
+export const keepSendingEvents = ({ events, deliveries, ...needs }: Needs) =>
+  keepDelivering({
+    ...needs,
+    look_again_from: 1,
+    deliveries: {
+      ...deliveries,
+      claim: async claim => {
+        await events.place()
+        while (await deliveries.enqueue());
+        return deliveries.claim(claim)
+      },
+    },
+  })
