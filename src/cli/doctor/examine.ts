@@ -1,4 +1,5 @@
 import { examineFiles } from '../../compose/findings/examine-files.ts'
+import { examineHooks } from '../../compose/findings/examine-hooks.ts'
 import { type Found, findingOf, OK } from '../../compose/findings/finding.ts'
 import {
   examineKeysDirectory,
@@ -50,6 +51,7 @@ export const examine = async (
     proxies: async () => examineProxies(config),
     limits: async () => ({ fault: null, note: describeSignInLimit(config) }),
     mail: () => examineMail(config),
+    ...examineHooks(config),
     ...(config.BRAND_LOGO_FILE === null ? {} : { logo: async () => examineLogo(config) }),
     ...(config.TEMPLATES_DIR === null
       ? {}

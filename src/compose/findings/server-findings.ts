@@ -8,6 +8,7 @@ import { type Database, readCapacity } from '../../store/postgres/index.ts'
 import { findDatabaseFaults } from '../../store/schema/database-faults.ts'
 import { readMigrations } from '../../store/schema/migrations.ts'
 import { examineFiles } from './examine-files.ts'
+import { examineHooks } from './examine-hooks.ts'
 import { type Finding, type Found, OK, presentFinding } from './finding.ts'
 import { examineKeysDirectory, examineMail, examineProxies, judgeCapacity } from './services.ts'
 
@@ -20,8 +21,8 @@ type Needs = Readonly<{
 }>
 
 /**
- * Ours – What the doctor checks and a running server can check of itself, with its own connections. It sends nothing but one connection to
- * the mail server, and changes nothing. What stands in front of the server is seen by `signetd doctor` alone.
+ * Ours – What the doctor checks and a running server can check of itself, with its own connections. It sends nothing: it
+ * opens a connection to the mail server and to each hook, and changes nothing. What stands in front of the server is seen by `signetd doctor` alone.
  */
 export const createServerFindings =
   (config: Config, needs: Needs) => async (): Promise<readonly Finding[]> => {
@@ -32,6 +33,7 @@ export const createServerFindings =
       keys: () => examineKeysDirectory(config),
       ...examineFiles(config),
       mail: () => examineMail(config),
+      ...examineHooks(config),
       proxies: async () => examineForwarding(config, needs),
     }
     return Promise.all(
