@@ -2,7 +2,7 @@ import type { Auth, Tokens, User } from './auth.ts'
 import { AuthError, asAuthError } from './auth-error.ts'
 import { createCookieTurns } from './cookie-turns.ts'
 import { randomText, readClaims } from './encoding.ts'
-import { absentOr, isOrigin, isText, type OptionRule, requireOptions } from './options.ts'
+import { absentOr, isIssuerOrigin, isText, type OptionRule, requireOptions } from './options.ts'
 import { asText, isObject, type JsonObject, sendPost } from './request.ts'
 import { createSession } from './session.ts'
 import { openPageStore, type PageStore } from './store.ts'
@@ -17,7 +17,7 @@ export type AccountOptions = Readonly<{
 }>
 
 const OPTIONS: Readonly<Record<keyof AccountOptions, OptionRule>> = {
-  issuer: isOrigin,
+  issuer: isIssuerOrigin,
   client_id: absentOr(isText),
   resource: absentOr(isText),
 }

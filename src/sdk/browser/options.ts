@@ -26,7 +26,7 @@ export const absentOr =
 export const isAddress = (value: unknown): value is string =>
   isText(value) && /^https?:/.test(value) && URL.canParse(value)
 
-export const isOrigin: OptionRule = value => isAddress(value) && new URL(value).origin === value
+export const isIssuerOrigin: OptionRule = value => isAddress(value) && new URL(value).origin === value
 
 /** Where a token is sent. A path would be ignored, and `*` stands for no host. */
 export const isOriginOfApi: OptionRule = value => isAddress(value) && /^\w+:\/\/[^/?#@*]+\/?$/.test(value)

@@ -2,7 +2,7 @@ import type { Auth, PagesOptions } from './auth.ts'
 import { authorizationUrl, complete, hasAnswer, type SignInOptions, takeAddress } from './code-flow.ts'
 import { randomText } from './encoding.ts'
 import { readKept, renewKept } from './kept-tokens.ts'
-import { absentOr, isAddress, isOrigin, isText, type OptionRule, requireOptions } from './options.ts'
+import { absentOr, isAddress, isIssuerOrigin, isText, type OptionRule, requireOptions } from './options.ts'
 import { isObject, parametersOf, sendPost } from './request.ts'
 import { createSession } from './session.ts'
 import { openPageStore } from './store.ts'
@@ -24,7 +24,7 @@ export type PagesAuth = Auth &
 const SCOPE = 'openid profile email offline_access'
 
 const OPTIONS: Readonly<Record<keyof PagesOptions, OptionRule>> = {
-  issuer: isOrigin,
+  issuer: isIssuerOrigin,
   client_id: isText,
   redirect_uri: isAddress,
   scope: absentOr(value => isText(value) && value.split(' ').includes('openid')),
