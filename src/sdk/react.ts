@@ -41,7 +41,7 @@ export const RequireAuth = ({ children, loading = null, onSignedOut }: RequireAu
   useEffect(() => {
     if (status !== 'signed-out') return
     // React's StrictMode runs an effect twice: the second run takes the place of the first.
-    const timer = setTimeout(onSignedOut)
+    const timer = setTimeout(() => onSignedOut())
     return () => clearTimeout(timer)
     // `onSignedOut` may be a new function at each render, which must not lead away again.
   }, [status])

@@ -296,6 +296,38 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await context.close()
   })
 
+  it.each([
+    ['a renewal', '/auth/refresh', 'auth.getToken().then(isRefused => auth.getToken({ isRefused }))'],
+    ['a sign-out', '/auth/logout', 'auth.signOut()'],
+  ])('keeps a new person signed in when %s of the former one is answered late', async (_, path, call) => {
+    const { context, openAt } = await openBrowser()
+    const [former, next] = await Promise.all([openAt('/account'), openAt('/account/b')])
+    const signUp = (tab: typeof former, email: string) =>
+      tab.evaluate(`auth.signUp(${JSON.stringify({ email, password: PASSWORD })})`)
+    await signUp(former, newEmail())
+    await becomesStatus(next, 'signed-in')
+    const answer = applications.hold(path)
+    const late = former.evaluate(call)
+    await answer.arrived
+    const email = newEmail()
+    let isAnswered = false
+    const signedUp = signUp(next, email).then(() => {
+      isAnswered = true
+    })
+    const isWaiting = () =>
+      next.evaluate<boolean>('navigator.locks.query().then(({ pending }) => pending.length > 0)')
+    while (!isAnswered && !(await isWaiting())) await next.waitForTimeout(20)
+    answer.release()
+    await Promise.all([late, signedUp])
+    for (const tab of [former, next]) {
+      await becomesStatus(tab, 'signed-in')
+      await tab.reload()
+      expect(await authStatusOf(tab)).toBe('signed-in')
+      expect(await tab.evaluate('auth.state().user.email')).toBe(email)
+    }
+    await context.close()
+  })
+
   it("leads a visitor of React's guarded page to the sign-in once, and back, under StrictMode", async () => {
     const { context, open, complaints } = await openBrowser()
     const page = await open()

@@ -83,3 +83,31 @@ describe('an option that does not exist', () => {
     expect(await outcomeOf(createVerifier, verifier)).not.toBeInstanceOf(Error)
   })
 })
+
+describe('an option that is to be called and is no function', () => {
+  const verifier = { issuer: 'https://id.example', audience: 'https://api.example' }
+  const recognise = () => null
+
+  it.each([
+    ['createVerifier', createVerifier, ['onFault', 'fetch', 'now']],
+    ['createVerifier', createProtect, ['onFault']],
+    ['followRevocations', followRevocations, ['onFault', 'fetch', 'now']],
+  ])('is refused by %s', async (of, call, names) => {
+    const options = of === 'createVerifier' ? verifier : { issuer: verifier.issuer }
+    for (const name of names) {
+      const error = await outcomeOf(call, { ...options, [name]: 'a text' })
+      expect(error).toEqual(new TypeError(`${of}: ${name} must be a function`))
+    }
+  })
+
+  it('is refused for the transition from sessions, as an end that is no date', async () => {
+    const given = (sessions: object) =>
+      outcomeOf(() => Reflect.apply(createExpressProtect, undefined, [verifier, sessions]), {})
+    expect(await given({ recognise, onUse: 'count' })).toEqual(
+      new TypeError('sessions: onUse must be a function'),
+    )
+    for (const until of [null, '', 'soon'])
+      expect(await given({ recognise, until })).toEqual(new TypeError('sessions: until must be a date'))
+    expect(await given({ recognise, until: '2027-03-31T00:00:00Z' })).not.toBeInstanceOf(Error)
+  })
+})

@@ -189,8 +189,9 @@ export type FieldError = Readonly<{ pointer: string; detail: string }>
 
 /** The details of a refusal beside its code. */
 type Told<C extends ProblemCode> = Readonly<{
-  /** For the log alone. */
+  /** For the log alone: the reason, and the sign-in that is refused. */
   reason?: ProblemReason<C>
+  about?: AboutSignIn
   errors?: readonly FieldError[]
   /** Whole seconds after which the client should retry. */
   retry_after_seconds?: number
@@ -198,8 +199,6 @@ type Told<C extends ProblemCode> = Readonly<{
   members?: Readonly<Record<string, unknown>>
   /** RFC 9470 §3 – The authentication that would suffice. */
   demand?: Demand
-  /** The sign-in that is refused, for the log alone. */
-  about?: AboutSignIn
   /** A refusal of an OAuth request that this one translates. The log names its reason. */
   cause?: Error
 }>

@@ -1,6 +1,8 @@
 import type { Auth, Tokens, User } from './auth.ts'
 import { AuthError, asAuthError } from './auth-error.ts'
+import { createCookieTurns } from './cookie-turns.ts'
 import { randomText, readClaims } from './encoding.ts'
+import { absentOr, isIssuerOrigin, isText, type OptionRule, requireOptions } from './options.ts'
 import { asText, isObject, type JsonObject, sendPost } from './request.ts'
 import { createSession } from './session.ts'
 import { openPageStore, type PageStore } from './store.ts'
@@ -13,6 +15,12 @@ export type AccountOptions = Readonly<{
   /** The API that the access tokens are for (RFC 8707); default the client's first audience. */
   resource?: string
 }>
+
+const OPTIONS: Readonly<Record<keyof AccountOptions, OptionRule>> = {
+  issuer: isIssuerOrigin,
+  client_id: absentOr(isText),
+  resource: absentOr(isText),
+}
 
 export type EmailAndPassword = Readonly<{ email: string; password: string }>
 
@@ -32,12 +40,21 @@ export type AccountAuth = Auth &
     signOut(options?: Readonly<{ everywhere?: boolean }>): Promise<void>
   }>
 
-/** Signs people in on the application's own pages, by the account API: the refresh token stays in a cookie that no script can read. */
+/**
+ * Signs people in on the application's own pages, by the account API: the refresh token stays in a cookie that no script can read. Throws a
+ * TypeError for a malformed option.
+ */
 export const createAccountAuth = (options: AccountOptions): AccountAuth => {
+  requireOptions('createAccountAuth', options, OPTIONS)
   const { issuer, client_id, resource } = options
   const name = `signet ${issuer} ${client_id ?? ''} ${resource ?? ''} account`
   const kept = openPageStore(() => localStorage, name)
-  const session = createSession({ name, renew: () => renew(options, kept), forget: () => kept.write(null) })
+  const inTurn = createCookieTurns(issuer)
+  const session = createSession({
+    name,
+    renew: () => inTurn('shared', () => renew(options, kept)),
+    forget: () => kept.write(null),
+  })
   const accept = (answer: JsonObject) => {
     const tokens = readTokens(answer, null)
     kept.write({ user: tokens.user })
@@ -45,6 +62,8 @@ export const createAccountAuth = (options: AccountOptions): AccountAuth => {
   }
   const ask = (path: string, body: JsonObject) =>
     sendPost({ url: `${issuer}${path}`, body, credentials: 'include' })
+  const enter = (path: string, body: JsonObject) =>
+    inTurn('exclusive', async () => accept(await ask(path, body)))
   const about = { ...(client_id ? { client_id } : {}), ...(resource ? { resource } : {}) }
   const transport = { refresh_transport: 'cookie', ...about }
   if (typeof window !== 'undefined') void session.comeBack()
@@ -52,7 +71,7 @@ export const createAccountAuth = (options: AccountOptions): AccountAuth => {
     ...session.auth,
     signIn: async ({ email, password }) => {
       try {
-        accept(await ask('/auth/login', { email, password, ...transport }))
+        await enter('/auth/login', { email, password, ...transport })
         return null
       } catch (error) {
         const { reason, problem } = asAuthError(error)
@@ -61,14 +80,16 @@ export const createAccountAuth = (options: AccountOptions): AccountAuth => {
         throw error
       }
     },
-    proveFactor: async ({ handle }, proof) =>
-      accept(await ask('/auth/login/second-factor', { handle, ...proof })),
-    signUp: async ({ email, password }) =>
-      accept(await ask('/auth/register', { email, password, ...transport })),
+    proveFactor: ({ handle }, proof) => enter('/auth/login/second-factor', { handle, ...proof }),
+    signUp: ({ email, password }) => enter('/auth/register', { email, password, ...transport }),
     signOut: async ({ everywhere = false } = {}) => {
       kept.write(null)
       session.signOut()
-      await ask('/auth/logout', { everywhere })
+      await inTurn('exclusive', async () => {
+        // A renewal that was under way may have kept the person again.
+        kept.write(null)
+        await ask('/auth/logout', { everywhere })
+      })
     },
   }
 }

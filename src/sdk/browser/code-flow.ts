@@ -23,14 +23,16 @@ export const authorizationUrl = async (
   parameters: Readonly<Record<string, string>>,
 ): Promise<string> => {
   const code_challenge = await sha256(code_verifier)
-  const own = { client_id, redirect_uri, scope, resource, state, nonce, code_challenge }
-  const query = { ...parameters, ...own, response_type: 'code', code_challenge_method: 'S256' }
-  return `${issuer}/authorize?${parametersOf(query)}`
+  const asked = { client_id, redirect_uri, scope, resource, state, nonce, code_challenge }
+  const own = { ...asked, response_type: 'code', code_challenge_method: 'S256' }
+  for (const name in parameters) if (name in own) throw new TypeError(`signIn: ${name} cannot be given`)
+  return `${issuer}/authorize?${parametersOf({ ...parameters, ...own })}`
 }
 
 export const hasAnswer = ({ redirect_uri }: PagesOptions): boolean => {
-  const { origin, pathname, searchParams } = new URL(location.href)
-  return redirect_uri.split('?')[0] === origin + pathname && searchParams.has('state')
+  const { origin, pathname } = new URL(redirect_uri)
+  const { searchParams } = new URL(location.href)
+  return origin === location.origin && pathname === location.pathname && searchParams.has('state')
 }
 
 /** The answer in the address, which is taken away first: neither a reload nor the back button finds it again. */

@@ -2,7 +2,8 @@ import type { Auth, PagesOptions } from './auth.ts'
 import { authorizationUrl, complete, hasAnswer, type SignInOptions, takeAddress } from './code-flow.ts'
 import { randomText } from './encoding.ts'
 import { readKept, renewKept } from './kept-tokens.ts'
-import { parametersOf, sendPost } from './request.ts'
+import { absentOr, isAddress, isIssuerOrigin, isText, type OptionRule, requireOptions } from './options.ts'
+import { isObject, parametersOf, sendPost } from './request.ts'
 import { createSession } from './session.ts'
 import { openPageStore } from './store.ts'
 
@@ -22,10 +23,20 @@ export type PagesAuth = Auth &
 
 const SCOPE = 'openid profile email offline_access'
 
-/** RFC 7636, RFC 10017 – Signs people in on Signet's pages, by authorization code with PKCE. */
+const OPTIONS: Readonly<Record<keyof PagesOptions, OptionRule>> = {
+  issuer: isIssuerOrigin,
+  client_id: isText,
+  redirect_uri: isAddress,
+  scope: absentOr(value => isText(value) && value.split(' ').includes('openid')),
+  resource: absentOr(isText),
+  post_logout_redirect_uri: absentOr(isAddress),
+  storage: absentOr(value => isObject(value) && 'setItem' in value),
+}
+
+/** RFC 7636, RFC 10017 – Signs people in on Signet's pages, by authorization code with PKCE. Throws a TypeError for a malformed option. */
 export const createPagesAuth = (options: PagesOptions): PagesAuth => {
+  requireOptions('createPagesAuth', options, OPTIONS)
   const { issuer, client_id, scope = SCOPE } = options
-  if (!scope.split(' ').includes('openid')) throw new TypeError('scope must contain openid')
   const name = `signet ${issuer} ${client_id} ${options.resource ?? ''}`
   const kept = openPageStore(() => options.storage ?? localStorage, name)
   const begun = openPageStore(() => sessionStorage, `${name} request`)

@@ -1,6 +1,6 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from '../verify/elapsed.ts'
-import { type OptionNames, requireKnownOptions } from '../verify/known-options.ts'
+import { type OptionNames, requireFunctions, requireKnownOptions } from '../verify/known-options.ts'
 import { quietly } from '../verify/options.ts'
 import { type Fetch, isTrustworthyUrl } from '../verify/remote-json.ts'
 
@@ -59,6 +59,7 @@ export type FollowSettings = Readonly<{
 export const parseFollowOptions = (options: FollowOptions): FollowSettings => {
   requireKnownOptions('followRevocations', options, OPTIONS)
   const { issuer, onFault, fetch } = options
+  requireFunctions('followRevocations', { onFault, fetch, now: options.now })
   const now = options.now ?? Date.now
   return {
     issuer: url('issuer', issuer),

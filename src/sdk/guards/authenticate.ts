@@ -1,5 +1,5 @@
 import { type CommonClaims, hasOptional } from '../verify/claims.ts'
-import { type OptionNames, requireKnownOptions } from '../verify/known-options.ts'
+import { type OptionNames, requireFunctions, requireKnownOptions } from '../verify/known-options.ts'
 import { quietly } from '../verify/options.ts'
 import { type PresentedRequest, presentsToken } from '../verify/presented.ts'
 import { type Requirement, scopeNeeded } from '../verify/requirements.ts'
@@ -50,9 +50,11 @@ const parseSessions = <Request>(sessions: OldSessions<Request>) => {
   requireKnownOptions('sessions', sessions, OPTIONS)
   const { recognise, enabled = true, until, now = Date.now } = sessions
   if (typeof recognise !== 'function') throw new TypeError('sessions: recognise must be a function')
+  requireFunctions('sessions', { onUse: sessions.onUse, now })
   if (typeof enabled !== 'boolean') throw new TypeError('sessions: enabled must be true or false')
   const end = until === undefined ? Number.POSITIVE_INFINITY : new Date(until).getTime()
-  if (Number.isNaN(end)) throw new TypeError('sessions: until must be a date')
+  // Date takes null for 1970: no session would be taken.
+  if (until === null || Number.isNaN(end)) throw new TypeError('sessions: until must be a date')
   return { recognise, until: enabled ? end : Number.NEGATIVE_INFINITY, now }
 }
 

@@ -17,6 +17,13 @@ export const requireKnownOptions = (
       )
 }
 
+/** Ours – Throws a TypeError for an option that is to be called and is no function: what it is told of would be lost in silence. */
+export const requireFunctions = (of: string, given: Readonly<Record<string, unknown>>): void => {
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined && typeof value !== 'function')
+      throw new TypeError(`${of}: ${name} must be a function`)
+}
+
 const nearest = (name: string, names: readonly string[]): string =>
   names.reduce((best, next) => (distance(name, next) < distance(name, best) ? next : best))
 

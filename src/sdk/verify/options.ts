@@ -1,6 +1,6 @@
 import { CLOCK_TOLERANCE_MAX_SECONDS, CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { type Elapsed, elapsedBy } from './elapsed.ts'
-import { type OptionNames, requireKnownOptions } from './known-options.ts'
+import { type OptionNames, requireFunctions, requireKnownOptions } from './known-options.ts'
 import type { ProofSettings } from './presented.ts'
 import type { Fetch } from './remote-json.ts'
 import { isTrustworthyUrl } from './remote-json.ts'
@@ -91,6 +91,7 @@ export type VerifierSettings = Readonly<{
 export const parseOptions = (options: VerifierOptions): VerifierSettings => {
   requireKnownOptions('createVerifier', options, OPTIONS)
   const { issuer, audience, jwks_uri, revocations, onStale = 'refuse', resource, onFault, fetch } = options
+  requireFunctions('createVerifier', { onFault, fetch, now: options.now })
   const now = options.now ?? Date.now
   check(isIssuer(issuer), 'issuer must be an https URL without query and fragment, or http on loopback')
   const audiences: readonly unknown[] = Array.isArray(audience) ? audience : [audience]

@@ -13,6 +13,7 @@ import { openDeployment } from '../deployment.ts'
 import { listen } from '../listen.ts'
 import { freePort } from '../services/services.ts'
 import { launchChromium, openContext } from './browser.ts'
+import { openSlowFront } from './slow-front.ts'
 
 /** signetd-browser as it is packed, in a directory of its own. */
 export const openBrowserPackage = () => {
@@ -107,11 +108,12 @@ export const openBrowserApplications = async (pack: BrowserPackage) => {
   const app = { ...common, client_id: 'app', grant_types: ['refresh_token'], audience: [API] }
   const deployment = await openDeployment([spa, app])
   const signet = await listen(deployment)
+  const front = await openSlowFront(signet.port)
   const refused = new Set<string>()
   const modules = new Map<string, string>()
   const { issuer } = signet
   modules.set('/pages.js', await pack.bundle(PAGES_APPLICATION(issuer, origin)))
-  modules.set('/account.js', await pack.bundle(ACCOUNT_APPLICATION(issuer)))
+  modules.set('/account.js', await pack.bundle(ACCOUNT_APPLICATION(front.origin)))
   modules.set('/react.js', await pack.bundle(REACT_APPLICATION(issuer, origin)))
   const close = await serveAt(port, ({ url = '', headers }, response) => {
     const { pathname } = new URL(url, origin)
@@ -148,6 +150,8 @@ export const openBrowserApplications = async (pack: BrowserPackage) => {
   return {
     origin,
     signet,
+    /** Holds an answer of the account API back. */
+    hold: front.hold,
     /** The tokens that the API of the application refuses. */
     refused,
     openBrowser,
@@ -155,6 +159,7 @@ export const openBrowserApplications = async (pack: BrowserPackage) => {
     close: async () => {
       await browser.close()
       await close()
+      await front.close()
       await signet.close()
       await deployment.close()
     },
