@@ -8,6 +8,7 @@ import { keyEventsOf } from '../domain/keys/key-events.ts'
 import { type Client, DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { consoleClient } from '../domain/oauth/console-client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
+import { createTimelineMemory } from '../ephemeral/timeline-memory.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
 import { createRegisteredClients } from '../flows/clients/registered-clients.ts'
 import { createActivityMeter } from '../flows/events/activity-meter.ts'
@@ -61,8 +62,11 @@ export const openParts = async (config: Config, parts: Parts) => {
   const scopes = await openScopes(config.SCOPES_FILE)
   const assertionIssuers = await openAssertionIssuers(config.ASSERTION_ISSUERS_FILE, policy)
   refuseDirectories(config)
+  // Before the database, since Redis tells which primary is a former one.
+  const redis = await openOwnRedis(config, parts)
   const openOwn = async () => {
-    const own = await openStore(config, { onPhase: parts.onPhase, currentOrigin })
+    const memory = redis && createTimelineMemory(redis)
+    const own = await openStore(config, { onPhase: parts.onPhase, currentOrigin, memory, log })
     onClose(() => own.close())
     return own
   }
@@ -81,7 +85,6 @@ export const openParts = async (config: Config, parts: Parts) => {
   const { metrics } = meter
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
-  const redis = await openOwnRedis(config, parts)
   const outbound = createOutbound({
     allow: config.OUTBOUND_ALLOW,
     ...(parts.authorities === undefined ? {} : { authorities: parts.authorities }),

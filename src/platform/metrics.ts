@@ -13,7 +13,12 @@ import { VERSION } from './version.ts'
 
 /** The sources of gauges, read at each scrape. */
 export type Watched = Readonly<{
-  database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
+  database: () => Readonly<{
+    connections: number
+    statements: number
+    isLost: boolean
+    timeline: number | null
+  }>
   /** Seconds by which the clock of Postgres is ahead; null where Postgres has not been asked yet. */
   clockOffset: () => Promise<number | null>
   passwordsWaiting: () => number
@@ -179,6 +184,7 @@ const watch = (registry: Registry, watched: Watched) => {
       },
     })
   gauge('database_up', '0 while Postgres was away when last asked.', () => Number(!database().isLost))
+  gauge('database_timeline', 'The timeline of Postgres: each promotion raises it.', () => database().timeline)
   gauge('database_clock_offset_seconds', 'By which the clock of Postgres is ahead.', watched.clockOffset)
   gauge('database_connections_max', 'The size of the pool.', () => database().connections)
   gauge(

@@ -54,7 +54,14 @@ export const createStatementRecorder = () => {
       })
     return {
       run,
-      load: () => ({ connections: 1, statements: 0, isLost: false, isAnswering: true }),
+      load: () => ({
+        connections: 1,
+        statements: 0,
+        isLost: false,
+        isAnswering: true,
+        timeline: null,
+        isFormerPrimarySeen: false,
+      }),
       ping: async () => {},
       ensure: async () => {},
       close: async () => {},

@@ -1,6 +1,8 @@
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { OWN_ORIGIN } from '../../domain/events/event.ts'
+import type { Log } from '../../ports/effects.ts'
 import type { CurrentOrigin } from '../../ports/events.ts'
+import type { TimelineMemory } from '../../ports/timelines.ts'
 import type { BatchTracing } from './batches.ts'
 import { trackHealth } from './health.ts'
 import type { DatabasePlace } from './hosts.ts'
@@ -18,9 +20,17 @@ export type Database = Readonly<{
   run: <T>(query: Query<T>) => Promise<T>
   /**
    * The size of the pool, the statements under way, whether Postgres was away at last notice, and whether it answered within the last
-   * second while no connection has ended since.
+   * second while no connection has ended since; the timeline of the primary, null where the database does not tell it; and whether a host
+   * takes writes that is a former primary.
    */
-  load: () => Readonly<{ connections: number; statements: number; isLost: boolean; isAnswering: boolean }>
+  load: () => Readonly<{
+    connections: number
+    statements: number
+    isLost: boolean
+    isAnswering: boolean
+    timeline: number | null
+    isFormerPrimarySeen: boolean
+  }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
   /** Like `ping`, but an answer that came within the last second is used again, unless a connection has ended since. */
@@ -40,12 +50,19 @@ export type DatabaseOptions = DatabasePlace &
     answer_seconds?: number
     /** For the events that statements write. Default: this server itself. */
     currentOrigin?: CurrentOrigin
+    /** What all instances remember of the database. Null, the default: this process alone remembers it. */
+    memory?: TimelineMemory | null
+    /** Default: nothing is logged. */
+    log?: Pick<Log, 'info' | 'warn'>
   }>
+
+const SILENT = { info: () => {}, warn: () => {} }
 
 export const openDatabase = (options: DatabaseOptions): Database => {
   const { answer_seconds = 5, schema = DEFAULT_SCHEMA, currentOrigin = () => OWN_ORIGIN } = options
+  const { memory = null, log = SILENT } = options
   const health = trackHealth()
-  const pool = openPool({ ...options, schema, answer_seconds, onClose: health.noteClosed })
+  const pool = openPool({ ...options, schema, answer_seconds, memory, log, onClose: health.noteClosed })
   const { run, statements } = createRun({ pool, health, answer_seconds, currentOrigin })
   let asking: Promise<void> | null = null
 
@@ -67,6 +84,8 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       statements: statements(),
       isLost: health.isLost(),
       isAnswering: health.isFresh(),
+      timeline: pool.timelines.highest(),
+      isFormerPrimarySeen: pool.timelines.isFormerPrimarySeen(),
     }),
     ping,
     ensure,

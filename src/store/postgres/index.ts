@@ -1,7 +1,7 @@
 /** The public face of the pool and the driver. The rest of the program imports nothing else from this folder. */
 export { byteaText, OID } from './array-types.ts'
 export { inBatches } from './batches.ts'
-export { type Database, openDatabase } from './database.ts'
+export { type Database, type DatabaseOptions, openDatabase } from './database.ts'
 export { type Address, addressesOf, type DatabasePlace } from './hosts.ts'
 export { isOutage, ROLLED_BACK, UNIQUE_VIOLATION } from './outage.ts'
 export { onPrimary } from './primary.ts'
