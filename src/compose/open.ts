@@ -64,12 +64,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   refuseDirectories(config)
   // Before the database, since Redis tells which primary is a former one.
   const redis = await openOwnRedis(config, parts)
-  const openOwn = async () => {
-    const memory = redis && createTimelineMemory(redis)
-    const own = await openStore(config, { onPhase: parts.onPhase, currentOrigin, memory, log })
-    onClose(() => own.close())
-    return own
-  }
+  const openOwn = () => openOwnStore(config, parts, redis)
   const served = parts.database ?? (isEmbedded ? null : await openOwn())
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
@@ -155,6 +150,17 @@ const followStored = async (config: Config, { database, log, putStored }: Follow
     },
   })
   return { ...following, refusals: () => refusals }
+}
+
+const openOwnStore = async (
+  config: Config,
+  { log, onClose, onPhase }: Parts,
+  redis: RedisConnection | null,
+): Promise<Database> => {
+  const memory = redis && createTimelineMemory(redis)
+  const own = await openStore(config, { onPhase, currentOrigin, memory, log })
+  onClose(() => own.close())
+  return own
 }
 
 /** Waits for all, and rejects with the faults of all that failed. */

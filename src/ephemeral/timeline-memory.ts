@@ -1,4 +1,4 @@
-import type { TimelineMemory } from '../ports/timelines.ts'
+import type { TimelineMemory } from '../ports/effects.ts'
 import type { RedisConnection } from './redis.ts'
 import { runScript } from './run-script.ts'
 

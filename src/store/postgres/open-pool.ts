@@ -1,6 +1,5 @@
 import postgres from 'postgres'
-import type { Log } from '../../ports/effects.ts'
-import type { TimelineMemory } from '../../ports/timelines.ts'
+import type { Log, TimelineMemory } from '../../ports/effects.ts'
 import { keepLooking } from '../timelines/keep-looking.ts'
 import { createTimelines, type HostVerdict } from '../timelines/timelines.ts'
 import type { Preamble } from './checkout.ts'
