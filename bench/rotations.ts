@@ -152,7 +152,14 @@ const statementOf = async (url: string, presentation: Presentation) => {
     run: async <T>(query: (with_: typeof sql, by: typeof caller) => Promise<T>) => query(sql, caller),
     ping: async () => {},
     ensure: async () => {},
-    load: () => ({ connections: 1, statements: 0, isLost: false, isAnswering: true }),
+    load: () => ({
+      connections: 1,
+      statements: 0,
+      isLost: false,
+      isAnswering: true,
+      timeline: null,
+      isFormerPrimarySeen: false,
+    }),
     close: async () => {},
   }
   await createRefreshFamilies(database, LIFETIMES).rotate(presentation)

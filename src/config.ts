@@ -64,7 +64,7 @@ const derive = (settings: Settings): Derived => {
     RATE_LIMIT_PASSWORD: limitOf('RATE_LIMIT_PASSWORD'),
     RATE_LIMIT_MAIL: limitOf('RATE_LIMIT_MAIL'),
     SECOND_FACTOR_ROLES: secondFactorRolesOf(settings),
-    REDIS_PREFIX: settings.REDIS_PREFIX ?? redisPrefixOf(issuer),
+    REDIS_PREFIX: redisPrefixIn(settings),
     DYNAMIC_CLIENT_GRACE_SECONDS:
       settings.DYNAMIC_CLIENT_GRACE_SECONDS ??
       Math.min(settings.ACCESS_TOKEN_TTL_SECONDS + AGENT_SLACK_SECONDS, LONG_GRACE_SECONDS),
@@ -107,6 +107,11 @@ export const audiencePolicyOf = ({
   const issuer = ISSUER ?? `http://localhost:${PORT}`
   return { issuer, default_audience: DEFAULT_AUDIENCE ?? issuer }
 }
+
+/** The settings that decide on the keys in Redis. A command may have read these settings alone. */
+export const redisPrefixIn = (
+  settings: Parameters<typeof audiencePolicyOf>[0] & Pick<Settings, 'REDIS_PREFIX'>,
+): string => settings.REDIS_PREFIX ?? redisPrefixOf(audiencePolicyOf(settings).issuer)
 
 /** The settings that decide on registrations. A command may have read these settings alone. */
 export const clientPolicyOf = (

@@ -90,6 +90,7 @@ const INNER_FLOORS: Readonly<Record<string, readonly string[]>> = {
     'admin',
   ],
   store: [
+    'timelines',
     'postgres',
     'partitions',
     'schema',

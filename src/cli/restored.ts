@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
 import { type Command, CommanderError } from 'commander'
-import { readSettings } from '../config.ts'
+import { readSettings, redisPrefixIn } from '../config.ts'
+import { openRedis } from '../ephemeral/redis.ts'
+import { forgetTimelines } from '../ephemeral/timeline-memory.ts'
 import type { Outcome } from '../signing/change-keys.ts'
 import { listKeys } from '../signing/list-keys.ts'
 import { revokeEveryKey } from '../signing/rotation.ts'
 import { endRestored, type Restored } from '../store/end-restored.ts'
 import { fail, type Options, withDatabase } from './accounts/with-accounts.ts'
-import type { Io } from './terminal/io.ts'
+import { type Io, QUIET_LOG } from './terminal/io.ts'
 
 /** Seconds that a client assertion may live: a restored database does not know which of the last minutes were spent. */
 const ASSERTION_SECONDS = 600
@@ -24,7 +26,7 @@ export const addRestoredCommand = (program: Command, io: Io): void => {
 
 const restored = (io: Io, options: Options): Promise<void> =>
   withDatabase(io, options, async database => {
-    const reading = readSettings(['KEYS_DIR'], io.environment)
+    const reading = readSettings(SETTINGS, io.environment)
     if ('faults' in reading) return fail(io, options, reading.faults)
     const place = { directory: reading.settings.KEYS_DIR, clock: () => new Date() }
     // The directory may be missing on the machine of the restored database.
@@ -32,9 +34,26 @@ const restored = (io: Io, options: Options): Promise<void> =>
     const outcome = 'faults' in before ? before : await revokeEveryKey(place, { now: true })
     const keys = judgeKeys(before, outcome)
     const ended = await endRestored(database)
+    const timelines = await forgetInRedis(reading.settings)
     const assertions_until = new Date(Date.now() + ASSERTION_SECONDS * 1000)
-    print(io, options, { ...ended, ...keys, assertions_until })
+    print(io, options, { ...ended, ...keys, ...timelines, assertions_until })
   })
+
+const SETTINGS = ['KEYS_DIR', 'REDIS_URL', 'REDIS_PREFIX', 'ISSUER', 'DEFAULT_AUDIENCE', 'PORT'] as const
+
+type RedisSettings = Parameters<typeof redisPrefixIn>[0] & Readonly<{ REDIS_URL: string | null }>
+
+/** Whether Redis forgot the timelines of the lost database, of which the restored one would count as a former primary; null without Redis. */
+type Forgotten = Readonly<{ timelines_forgotten: boolean | null }>
+
+const forgetInRedis = async ({ REDIS_URL: url, ...settings }: RedisSettings): Promise<Forgotten> => {
+  if (url === null) return { timelines_forgotten: null }
+  const redis = openRedis({ url, prefix: redisPrefixIn(settings), log: QUIET_LOG })
+  await redis.connect()
+  const timelines_forgotten = await forgetTimelines(redis)
+  await redis.close()
+  return { timelines_forgotten }
+}
 
 /** The revoked signing keys and the new signing key, or the faults for which no key was revoked. */
 type Keys = Readonly<{
@@ -43,7 +62,7 @@ type Keys = Readonly<{
   faults: readonly string[]
 }>
 
-type Done = Restored & Keys & Readonly<{ assertions_until: Date }>
+type Done = Restored & Keys & Forgotten & Readonly<{ assertions_until: Date }>
 
 const judgeKeys = (before: Outcome, outcome: Outcome): Keys => {
   if ('keys' in before && 'keys' in outcome) {
@@ -70,11 +89,21 @@ const print = (io: Io, { json = false }: Options, done: Done): void => {
   throw new CommanderError(2, 'signetd.faults', lines.join('; '))
 }
 
-const linesOf = ({ revoked_keys, signing_key, assertions_until, ...ended }: Done): readonly string[] => [
+const STILL_REMEMBERED =
+  'REDIS_URL: redis did not forget the timelines of the database; where a server refuses the database as a former primary, run this again'
+
+const linesOf = ({
+  revoked_keys,
+  signing_key,
+  assertions_until,
+  timelines_forgotten,
+  ...ended
+}: Done): readonly string[] => [
   ...(signing_key === null
     ? []
     : [`signing keys revoked: ${revoked_keys.join(', ') || 'none'}; ${signing_key} signs from now on`]),
   `sign-ins ended: ${ended.sign_ins}, of ${ended.accounts} accounts`,
   `mailed links voided: ${ended.links}; unfinished sign-ins and enrolments voided: ${ended.ceremonies}`,
   `where clients authenticate with private_key_jwt, start no server before ${assertions_until.toISOString()}: the database does not know which assertions were spent`,
+  ...(timelines_forgotten === false ? [STILL_REMEMBERED] : []),
 ]

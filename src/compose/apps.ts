@@ -58,6 +58,7 @@ export const composeApps = (
     needs: { database: heartbeat.beat },
     helpers: {
       clock: heartbeat.isClockRight,
+      former_primary: () => !opened.database.load().isFormerPrimarySeen,
       ...(redis ? { redis: redis.isHealthy, redis_eviction: redis.isKeeping } : {}),
     },
     isDraining,

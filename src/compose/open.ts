@@ -8,6 +8,7 @@ import { keyEventsOf } from '../domain/keys/key-events.ts'
 import { type Client, DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
 import { consoleClient } from '../domain/oauth/console-client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
+import { createTimelineMemory } from '../ephemeral/timeline-memory.ts'
 import { followClients } from '../flows/clients/follow-clients.ts'
 import { createRegisteredClients } from '../flows/clients/registered-clients.ts'
 import { createActivityMeter } from '../flows/events/activity-meter.ts'
@@ -62,11 +63,9 @@ export const openParts = async (config: Config, parts: Parts) => {
   const scopes = await openScopes(config.SCOPES_FILE)
   const assertionIssuers = await openAssertionIssuers(config.ASSERTION_ISSUERS_FILE, policy)
   refuseDirectories(config)
-  const openOwn = async () => {
-    const own = await openStore(config, { onPhase: parts.onPhase, currentOrigin })
-    onClose(() => own.close())
-    return own
-  }
+  // Before the database, since Redis tells which primary is a former one.
+  const redis = await openOwnRedis(config, parts)
+  const openOwn = () => openOwnStore(config, parts, redis)
   const served = parts.database ?? (isEmbedded ? null : await openOwn())
   const keys = await openKeys({ directory: config.KEYS_DIR, clock, log })
   if ('faults' in keys) throw new StartFault(keys.faults)
@@ -82,7 +81,6 @@ export const openParts = async (config: Config, parts: Parts) => {
   const { metrics } = meter
   const sweep = createWholeSweep(config, database, log)
   onClose(keepSweeping({ sweep, metrics, log }))
-  const redis = await openOwnRedis(config, parts)
   const outbound = createOutbound({
     allow: config.OUTBOUND_ALLOW,
     ...(parts.authorities === undefined ? {} : { authorities: parts.authorities }),
@@ -154,6 +152,17 @@ const followStored = async (config: Config, { database, log, putStored }: Follow
     },
   })
   return { ...following, refusals: () => refusals }
+}
+
+const openOwnStore = async (
+  config: Config,
+  { log, onClose, onPhase }: Parts,
+  redis: RedisConnection | null,
+): Promise<Database> => {
+  const memory = redis && createTimelineMemory(redis)
+  const own = await openStore(config, { onPhase, currentOrigin, memory, log })
+  onClose(() => own.close())
+  return own
 }
 
 /** Waits for all, and rejects with the faults of all that failed. */

@@ -14,7 +14,12 @@ import { VERSION } from './version.ts'
 
 /** The sources of gauges, read at each scrape. */
 export type Watched = Readonly<{
-  database: () => Readonly<{ connections: number; statements: number; isLost: boolean }>
+  database: () => Readonly<{
+    connections: number
+    statements: number
+    isLost: boolean
+    timeline: number | null
+  }>
   /** Seconds by which the clock of Postgres is ahead; null where Postgres has not been asked yet. */
   clockOffset: () => Promise<number | null>
   passwordsWaiting: () => number
@@ -171,13 +176,10 @@ const watch = (registry: Registry, watched: Watched) => {
   const { isRedisHealthy, keys } = watched
   const gauge = createGauge([registry])
   gauge('database_up', '0 while Postgres was away when last asked.', () => Number(!database().isLost))
+  gauge('database_timeline', 'Each promotion of a standby raises it.', () => database().timeline)
   gauge('database_clock_offset_seconds', 'By which the clock of Postgres is ahead.', watched.clockOffset)
   gauge('database_connections_max', 'The size of the pool.', () => database().connections)
-  gauge(
-    'database_statements',
-    'Statements under way or waiting for a connection.',
-    () => database().statements,
-  )
+  gauge('database_statements', 'Statements under way, or waiting.', () => database().statements)
   gauge('database_statements_waiting', 'Statements that wait for a connection.', () => {
     const { statements, connections } = database()
     return Math.max(0, statements - connections)

@@ -42,6 +42,15 @@ export type Passwords = {
 /** Rejects with Unavailable when Postgres is away; nearly always without a query. For answers that store nothing. */
 export type EnsureStore = () => Promise<void>
 
+/** Ours – The highest timeline of each cluster of Postgres, so that an instance that has just started refuses a former primary too. */
+export type TimelineMemory = {
+  /**
+   * Remembers the timeline of the cluster where it is higher than the one that is known. Atomic. Returns the higher of the two; null while
+   * it cannot be known. Never rejects.
+   */
+  raise(system: string, timeline: number): Promise<number | null>
+}
+
 /** What a start on the embedded database spends its seconds on. */
 export type StartPhase = 'making_database' | 'opening_database' | 'migrating_database'
 

@@ -1,8 +1,7 @@
 import { StartFault } from '../domain/base/start-fault.ts'
 import type { StartPhase } from '../ports/effects.ts'
-import type { CurrentOrigin } from '../ports/events.ts'
 import { openEmbedded } from './embedded/embedded.ts'
-import { type Database, openDatabase } from './postgres/index.ts'
+import { type Database, type DatabaseOptions, openDatabase } from './postgres/index.ts'
 import { faultOf, findDatabaseFaults } from './schema/database-faults.ts'
 
 type Place = Readonly<{
@@ -12,11 +11,8 @@ type Place = Readonly<{
   DATA_DIR: string
 }>
 
-type Around = Readonly<{
-  onPhase?: ((phase: StartPhase) => void) | undefined
-  /** See DatabaseOptions. */
-  currentOrigin?: CurrentOrigin
-}>
+type Around = Pick<DatabaseOptions, 'currentOrigin' | 'memory' | 'log'> &
+  Readonly<{ onPhase?: ((phase: StartPhase) => void) | undefined }>
 
 /**
  * Opens the Postgres of DATABASE_URL, or the embedded one. Rejects with a StartFault when the database cannot be reached or refuses us,

@@ -3,10 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
+import { openRedis } from '../../src/ephemeral/redis.ts'
+import { createTimelineMemory } from '../../src/ephemeral/timeline-memory.ts'
 import { outcomeOf, refreshTokens, signIn, signUp } from '../support/accounts/account-api.ts'
 import { FROM, forgot, reset, SUBJECTS, verify } from '../support/accounts/mail.ts'
+import { createRedis, hasRedis } from '../support/backends.ts'
 import { basic, CLIENT_CREDENTIALS, SECRETS } from '../support/clients.ts'
 import { type Instance, startAt } from '../support/deployment.ts'
+import { createLog } from '../support/effects.ts'
 import { linkIn, openMailbox } from '../support/services/mailbox.ts'
 import { createFrom, dropDatabase, withDatabase } from '../support/services/postgres-admin.ts'
 import { type Storage, storages } from '../support/storage.ts'
@@ -161,6 +165,24 @@ describe.each(storages)('signetd restored on $name', ({ name, create }) => {
     expect({ code, err }).toEqual({ code: 0, err: [] })
     expect(JSON.parse(out.join(''))).toMatchObject({ revoked_keys: [], signing_key: expect.any(String) })
   }, 60_000)
+
+  it.skipIf(!hasRedis || name === 'embedded')(
+    'lets Redis forget the timelines of the lost database, of which the restored one may have a lower one',
+    async () => {
+      const { storage } = await setUp()
+      const { url: REDIS_URL } = await createRedis()
+      const redis = openRedis({ url: REDIS_URL, prefix: 'signet:restored:', log: createLog().log })
+      onTestFinished(redis.close)
+      await redis.connect()
+      const memory = createTimelineMemory(redis)
+      expect(await memory.raise('7', 5)).toBe(5)
+      expect(await memory.raise('7', 4)).toBe(5)
+      const environment = { ...storage.environment, REDIS_URL, REDIS_PREFIX: 'signet:restored:' }
+      const { code, out } = await signetd(environment, 'restored', '--json')
+      expect([code, JSON.parse(out.join('')).timelines_forgotten]).toEqual([0, true])
+      expect(await memory.raise('7', 4)).toBe(4)
+    },
+  )
 
   it('says that there is no database, and changes no key', async () => {
     const { storage } = await setUp()

@@ -46,7 +46,14 @@ export const createStatementRecorder = () => {
     const run: Database['run'] = async query => query(record(client), callerOf(record(client)))
     return {
       run,
-      load: () => ({ connections: 1, statements: 0, isLost: false, isAnswering: true }),
+      load: () => ({
+        connections: 1,
+        statements: 0,
+        isLost: false,
+        isAnswering: true,
+        timeline: null,
+        isFormerPrimarySeen: false,
+      }),
       ping: async () => {},
       ensure: async () => {},
       close: async () => {},

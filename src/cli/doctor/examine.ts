@@ -11,6 +11,7 @@ import {
 import { composeTemplates } from '../../compose/pages.ts'
 import { type Config, clientPolicyOf, describeSignInLimit, readConfig } from '../../config.ts'
 import { openRedis } from '../../ephemeral/redis.ts'
+import { createTimelineMemory } from '../../ephemeral/timeline-memory.ts'
 import { findListenFault } from '../../http/server/listen-address.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
 import { readLogo } from '../../platform/config-files/brand-logo.ts'
@@ -148,21 +149,30 @@ const EVENTS_NOT_CHECKED = 'the partitions of the events are not checked: see th
 const withOpened = async (config: Config, judge: (database: Database) => Promise<Found>): Promise<Found> => {
   if (config.DATABASE_URL === null) return OK
   let found = OK
+  const redis = await openQuietRedis(config)
   const opened = await findingOf(async () => {
-    const database = await openStore({ ...config, DATABASE_POOL_SIZE: 1 })
+    const memory = redis && createTimelineMemory(redis)
+    const database = await openStore({ ...config, DATABASE_POOL_SIZE: 1 }, { memory })
     try {
       found = await judge(database)
     } finally {
       await database.close()
     }
   })
+  await redis?.close()
   return opened.fault === null ? found : opened
 }
 
-const examineRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config): Promise<Found> => {
-  if (REDIS_URL === null) return OK
+const openQuietRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config) => {
+  if (REDIS_URL === null) return null
   const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: QUIET_LOG })
   await redis.connect()
+  return redis
+}
+
+const examineRedis = async (config: Config): Promise<Found> => {
+  const redis = await openQuietRedis(config)
+  if (redis === null) return OK
   const fault = redis.fault()
   await redis.close()
   return { fault: fault && `REDIS_URL: ${fault}` }

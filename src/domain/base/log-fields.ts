@@ -51,6 +51,9 @@ export const LOG_FIELDS = {
   kids: 'The keys that are in use, by their `kid`.',
   host: 'The address on which the public listener listens.',
   port: 'The port of a listener: the one that is taken, or the one that is open.',
+  database_host: 'The host of DATABASE_URL that the line is about.',
+  timeline: 'The timeline of Postgres that a host has: each promotion raises it.',
+  newest_timeline: 'The highest timeline that has been seen.',
   phase: 'What the start on the embedded database is doing.',
   issuer:
     'The issuer, as clients compare it; of a global revocation, the identity provider that asked for it.',

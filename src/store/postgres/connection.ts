@@ -121,7 +121,7 @@ const createCurrentClient = (source: ClientSource) => {
     send: <T>(work: (sql: Sql) => Promise<T>, isOpen: boolean): Checkout<T> => {
       if (isStale) renew()
       const { sql } = tagged
-      const preamble = isOpen || source.verify === null ? (needsReset ? reset : null) : source.verify
+      const preamble = preambleOf(isOpen ? null : source.verify, needsReset)
       return preamble === null ? sendNow(sql, work) : sendAfter(preamble, sql, work)
     },
     noteRelease: (isAnswered: boolean) => {
@@ -134,6 +134,14 @@ const createCurrentClient = (source: ClientSource) => {
     hasBegun: () => tagged.pid() !== null,
     pid: () => (isStale ? null : tagged.pid()),
     close: (options: { timeout: number }) => tagged.sql.end(options),
+  }
+}
+
+const preambleOf = (verify: Preamble | null, needsReset: boolean): Preamble | null => {
+  if (!needsReset || verify === null) return needsReset ? reset : verify
+  return async sql => {
+    await reset(sql)
+    await verify(sql)
   }
 }
 

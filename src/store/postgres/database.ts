@@ -1,5 +1,6 @@
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { OWN_ORIGIN } from '../../domain/events/event.ts'
+import type { Log, TimelineMemory } from '../../ports/effects.ts'
 import type { CurrentOrigin } from '../../ports/events.ts'
 import type { BatchTracing } from './batches.ts'
 import { type ContendedRow, createRowQueues } from './checkout.ts'
@@ -22,9 +23,17 @@ export type Database = Readonly<{
   run: <T>(query: Query<T>, row?: ContendedRow) => Promise<T>
   /**
    * The size of the pool, the statements under way, whether Postgres was away at last notice, and whether it answered within the last
-   * second while no connection has ended since.
+   * second while no connection has ended since; the timeline of the primary, null where the database does not tell it; and whether a host
+   * takes writes that is a former primary.
    */
-  load: () => Readonly<{ connections: number; statements: number; isLost: boolean; isAnswering: boolean }>
+  load: () => Readonly<{
+    connections: number
+    statements: number
+    isLost: boolean
+    isAnswering: boolean
+    timeline: number | null
+    isFormerPrimarySeen: boolean
+  }>
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
   /** Like `ping`, but an answer that came within the last second is used again, unless a connection has ended since. */
@@ -44,12 +53,19 @@ export type DatabaseOptions = DatabasePlace &
     answer_seconds?: number
     /** For the events that statements write. Default: this server itself. */
     currentOrigin?: CurrentOrigin
+    /** What all instances remember of the database. Null, the default: this process alone remembers it. */
+    memory?: TimelineMemory | null
+    /** Default: nothing is logged. */
+    log?: Pick<Log, 'info' | 'warn'>
   }>
+
+const SILENT = { info: () => {}, warn: () => {} }
 
 export const openDatabase = (options: DatabaseOptions): Database => {
   const { answer_seconds = 5, schema = DEFAULT_SCHEMA, currentOrigin = () => OWN_ORIGIN } = options
+  const { memory = null, log = SILENT } = options
   const health = trackHealth()
-  const pool = openPool({ ...options, schema, answer_seconds, onClose: health.noteClosed })
+  const pool = openPool({ ...options, schema, answer_seconds, memory, log, onClose: health.noteClosed })
   const sendInTurn = createRowQueues({
     width: Math.ceil(options.pool_size / 2),
     longest_milliseconds: answer_seconds * 1000,
@@ -75,6 +91,8 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       statements: statements(),
       isLost: health.isLost(),
       isAnswering: health.isFresh(),
+      timeline: pool.timelines.highest(),
+      isFormerPrimarySeen: pool.timelines.isFormerPrimarySeen(),
     }),
     ping,
     ensure,

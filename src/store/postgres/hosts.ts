@@ -1,6 +1,8 @@
 import postgres, { type Sql } from 'postgres'
 import { type PostgresHost, type PostgresTarget, readPostgresUrl } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
+import type { HostIdentity } from '../timelines/timelines.ts'
+import { isOutage } from './outage.ts'
 
 /** The address of a Postgres, or of a host that may become the primary. */
 export type Address = Readonly<{ host: string; port: number } | { path: string }>
@@ -85,6 +87,64 @@ const SSL = {
   'verify-full': 'verify-full',
 } as const
 
-/** True on a standby, whose reads may be stale and which refuses only writes. */
-export const isStandby = async (sql: Sql): Promise<boolean> =>
-  (await sql`select where pg_is_in_recovery()`).length > 0
+/** The address as text, for the log. */
+export const describeAddress = (address: Address): string =>
+  'path' in address ? address.path : `${address.host}:${address.port}`
+
+export type Identify = (sql: Sql) => Promise<HostIdentity>
+
+/**
+ * Asks a host what it is, in one statement. A database that lacks one of the functions, or lets the role not call it, is asked for less from
+ * then on: it is used without what it does not tell.
+ */
+export const createIdentify = ({ path }: Pick<DatabasePlace, 'path'>): Identify => {
+  // The files of the embedded database have no other server.
+  let questions = path === undefined ? QUESTIONS : QUESTIONS.slice(-1)
+  return async sql => {
+    for (const ask of questions) {
+      try {
+        const [told] = await ask(sql)
+        if (told === undefined) throw new Error('a host without a row')
+        questions = questions.slice(questions.indexOf(ask))
+        return parseIdentity(told)
+      } catch (fault) {
+        if (!isOfStatement(fault) || ask === questions.at(-1)) throw fault
+      }
+    }
+    throw new Error('no question is left')
+  }
+}
+
+/** The timeline is the start of the name of the file that is being written, eight hexadecimal digits. */
+type Told = Readonly<{ is_standby: boolean; timeline?: string | null; system?: string | null }>
+
+/** On a standby reads may be stale, and only writes are refused. pg_control_checkpoint() would tell a new timeline too late. */
+const QUESTIONS: readonly ((sql: Sql) => Promise<readonly Told[]>)[] = [
+  sql => sql<Told[]>`
+    select
+      pg_is_in_recovery() as is_standby,
+      case
+        when not pg_is_in_recovery()
+          then substring(pg_walfile_name(pg_current_wal_lsn()) for 8)
+      end as timeline,
+      system_identifier::text as system
+    from pg_control_system()`,
+  sql => sql<Told[]>`
+    select
+      pg_is_in_recovery() as is_standby,
+      case
+        when not pg_is_in_recovery()
+          then substring(pg_walfile_name(pg_current_wal_lsn()) for 8)
+      end as timeline`,
+  sql => sql<Told[]>`select pg_is_in_recovery() as is_standby`,
+]
+
+const parseIdentity = ({ is_standby, timeline = null, system = null }: Told): HostIdentity => ({
+  is_standby,
+  timeline: timeline !== null && /^[\dA-F]{8}$/.test(timeline) ? Number.parseInt(timeline, 16) : null,
+  system,
+})
+
+/** True where the database has answered, and refuses this statement. */
+const isOfStatement = (fault: unknown): boolean =>
+  fault instanceof postgres.PostgresError && !isOutage(fault.code)

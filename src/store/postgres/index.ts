@@ -2,7 +2,7 @@
 export { byteaText, OID } from './array-types.ts'
 export { inBatches } from './batches.ts'
 export type { ContendedRow } from './checkout.ts'
-export { type Database, openDatabase } from './database.ts'
+export { type Database, type DatabaseOptions, openDatabase } from './database.ts'
 export { type Address, addressesOf, type DatabasePlace } from './hosts.ts'
 export { isOutage, ROLLED_BACK, UNIQUE_VIOLATION } from './outage.ts'
 export { onPrimary } from './primary.ts'

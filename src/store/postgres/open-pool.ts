@@ -1,10 +1,15 @@
-import postgres, { type Sql } from 'postgres'
+import postgres from 'postgres'
+import type { Log, TimelineMemory } from '../../ports/effects.ts'
+import { keepLooking } from '../timelines/keep-looking.ts'
+import { createTimelines, type HostVerdict } from '../timelines/timelines.ts'
+import type { Preamble } from './checkout.ts'
 import { CONNECT_SECONDS, clientOptions } from './client-options.ts'
 import type { CreateSource } from './connection.ts'
 import type { Dialer } from './dialer.ts'
-import { addressesOf, type DatabasePlace, isStandby } from './hosts.ts'
-import { STANDBY } from './outage.ts'
+import { type Address, addressesOf, createIdentify, type DatabasePlace, describeAddress } from './hosts.ts'
+import { FORMER_PRIMARY, STANDBY, UNSENT } from './outage.ts'
 import { createPool } from './pool.ts'
+import { lookAtHosts } from './primary.ts'
 import { createQualify, tag } from './qualify.ts'
 import { trackSockets } from './sockets.ts'
 import { createWatchdog } from './watchdog.ts'
@@ -14,6 +19,8 @@ type Options = DatabasePlace &
     pool_size: number
     schema: string
     answer_seconds: number
+    memory: TimelineMemory | null
+    log: Pick<Log, 'info' | 'warn'>
     /** Called for each connection that ends. */
     onClose: () => void
   }>
@@ -40,13 +47,19 @@ export const openPool = (options: Options) => {
         if (connection.isAbandoned() && connection.address() === address) connection.destroy()
     },
   })
+  const guard = createHostGuard(options, { addresses, current: sockets.current })
   const createSource: CreateSource = onClose => {
-    const { connect: socket, ...dialer } = sockets.createDialer(onClose)
-    const own = { url, address: addresses[0], answer_seconds, isEmbedded, socket, schema }
+    const dialer = sockets.createDialer(() => {
+      watched.release()
+      onClose()
+    })
+    const watched = guard.watch(dialer)
+    const own = { url, address: addresses[0], answer_seconds, isEmbedded, socket: watched.connect, schema }
     return {
       ...dialer,
       create: () => tag(postgres(clientOptions({ ...own, isBehindPooler })), qualify),
-      verify: addresses.length > 1 ? sql => refuseStandby(sql, dialer) : null,
+      // The files of the embedded database have no other server.
+      verify: isEmbedded ? null : watched.verify,
     }
   }
   const pool = createPool({ size: pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS }, onClose =>
@@ -66,6 +79,7 @@ export const openPool = (options: Options) => {
 
   return {
     query: pool.query,
+    timelines: guard.timelines,
     isExhausted: pool.isExhausted,
     hasOpen: pool.hasOpen,
     /** The count of hosts that may be the primary. */
@@ -83,14 +97,66 @@ export const openPool = (options: Options) => {
     destroyAll: sockets.destroyAll,
     close: async () => {
       watchdog.stop()
+      guard.stop()
       await pool.end({ timeout: CLOSE_SECONDS })
       sockets.stop()
     },
   }
 }
 
-const refuseStandby = async (sql: Sql, { destroy }: Pick<Dialer, 'destroy'>): Promise<void> => {
-  if (!(await isStandby(sql))) return
-  destroy()
-  throw Object.assign(new Error('this host is a standby'), { code: STANDBY })
+type Hosts = Readonly<{ addresses: readonly Address[]; current: () => Address }>
+
+/** Lets connections be used that lead to the primary, and to no other host. */
+const createHostGuard = (
+  { url, answer_seconds, ...needs }: Pick<Options, 'url' | 'answer_seconds' | 'memory' | 'log'>,
+  { addresses, current }: Hosts,
+) => {
+  const identify = createIdentify({})
+  const timelines = createTimelines(needs)
+  const lookAtOthers = async () => {
+    const others = addresses.filter(address => address !== current())
+    const seen = await lookAtHosts(others, { url, identify })
+    return seen.map(({ address, identity }) => ({ host: describeAddress(address), identity }))
+  }
+  const looking = keepLooking({
+    timelines,
+    look: addresses.length === 1 ? null : lookAtOthers,
+    patience_milliseconds: (answer_seconds * 1000) / 4,
+  })
+  /**
+   * `verify` is sent first on each connection: what a host that is not the primary answers may be from the past. postgres.js 3.4.9 connects
+   * again by itself for a statement that came while its connection ended, perhaps to another host; `connect` refuses that.
+   */
+  const watch = ({ address, connect, destroy }: Dialer) => {
+    const held = { host: () => describeAddress(address()), destroy }
+    let isVerified = false
+    const verify: Preamble = async sql => {
+      isVerified = false
+      const looked = looking.begun()
+      const identity = await identify(sql)
+      isVerified = true
+      await looked
+      const verdict = await timelines.admit(held, identity)
+      if (verdict === 'primary') return
+      destroy()
+      throw REFUSALS[verdict]()
+    }
+    return {
+      verify,
+      connect: async () => {
+        if (isVerified) throw Object.assign(new Error('the connection has ended'), { code: UNSENT })
+        return connect()
+      },
+      release: () => timelines.release(held),
+    }
+  }
+  return { timelines, watch, stop: looking.stop }
 }
+
+const REFUSALS = {
+  standby: () => Object.assign(new Error('this host is a standby'), { code: STANDBY }),
+  former_primary: () =>
+    Object.assign(new Error('this host is a former primary: a higher timeline has been seen'), {
+      code: FORMER_PRIMARY,
+    }),
+} satisfies Record<Exclude<HostVerdict, 'primary'>, () => Error>

@@ -13,7 +13,16 @@ export const UNIQUE_VIOLATION = '23505'
 /** Ours: the code for a host that is a standby. No statement was sent there. */
 export const STANDBY = 'STANDBY'
 
-/** Codes of a host that accepts no connection: nothing listens, the server is starting, or it is a standby. Later callers need not wait. */
+/** Ours: the code for a host that was the primary before another one was promoted. No statement was sent there. */
+export const FORMER_PRIMARY = 'FORMER_PRIMARY'
+
+/** Ours: the code for a statement that came while its connection ended, and was not sent. */
+export const UNSENT = 'UNSENT'
+
+/** True for a host to which no statement was sent, while another one may be the primary. */
+export const isWrongHost = (code: string): boolean => code === STANDBY || code === FORMER_PRIMARY
+
+/** Codes of a host that accepts no connection: nothing listens, the server is starting, or it is not the primary. Later callers need not wait. */
 export const CANNOT_CONNECT = new Set([
   'ECONNREFUSED',
   'ENOENT',
@@ -27,10 +36,12 @@ export const CANNOT_CONNECT = new Set([
   'CONNECT_TIMEOUT',
   '57P03',
   STANDBY,
+  FORMER_PRIMARY,
 ])
 
 const OUTAGES = new Set([
   ...CANNOT_CONNECT,
+  UNSENT,
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',

@@ -8,7 +8,7 @@ import type { Checkout, ContendedRow, createRowQueues } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
 import { type Health, trackClock } from './health.ts'
 import type { OpenPool } from './open-pool.ts'
-import { isOutage, READ_ONLY, ROLLED_BACK, STANDBY } from './outage.ts'
+import { isOutage, isWrongHost, READ_ONLY, ROLLED_BACK, UNSENT } from './outage.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 
 /** The caller of a statement, and the rest of its time. */
@@ -58,7 +58,7 @@ export const createRun = ({ pool, health, answer_seconds, currentOrigin, sendInT
       const origin = currentOrigin()
       let isAwaited = true
       const isWaiting = () => isAwaited
-      let standbysLeft = pool.hostCount - 1
+      let hostsLeft = pool.hostCount - 1
       let rollbacks = 0
       let wasBehindPooler = false
 
@@ -93,7 +93,7 @@ export const createRun = ({ pool, health, answer_seconds, currentOrigin, sendInT
           setTimeout(retry, POOLER_PAUSE_MILLISECONDS)
         } else if (isAwaited && ROLLED_BACK.has(code)) {
           setTimeout(retry, backoffMilliseconds(rollbacks++))
-        } else if (isAwaited && code === STANDBY && standbysLeft-- > 0) {
+        } else if (isAwaited && (code === UNSENT || (isWrongHost(code) && hostsLeft-- > 0))) {
           retry()
         } else {
           settle()

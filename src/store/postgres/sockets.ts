@@ -48,6 +48,8 @@ export const trackSockets = (
   }
 
   return {
+    /** The address of the next connection. */
+    current: hosts.current,
     createDialer: (onClose: () => void): Dialer =>
       createDialer(
         { hosts, connect_seconds, open, isDoomed: socket => doomed.has(socket), destroy },

@@ -25,6 +25,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   '53300': 'Postgres has no connection left; raise its max_connections, or lower DATABASE_POOL_SIZE',
   '25006': 'Postgres is read-only; name the primary, and no standby',
   STANDBY: 'each host is a standby; name the primary, too',
+  FORMER_PRIMARY:
+    'a newer primary has been seen, so that this one is a former one; stop it, and name the newer one; after a restore run signetd restored',
   CERT_HAS_EXPIRED: 'the certificate of the server has expired; renew the certificate',
   ERR_TLS_CERT_ALTNAME_INVALID:
     'the certificate of the server is for another name; write a host that the certificate names',
