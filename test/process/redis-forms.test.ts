@@ -36,7 +36,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('REDIS_URL', () => {
         forms.set(name, await openForm(name))
       }),
     )
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     await Promise.all([...forms.values()].map(form => form.close()))
     await storage.remove()
@@ -45,7 +45,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('REDIS_URL', () => {
   it.each(FORMS)(
     'reaches Redis by %s, and is healthy again after its trouble',
     name => goThrough(formOf(name), TROUBLE_OF[name]),
-    60_000,
+    120_000,
   )
 
   it('is refused at the start where it names what cannot be had, with the reason', async () => {

@@ -90,17 +90,27 @@ export const openForm = async (name: FormName) => {
   ])
   const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
   writeFileSync(CLIENTS_FILE, '[]')
-  const program = sandbox.start({
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
-    REFRESH_TOKEN_PEPPER: PEPPER,
-    CLIENTS_FILE,
-    TRUSTED_PROXIES: '127.0.0.1',
-    RATE_LIMIT_LOGIN: `${LIMIT}/3600`,
-    ISSUER,
-    ...redis.environment,
-  })
-  await becomesReady(program)
+  const start = () =>
+    sandbox.start({
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      REFRESH_TOKEN_PEPPER: PEPPER,
+      CLIENTS_FILE,
+      TRUSTED_PROXIES: '127.0.0.1',
+      RATE_LIMIT_LOGIN: `${LIMIT}/3600`,
+      ISSUER,
+      ...redis.environment,
+    })
+  const close = async () => {
+    await sandbox.close()
+    await Promise.all([redis.close(), database.drop()])
+  }
+  try {
+    await becomesReady(start())
+  } catch (error) {
+    await close()
+    throw error
+  }
   const revocations = redisRevocations({ issuer: ISSUER, isCluster: redis.isCluster, mget: redis.mget })
   let addresses = 0
   const newAddress = () => {
@@ -131,10 +141,7 @@ export const openForm = async (name: FormName) => {
     guess,
     degraded,
     newAddress,
-    close: async () => {
-      await sandbox.close()
-      await Promise.all([redis.close(), database.drop()])
-    },
+    close,
   }
 }
 
