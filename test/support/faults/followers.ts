@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { followRevocations } from '../../../src/sdk/revocations-node.ts'
+import type { Fetch } from '../../../src/sdk/verify/remote-json.ts'
 import type { RevocationQuery } from '../../../src/sdk/verify/revocation-source.ts'
 import { claimsOf } from '../accounts/account-api.ts'
 import type { FamilyHistory, History } from './history.ts'
@@ -18,6 +19,7 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
       issuer: ISSUER_OF_STAGE,
       url: `${origin}/revocations`,
       jwks_uri: `${origin}/.well-known/jwks.json`,
+      fetch: balancedOver(instances),
     }),
   )
   const sightings = new Map<string, Sighting>()
@@ -64,6 +66,16 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
     },
   }
 }
+
+/** As behind a load balancer: asks the other instance where the named one accepts no connection. */
+const balancedOver =
+  (instances: Stage['instances']): Fetch =>
+  (url, init) =>
+    fetch(url, init).catch((fault: unknown) => {
+      const other = instances.find(({ origin }) => !url.startsWith(origin))
+      if (other === undefined || init.signal?.aborted === true) throw fault
+      return fetch(other.origin + new URL(url).pathname + new URL(url).search, init)
+    })
 
 /** Milliseconds. Time before the end of the fault counts only for what was heard before it began. */
 const lateness = (

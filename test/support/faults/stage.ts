@@ -6,7 +6,7 @@ import { createAsk } from '../ask.ts'
 import { CLIENTS, createPepperText } from '../clients.ts'
 import { openDatabase } from '../database.ts'
 import { seedFamily } from '../families.ts'
-import { becomesReady, MAIN, openSandbox, type Program, stopProgram } from '../process.ts'
+import { becomesReady, openSandbox, type Program, stopProgram } from '../process.ts'
 import { type FaultProxy, openFaultProxy } from '../services/fault-proxy.ts'
 import { findPostgresBinaries, freePort, type Service, startPostgres } from '../services/services.ts'
 
@@ -19,8 +19,6 @@ export type StageOptions = Readonly<{
   environment?: Readonly<Record<string, string>>
   /** Starts the Postgres. Default: one of its own, which the fault may freeze, fill and exhaust. */
   startService?: () => Promise<Service>
-  /** Open files that an instance may have. Default: those of this process. */
-  open_files?: number
 }>
 
 const startOwnPostgres = async () => {
@@ -30,11 +28,7 @@ const startOwnPostgres = async () => {
 }
 
 /** Two programs, each behind the fault proxy of its way to one Postgres, and connections past the proxies. */
-export const openStage = async ({
-  environment = {},
-  startService = startOwnPostgres,
-  open_files,
-}: StageOptions = {}) => {
+export const openStage = async ({ environment = {}, startService = startOwnPostgres }: StageOptions = {}) => {
   const [service, sandbox] = await Promise.all([startService(), openSandbox()])
   await migrate({ url: service.url })
   const database = openDatabase({ url: service.url, pool_size: 4, answer_seconds: 60 })
@@ -43,23 +37,19 @@ export const openStage = async ({
   writeFileSync(CLIENTS_FILE, JSON.stringify(CLIENTS))
   const { hostname, port } = new URL(service.url)
   const target = { host: hostname, port: Number(port) }
-  const command = open_files === undefined ? [] : limited(open_files)
 
   const openInstance = async (): Promise<StagedInstance> => {
     const [proxy, own] = await Promise.all([openFaultProxy(target), freePort()])
     const DATABASE_URL = Object.assign(new URL(service.url), { port: String(proxy.port) }).href
     const start = async () => {
-      const program = sandbox.start(
-        {
-          ...SETTINGS,
-          PORT: String(own),
-          DATABASE_URL,
-          CLIENTS_FILE,
-          REFRESH_TOKEN_PEPPER: pepper,
-          ...environment,
-        },
-        ...command,
-      )
+      const program = sandbox.start({
+        ...SETTINGS,
+        PORT: String(own),
+        DATABASE_URL,
+        CLIENTS_FILE,
+        REFRESH_TOKEN_PEPPER: pepper,
+        ...environment,
+      })
       await becomesReady(program)
       return program
     }
@@ -128,11 +118,3 @@ const SETTINGS = {
   RATE_LIMIT_REVOKE: 'off',
   RATE_LIMIT_TOKEN_FAILURES: 'off',
 }
-
-const limited = (open_files: number) => [
-  'sh',
-  '-c',
-  `ulimit -n ${open_files} && exec "$0" "$@"`,
-  process.execPath,
-  MAIN,
-]
