@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import { benchAdministration, benchAdministrationLarge } from './administration.ts'
 import { benchCode } from './code.ts'
 import { benchCrowd } from './crowd.ts'
 import { benchDocuments } from './documents.ts'
@@ -49,6 +50,12 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     ],
     start: ['from the start to the first answer', benchStart],
     follower: ['a service that follows a million revocations', benchFollower],
+    administration: [
+      'lists, search and the overview at a million accounts and a million events',
+      benchAdministration,
+      'only when named',
+    ],
+    'administration-10m': ['the same at ten million events', benchAdministrationLarge, 'only when named'],
     peer: ['beside oidc-provider, 16 connections, in turns', benchPeer],
     soak: ['five minutes of refreshes', benchSoak, 'only when named'],
   }

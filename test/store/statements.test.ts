@@ -52,6 +52,7 @@ import { createSweep } from '../../src/store/janitor.ts'
 import { createAddressees } from '../../src/store/mail/addressees.ts'
 import { createEmailLinks } from '../../src/store/mail/email-links.ts'
 import { createInvitations } from '../../src/store/mail/invitations.ts'
+import { readEventPreparation } from '../../src/store/partitions/event-months.ts'
 import type { Database } from '../../src/store/postgres/database.ts'
 import { createEndings } from '../../src/store/revocations/endings.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
@@ -412,6 +413,7 @@ const askEvents = async () => {
   await events.lastPlace()
   const now = new Date()
   await createRetainEvents(answering([[{ now, may_change: true, names: 'events_2020_01' }], [], []]), 400)()
+  await readEventPreparation(answering([[{ now, may_read_default: true, names: '' }], []]))
   const activity = createActivityCounts(silent)
   await activity.add(ID, [{ minute_seconds: 0, measure: 'grants', label: 'refresh_token', count: 1 }])
   await activity.read({ hours: 24, now })

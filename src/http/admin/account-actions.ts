@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ConsentRecord } from '../../domain/authorization/consent.ts'
 import { Problem } from '../../domain/base/problem.ts'
 import type { ExportPerson } from '../../flows/account/export-account.ts'
 import type { Invite } from '../../flows/admin/invite.ts'
@@ -65,12 +66,7 @@ export const accountActionRoutes = (
     }),
     route('GET', '/accounts/:sub/consents', async call => {
       const { id } = await requireAccount(idIn(call, 'sub'))
-      const items = (await consents.list(id)).map(({ client_id, granted, granted_at }) => ({
-        client_id,
-        granted,
-        granted_at: granted_at.toISOString(),
-      }))
-      return json(200, { items, next: null }, NO_STORE)
+      return json(200, { items: (await consents.list(id)).map(presentConsent), next: null }, NO_STORE)
     }),
     route('DELETE', '/accounts/:sub/consents/:client_id', async call => {
       await readNothing(call)
@@ -92,6 +88,12 @@ export const accountActionRoutes = (
     }),
   ]
 }
+
+const presentConsent = ({ client_id, granted, granted_at }: ConsentRecord) => ({
+  client_id,
+  granted,
+  granted_at: granted_at.toISOString(),
+})
 
 const INVITATION = z.strictObject({ email: z.string('must be a string'), language: LANGUAGE.optional() })
 
