@@ -311,17 +311,20 @@ describe.runIf(hasPostgres)('while servers run', () => {
   it('withdraws what a person has granted to one client, which ends their sign-ins there', async () => {
     const email = 'granted@servers.example'
     const tokens = await signUp(one, email)
-    const elsewhere = await signIn(one, email, { client_id: 'app' })
+    const bystander = await signUp(one, 'granted-too@servers.example')
     const database = openDatabase({ url: storage.environment['DATABASE_URL'] ?? '', pool_size: 1 })
     await database.sql`
       insert into consents (user_id, client_id, granted, declined)
-      values (${tokens.user.id}, 'app', '{read}', '{}')`
+      values (${tokens.user.id}, 'first-party', '{read}', '{}'),
+        (${bystander.user.id}, 'first-party', '{read}', '{}')`
     await database.close()
-    const said = await run('withdraw-consent', email, 'app', '--json')
-    expect(parsed(said)).toEqual([{ id: tokens.user.id, client_id: 'app', sign_ins_ended: 1 }])
-    expect(await lives(other, elsewhere)).toEqual(DEAD)
-    expect(await lives(other, tokens)).toEqual(ALIVE)
     expect((await run('withdraw-consent', email, 'app')).code).toBe(1)
+    expect(await lives(other, tokens)).toEqual(ALIVE)
+    const said = await run('withdraw-consent', email, 'first-party', '--json')
+    expect(parsed(said)).toEqual([{ id: tokens.user.id, client_id: 'first-party', sign_ins_ended: 1 }])
+    expect(await lives(other, tokens)).toEqual(DEAD)
+    expect(await lives(other, bystander)).toEqual(ALIVE)
+    expect((await run('withdraw-consent', email, 'first-party')).code).toBe(1)
   })
 
   it('removing lost factors ends every sign-in, and the password alone signs in again', async () => {
