@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Degradation } from '../domain/events/activity.ts'
-import { createEventFollowers } from '../flows/admin/event-followers.ts'
 import { EVENTS_AT_ONCE } from '../domain/outbound/delivery.ts'
+import { createEventFollowers } from '../flows/admin/event-followers.ts'
 import { keepFlushing } from '../flows/events/keep-flushing.ts'
 import { createSignInRefusals } from '../flows/events/record-refusals.ts'
 import { createWriteActivity } from '../flows/events/write-activity.ts'

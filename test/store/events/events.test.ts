@@ -56,13 +56,16 @@ describe.each(backends)('events on $name', ({ name, open }) => {
   })
 
   // The clock of the embedded database has milliseconds.
-  it.skipIf(name !== 'postgres')('of one statement sort as it has written them, within a millisecond', async () => {
-    const jti = randomUUID()
-    const reasons = Array.from({ length: 40 }, (_, index) => String(index))
-    await events().write(reasons.map(reason => ({ kind: 'account.imported', jti, reason })))
-    const { events: read } = await events().read({ filter: { ...NOTHING, jti }, after: null, limit: 50 })
-    expect(read.toReversed().map(({ reason }) => reason)).toEqual(reasons)
-  })
+  it.skipIf(name !== 'postgres')(
+    'of one statement sort as it has written them, within a millisecond',
+    async () => {
+      const jti = randomUUID()
+      const reasons = Array.from({ length: 40 }, (_, index) => String(index))
+      await events().write(reasons.map(reason => ({ kind: 'account.imported', jti, reason })))
+      const { events: read } = await events().read({ filter: { ...NOTHING, jti }, after: null, limit: 50 })
+      expect(read.toReversed().map(({ reason }) => reason)).toEqual(reasons)
+    },
+  )
 
   it('have ids of version 7 that sort by time', async () => {
     const before = new Date(Date.now() - 60_000)
