@@ -310,13 +310,10 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     const late = former.evaluate(call)
     await answer.arrived
     const email = newEmail()
-    let isAnswered = false
-    const signedUp = signUp(next, email).then(() => {
-      isAnswered = true
-    })
-    const isWaiting = () =>
-      next.evaluate<boolean>('navigator.locks.query().then(({ pending }) => pending.length > 0)')
-    while (!isAnswered && !(await isWaiting())) await next.waitForTimeout(20)
+    const signedUp = signUp(next, email)
+    // It waits for the answer, or has overtaken it.
+    const isUnderWay = `navigator.locks.query().then(({ pending }) => pending.length > 0 || auth.state().user?.email === '${email}')`
+    await expect.poll(() => next.evaluate(isUnderWay), { timeout: 10_000 }).toBe(true)
     answer.release()
     await Promise.all([late, signedUp])
     for (const tab of [former, next]) {
