@@ -73,7 +73,7 @@ const balancedOver =
   (url, init) =>
     fetch(url, init).catch((fault: unknown) => {
       const other = instances.find(({ origin }) => !url.startsWith(origin))
-      if (other === undefined || init.signal?.aborted) throw fault
+      if (other === undefined || init.signal.aborted) throw fault
       return fetch(other.origin + new URL(url).pathname + new URL(url).search, init)
     })
 
