@@ -4,11 +4,11 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.types.json ./
 COPY scripts ./scripts
 COPY src ./src
 RUN npm run build \
-  && find dist \( -name '*.map' -o -name '*.d.ts' \) -delete
+  && find dist -name '*.d.ts' -delete
 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app

@@ -1,5 +1,6 @@
 /**
- * Builds the package: what tsc makes of src, the library for CommonJS, and the files of the reference page at /docs.
+ * Builds the package: what tsc makes of src, the types of the library, the library for CommonJS, and the files of the reference page at
+ * /docs.
  * node scripts/build.mjs [directory, default dist]
  *
  * The build is written to a new directory, which then replaces the old one: a failed build leaves the last build as it was, a server
@@ -39,14 +40,12 @@ const LIBRARY_OF_EXAMPLES = 'examples/node_modules/signetd-verify'
 const { resolve } = createRequire(import.meta.url)
 const run = (...command) => execFileSync(process.execPath, command, { stdio: 'inherit' })
 
+const compile = (project, to) =>
+  run(join(dirname(resolve('typescript/package.json')), 'bin/tsc'), '-p', project, '--outDir', to)
+
 const build = to => {
-  run(
-    join(dirname(resolve('typescript/package.json')), 'bin/tsc'),
-    '-p',
-    'tsconfig.build.json',
-    '--outDir',
-    to,
-  )
+  compile('tsconfig.build.json', to)
+  compile('tsconfig.types.json', to)
   run('scripts/commonjs.mjs', to)
   mkdirSync(join(to, REFERENCE))
   for (const name of REFERENCE_FILES)

@@ -7,22 +7,14 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const dist = process.argv[2] ?? 'dist'
-/** The type declarations of the domain that the library's types import. */
-const DOMAIN = new Set([
-  'oauth/access-token.d.ts',
-  'oauth/dpop-proof.d.ts',
-  'revocations/blocklist-key.d.ts',
-  'revocations/revocation.d.ts',
-])
 const ENTRIES = ['verify-node', 'hono-node', 'node', 'redis', 'revocations-node', 'testing']
 
-for (const folder of ['sdk', 'domain']) {
-  const copies = join(dist, 'cjs', folder)
-  for (const file of readdirSync(join(dist, folder), { recursive: true, encoding: 'utf8' })) {
-    if (folder === 'sdk' ? !file.endsWith('.d.ts') : !DOMAIN.has(file)) continue
-    mkdirSync(dirname(join(copies, file)), { recursive: true })
-    copyFileSync(join(dist, folder, file), join(copies, file))
-  }
+// tsconfig.types.json emits the types of the library alone.
+for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+  if (!file.endsWith('.d.ts')) continue
+  const copy = join(dist, 'cjs', file)
+  mkdirSync(dirname(copy), { recursive: true })
+  copyFileSync(join(dist, file), copy)
 }
 for (const entry of ENTRIES)
   writeFileSync(join(dist, 'cjs/sdk', `${entry}.js`), `module.exports = require('../../sdk/${entry}.js')\n`)

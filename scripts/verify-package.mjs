@@ -65,9 +65,7 @@ rmSync(out, { recursive: true, force: true })
 for (const file of taken) {
   const copy = join(out, 'dist', relative(dist, file))
   mkdirSync(dirname(copy), { recursive: true })
-  // Source maps are not copied, and the comments that name them are removed.
-  const text = readFileSync(file, 'utf8').replace(/\/\/# sourceMappingURL=.*\s*$/, '')
-  writeFileSync(copy, packedText(file, text))
+  writeFileSync(copy, packedText(file, readFileSync(file, 'utf8')))
 }
 cpSync(join(dist, 'cjs/package.json'), join(out, 'dist/cjs/package.json'))
 cpSync('LICENSE', join(out, 'LICENSE'))

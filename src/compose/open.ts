@@ -86,12 +86,7 @@ export const openParts = async (config: Config, parts: Parts) => {
     ...(parts.authorities === undefined ? {} : { authorities: parts.authorities }),
   })
   onClose(() => outbound.close())
-  const passwords = openPasswords({
-    cost: config.PASSWORD_COST,
-    workers: config.PASSWORD_WORKERS,
-    wait,
-    import_pepper: config.PASSWORD_IMPORT_PEPPER,
-  })
+  const passwords = openOwnPasswords(config, wait)
   onClose(() => passwords.close())
   const peppers = config.REFRESH_TOKEN_PEPPER ?? ownPeppers(config)
   return {
@@ -119,6 +114,14 @@ export const openParts = async (config: Config, parts: Parts) => {
     scopes: scopes.current,
   }
 }
+
+const openOwnPasswords = (config: Config, wait: Wait) =>
+  openPasswords({
+    cost: config.PASSWORD_COST,
+    workers: config.PASSWORD_WORKERS,
+    wait,
+    import_pepper: config.PASSWORD_IMPORT_PEPPER,
+  })
 
 /** The client of the console, wherever its pages may lead people to. */
 const builtInOf = ({ ISSUER: issuer, CONSOLE_URL: console_url }: Config): readonly Client[] =>

@@ -19,6 +19,7 @@ const FILES = [
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
+  'tsconfig.types.json',
   'LICENSE',
 ]
 

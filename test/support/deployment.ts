@@ -12,7 +12,7 @@ import { CLIENTS, type ClientEntry, createPepperText } from './clients.ts'
 import { type Database, openDatabase } from './database.ts'
 import { createLog, type LogLine } from './effects.ts'
 import { checked } from './openapi.ts'
-import { putFirstKey } from './signing-keys.ts'
+import { putFirstKey } from './services/signing-keys.ts'
 import { createEmbeddedStorage, createSharedStorage, type Environment, type Storage } from './storage.ts'
 
 /** The headers of a request. */

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inject } from 'vitest'
-import { formatKeyDates } from '../../src/domain/keys/key-dates.ts'
-import { formatKeyName, startAtOnce } from '../../src/domain/keys/key-ring.ts'
+import { formatKeyDates } from '../../../src/domain/keys/key-dates.ts'
+import { formatKeyName, startAtOnce } from '../../../src/domain/keys/key-ring.ts'
 
 let taken = 0
 
