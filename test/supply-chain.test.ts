@@ -122,7 +122,7 @@ describe('npm pack', { timeout: 120_000 }, () => {
   it('holds what is needed to run, and nothing else', () => {
     const paths = packs[0]?.files.map(({ path }) => path) ?? []
     const allowed =
-      /^(?:dist\/[\w./-]+\.(?:js|mjs|d\.ts|d\.mts|json)|dist\/http\/public\/swagger-ui\/(?:[\w-]+\.css|NOTICE|[\w.-]*LICENSE(?:\.txt)?)|drizzle\/(?:meta|rollback)?\/?[\w-]+\.(?:sql|json)|templates\/mail\/(?:en|de)\/[a-z-]+\.txt|templates\/pages\/(?:(?:en|de)\/[a-z-]+\.json|LICENSE|script\.js|style\.css|console\.css)|openapi\.yaml|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
+      /^(?:dist\/[\w./-]+\.(?:js|mjs|d\.ts|d\.mts|json)|dist\/http\/public\/swagger-ui\/(?:[\w-]+\.css|NOTICE|[\w.-]*LICENSE(?:\.txt)?)|drizzle\/(?:meta|rollback)?\/?[\w-]+\.(?:sql|json)|templates\/mail\/(?:en|de)\/[a-z-]+\.txt|templates\/pages\/(?:(?:en|de)\/[a-z-]+\.json|LICENSE|script\.js|style\.css|console\.(?:css|js))|openapi\.yaml|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
     expect(paths.filter(path => !allowed.test(path))).toEqual([])
     for (const path of [
       'dist/main.js',

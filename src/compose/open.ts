@@ -1,11 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { type Config, clientPolicyOf } from '../config.ts'
-import { createPepper, type Peppers } from '../domain/base/pepper.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
 import { Unavailable } from '../domain/base/unavailable.ts'
 import type { RegistrationRefusal } from '../domain/clients/registration-refusals.ts'
 import { keyEventsOf } from '../domain/keys/key-events.ts'
-import { type Client, DEMO_APP, demoClient, demoWebClient } from '../domain/oauth/client.ts'
+import { type Client, DEMO_APP } from '../domain/oauth/client.ts'
 import { consoleClient } from '../domain/oauth/console-client.ts'
 import { openRedis, type RedisConnection } from '../ephemeral/redis.ts'
 import { createTimelineMemory } from '../ephemeral/timeline-memory.ts'
@@ -25,7 +23,8 @@ import { keepRotating } from '../signing/keep-rotating.ts'
 import { judgeKeysDirectory } from '../signing/key-directory.ts'
 import { openKeys } from '../signing/open-keys.ts'
 import { createClientChanges } from '../store/clients/client-changes.ts'
-import { judgeDataDir, localSecret } from '../store/embedded/data-dir.ts'
+import { judgeDataDir } from '../store/embedded/data-dir.ts'
+import { openDemo, ownClientIdKeys, ownPeppers } from '../store/embedded/own-secrets.ts'
 import { createEvents } from '../store/events/events.ts'
 import { createFinishEndings } from '../store/families/unfinished-endings.ts'
 import { createSweep, keepSweeping, type Sweep } from '../store/janitor.ts'
@@ -225,31 +224,3 @@ const openOwnRedis = async (
   if (redis.isMisnamed()) throw new StartFault([`REDIS_URL: ${redis.fault()}`])
   return redis
 }
-
-/** The newcomer's clients, and the account with which the demo application is tried. */
-const openDemo = (config: Config, default_audience: string) => ({
-  ...demoClient(secretOf(config, 'demo-client-secret'), default_audience),
-  web: demoWebClient(config.ISSUER),
-  account: {
-    email: 'demo@example.com',
-    password: localSecret(config.DATA_DIR, 'demo-account-password', () =>
-      randomBytes(DEMO_PASSWORD_BYTES).toString('base64url'),
-    ),
-  },
-})
-
-/** 96 bits, in 16 characters: the password is typed by hand. */
-const DEMO_PASSWORD_BYTES = 12
-
-const secretOf = ({ DATA_DIR }: Config, name: string) =>
-  localSecret(DATA_DIR, name, () => randomBytes(32).toString('base64url'))
-
-/** The pepper of the embedded database is generated and kept beside it. */
-const ownPeppers = (config: Config): Peppers => [
-  createPepper(Buffer.from(secretOf(config, 'refresh-token-pepper'), 'base64url')),
-]
-
-/** The key of the ids of clients that have registered themselves, made by the embedded default in the same way. */
-const ownClientIdKeys = (config: Config): Peppers => [
-  createPepper(Buffer.from(secretOf(config, 'client-id-key'), 'base64url')),
-]

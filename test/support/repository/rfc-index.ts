@@ -26,6 +26,7 @@ const STANDARDS = {
   'RFC 6238': 'TOTP: Time-Based One-Time Password Algorithm',
   'RFC 6265': 'HTTP State Management Mechanism',
   'RFC 6265bis': 'Cookies: HTTP State Management Mechanism',
+  'RFC 6266': 'Use of the Content-Disposition Header Field in the Hypertext Transfer Protocol (HTTP)',
   'RFC 6454': 'The Web Origin Concept',
   'RFC 6749': 'The OAuth 2.0 Authorization Framework',
   'RFC 6750': 'The OAuth 2.0 Authorization Framework: Bearer Token Usage',
