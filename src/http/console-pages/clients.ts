@@ -68,7 +68,7 @@ export const clientPage = (frame: ConsoleFrame, client: ClientShown): Page => {
     }
 ${section({
   title: 'The client',
-  tools: html`${link(`/console/sign-ins?client_id=${encodeURIComponent(client_id)}`, 'Its sign-ins')} ${link(`/console/events?client_id=${encodeURIComponent(client_id)}`, 'Its events')}`,
+  tools: html`<span>${link(`/console/sign-ins?client_id=${encodeURIComponent(client_id)}`, 'Its sign-ins')} · ${link(`/console/events?client_id=${encodeURIComponent(client_id)}`, 'Its events')}</span>`,
   content: facts(
     Object.entries({ ...client, ...registration, registration: null, secrets: secretTexts(secrets) })
       .filter(([, value]) => !isEmpty(value))
