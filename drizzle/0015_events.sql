@@ -1,4 +1,9 @@
 -- compatible-with: 0000_core
+CREATE TABLE "event_webhook" (
+	"id" smallint PRIMARY KEY DEFAULT 1 NOT NULL,
+	"number" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "activity" (
 	"span" text NOT NULL,
 	"begins_at" timestamp with time zone NOT NULL,
@@ -23,7 +28,7 @@ CREATE TABLE "event_places" (
 --> statement-breakpoint
 CREATE TABLE "events" (
 	"user_id" uuid DEFAULT '00000000-0000-0000-0000-000000000000' NOT NULL,
-	"id" uuid DEFAULT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid NOT NULL,
+	"id" uuid DEFAULT (overlay(lpad(to_hex(floor(extract(epoch from clock_timestamp()) * 4096000)::bigint), 15, '0') placing '7' from 13 for 0) || right(gen_random_uuid()::text, 17))::uuid NOT NULL,
 	"at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
 	"kind" text NOT NULL,
 	"outcome" text DEFAULT 'succeeded' NOT NULL,
@@ -55,6 +60,7 @@ ALTER TABLE "clients" ADD COLUMN "former_secret_digest" "bytea";--> statement-br
 ALTER TABLE "clients" ADD COLUMN "former_secret_expires_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "clients" ADD COLUMN "secret_used_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "clients" ADD COLUMN "former_secret_used_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "deliveries" ADD COLUMN "number" bigint;--> statement-breakpoint
 CREATE INDEX "activity_expires_at_index" ON "activity" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "events_id_index" ON "events" USING btree ("id");--> statement-breakpoint
 CREATE INDEX "events_kind_index" ON "events" USING btree ("kind","id");--> statement-breakpoint
@@ -68,6 +74,7 @@ CREATE INDEX "refresh_families_client_id_id_index" ON "refresh_families" USING b
 CREATE INDEX "refresh_families_user_id_id_index" ON "refresh_families" USING btree ("user_id","id");--> statement-breakpoint
 CREATE INDEX "users_email_prefix_index" ON "users" USING btree ("email" collate "C");--> statement-breakpoint
 CREATE INDEX "users_disabled_index" ON "users" USING btree ("id") WHERE disabled_at is not null;--> statement-breakpoint
-CREATE INDEX "users_administrative_index" ON "users" USING btree ("id") WHERE roles && '{signet:admin,signet:viewer}'::text[];
+CREATE INDEX "users_administrative_index" ON "users" USING btree ("id") WHERE roles && '{signet:admin,signet:viewer}'::text[];--> statement-breakpoint
+CREATE INDEX "deliveries_user_id_number_index" ON "deliveries" USING btree ("user_id","number") WHERE number is not null;
 --> statement-breakpoint
 INSERT INTO "event_head" ("number") VALUES (0);

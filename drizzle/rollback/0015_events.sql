@@ -1,3 +1,7 @@
+DELETE FROM "deliveries" WHERE "kind" = 'event';
+--> statement-breakpoint
+DROP TABLE "event_webhook";
+--> statement-breakpoint
 DROP TABLE "activity";
 --> statement-breakpoint
 DROP TABLE "event_head";
@@ -18,6 +22,8 @@ DROP INDEX "users_disabled_index";
 --> statement-breakpoint
 DROP INDEX "users_administrative_index";
 --> statement-breakpoint
+DROP INDEX "deliveries_user_id_number_index";
+--> statement-breakpoint
 ALTER TABLE "refresh_families" DROP COLUMN "claims";
 --> statement-breakpoint
 ALTER TABLE "users" DROP COLUMN "epoch_raised_at";
@@ -33,3 +39,5 @@ ALTER TABLE "clients" DROP COLUMN "former_secret_expires_at";
 ALTER TABLE "clients" DROP COLUMN "secret_used_at";
 --> statement-breakpoint
 ALTER TABLE "clients" DROP COLUMN "former_secret_used_at";
+--> statement-breakpoint
+ALTER TABLE "deliveries" DROP COLUMN "number";

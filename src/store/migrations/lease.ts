@@ -3,8 +3,11 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { inTransaction, ROLLED_BACK } from '../postgres/index.ts'
 import { createSchema, schemaOfHistory } from '../schema/history.ts'
 
-/** ROLLED_BACK, and unique_violation, duplicate_table and duplicate_schema: another instance has created the same object meanwhile. */
-const RACED: ReadonlySet<string> = new Set([...ROLLED_BACK, '23505', '42P07', '42P06'])
+/**
+ * ROLLED_BACK, and unique_violation, duplicate_table, duplicate_object (of its row type) and duplicate_schema: another instance has created
+ * the same object meanwhile.
+ */
+const RACED: ReadonlySet<string> = new Set([...ROLLED_BACK, '23505', '42P07', '42710', '42P06'])
 export const TRIES = 5
 /** Postgres ends the connection of an instance that is silent for longer within a migration, which undoes the migration. */
 const HANGING = '60s'

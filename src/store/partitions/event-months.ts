@@ -14,6 +14,8 @@ const LEFT_FOR_LATER: ReadonlySet<string> = new Set([
   '23514',
   '23505',
   '42P07',
+  // Postgres looks for the table first and for its row type later: the table may have been made in between.
+  '42710',
   '42P01',
   '42501',
 ])
