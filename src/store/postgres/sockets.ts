@@ -21,6 +21,8 @@ export const trackSockets = (
   let isStopped = false
 
   const open = (address: Address, onClose: (socket: Socket) => void): Socket => {
+    // A connection that a closed pool opens for a statement it still has would take the only one of an embedded database that was opened anew.
+    if (isStopped) throw Object.assign(new Error('the pool is closed'), { code: 'CONNECTION_ENDED' })
     const socket = connect(address)
     const failure = watchFailure(socket)
     // TLS compares the certificate with this host.
@@ -33,7 +35,6 @@ export const trackSockets = (
       // Later, because postgres.js handles the close after this listener.
       setImmediate(onClose, socket)
     })
-    if (isStopped) socket.destroy()
     return socket
   }
 
