@@ -13,7 +13,7 @@ import { keepSendingEvents } from '../flows/outbound/keep-sending-events.ts'
 import { currentOrigin } from '../platform/origin-context.ts'
 import { createOutbound } from '../platform/outbound/outbound.ts'
 import { systemRandom } from '../platform/random.ts'
-import type { Clock, Log, Wait } from '../ports/effects.ts'
+import type { Clock, Log } from '../ports/effects.ts'
 import type { Tracer } from '../ports/traces.ts'
 import { createEventDeliveries } from '../store/deliveries/event-deliveries.ts'
 import { createActivityCounts } from '../store/events/activity-counts.ts'
@@ -96,22 +96,22 @@ const tracedAttempt = (attempt: AttemptDelivery, tracer: Tracer | null): Attempt
         )
       }
 
-type EventParts = Readonly<{ clock: Clock; log: Log; wait: Wait; onClose: OnClose }>
+type EventParts = Readonly<{ clock: Clock; log: Log; onClose: OnClose }>
 
 /** Between two flushes of refused sign-ins, and of what is counted for plots. */
 const REFUSALS_MILLISECONDS = 1_000
 const ACTIVITY_MILLISECONDS = 15_000
 
 /** Composes what is written about requests beside them. Closed before the database is, and after the last request. */
-export const composeEvents = (opened: OpenParts, { clock, log, wait, onClose }: EventParts) => {
+export const composeEvents = (opened: OpenParts, { clock, log, onClose }: EventParts) => {
   const { database, meter } = opened
   const events = createEvents(database)
   const refusals = createSignInRefusals({ events, currentOrigin, clock, log })
-  onClose(keepFlushing({ ...refusals, every_milliseconds: REFUSALS_MILLISECONDS, wait }))
+  onClose(keepFlushing({ ...refusals, every_milliseconds: REFUSALS_MILLISECONDS }))
   const activity = createActivityCounts(database)
   const degradations = () => degradationsOf(opened)
   const write = createWriteActivity({ activity, meter, instance: systemRandom.uuid(), degradations, log })
-  onClose(keepFlushing({ flush: write, finish: write, every_milliseconds: ACTIVITY_MILLISECONDS, wait }))
+  onClose(keepFlushing({ flush: write, finish: write, every_milliseconds: ACTIVITY_MILLISECONDS }))
   return { activity, refusals }
 }
 

@@ -124,6 +124,7 @@ describe.skipIf(inject('chromium') === null)('the security page, in Chromium', {
     const { setPresent } = await addAuthenticator(page)
     await enter(page)
     await addPasskey(page, 'Blue laptop')
+    await follow(page, 'I have kept them')
     await setPresent(false)
     time.advance(600)
     await page.goto(addressOf('/account/security/recovery-codes'))

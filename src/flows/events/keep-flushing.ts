@@ -1,4 +1,4 @@
-import type { Wait } from '../../ports/effects.ts'
+import { setTimeout as pause } from 'node:timers/promises'
 
 type Needs = Readonly<{
   /** Never rejects. */
@@ -6,14 +6,13 @@ type Needs = Readonly<{
   /** The last flush. Never rejects. */
   finish: () => Promise<void>
   every_milliseconds: number
-  wait: Wait
 }>
 
 /** Milliseconds that the last flush may take at the end of the process. */
 const FINISH_MILLISECONDS = 3_000
 
 /** Writes what is collected in this process, again and again, one flush at a time. Returns `stop`, which flushes for the last time. */
-export const keepFlushing = ({ flush, finish, every_milliseconds, wait }: Needs) => {
+export const keepFlushing = ({ flush, finish, every_milliseconds }: Needs) => {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
   let underway = Promise.resolve()
@@ -27,6 +26,6 @@ export const keepFlushing = ({ flush, finish, every_milliseconds, wait }: Needs)
   return async (): Promise<void> => {
     isStopped = true
     clearTimeout(timer)
-    await Promise.race([underway.then(finish), wait(FINISH_MILLISECONDS)])
+    await Promise.race([underway.then(finish), pause(FINISH_MILLISECONDS, undefined, { ref: false })])
   }
 }

@@ -66,7 +66,9 @@ describe('signetd events --follow at a server', { timeout: 30_000 }, () => {
 
   it('goes on at the next server behind the last event, and ends when its client may no longer look', async () => {
     const first = await start()
-    const said = runSignetd(environment, ['events', '--follow', '--json', '--kind', 'account.registered'])
+    const lines: string[] = []
+    const words = ['events', '--follow', '--json', '--kind', 'account.registered']
+    const said = runSignetd(environment, words, undefined, lines)
     await untilFollowed(first.instance)
     const seen = [await signUp(bystander, newEmail()), await signUp(first.instance, newEmail())]
     await first.stop()
@@ -75,6 +77,7 @@ describe('signetd events --follow at a server', { timeout: 30_000 }, () => {
     closers.push(second.stop)
     await untilFollowed(second.instance)
     const last = await signUp(second.instance, newEmail())
+    await expect.poll(() => lines.length, { timeout: 10_000 }).toBe(4)
     const { body } = await bystander.token({ grant_type: 'client_credentials' }, basic('operator', SECRET))
     // The one that issues tokens no longer knows the client.
     deployment.register(CLIENTS)

@@ -73,13 +73,13 @@ export const serveOnSocket = async (
 
 export type SignetdSaid = Readonly<{ code: number; out: readonly string[]; err: readonly string[] }>
 
-/** Runs `signetd …` in this process; with columns, on a terminal. */
+/** Runs `signetd …` in this process; with columns, on a terminal. `out` has its lines as they come. */
 export const runSignetd = async (
   environment: Readonly<Record<string, string>>,
   words: readonly string[],
   columns?: number,
+  out: string[] = [],
 ): Promise<SignetdSaid> => {
-  const out: string[] = []
   const err: string[] = []
   const io = {
     environment,

@@ -133,7 +133,7 @@ describe.skipIf(!hasPostgres || !hasRedis)('a former primary that goes on servin
     const sql = connect(cluster.standby.port)
     await sql`create role untold login`
     await sql`grant insert, select on public.marks to untold`
-    const url = urls[0].replace('signet@', 'untold@')
+    const url = urls[0].replace(/signet@[^/]+/, `untold@127.0.0.1:${cluster.standby.port}`)
     const asUntold = async () => {
       const process = start(url)
       expect(await write(process, 'untold')).toEqual([{ port: cluster.standby.port }])
