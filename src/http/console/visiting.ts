@@ -190,19 +190,9 @@ const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting):
     const type = response.headers.get('content-type') ?? 'application/json'
     return fileReply(call, { type, body: response.body, name })
   }
+  const asking = { get, find, ask, download, relay, reply, goOn }
   try {
-    const shown = await work({
-      call,
-      now: needs.clock(),
-      frame,
-      get,
-      find,
-      ask,
-      download,
-      relay,
-      reply,
-      goOn,
-    })
+    const shown = await work({ call, now: needs.clock(), frame, ...asking })
     return typeof shown === 'function' ? reply(shown) : shown
   } catch (error) {
     if (!(error instanceof ApiRefused)) throw error
