@@ -13,6 +13,7 @@
   let timer = null
   let looked_at = -Infinity
   let isLooking = false
+  let isBusy = false
   let isOver = false
 
   const partsOf = page => [...page.querySelectorAll('[data-renewed]')]
@@ -41,8 +42,10 @@
   }
 
   const lookSoon = () => {
-    if (timer || isOver) return
-    const wait = Math.max(FIRST_MILLISECONDS, looked_at + AGAIN_MILLISECONDS - performance.now())
+    if (timer || isOver || document.hidden) return
+    /* Tabs that have looked at once do not look at once again. */
+    const pause = AGAIN_MILLISECONDS * (1 + Math.random() / 4)
+    const wait = Math.max(FIRST_MILLISECONDS, looked_at + pause - performance.now())
     timer = setTimeout(() => {
       timer = null
       void look()
@@ -50,8 +53,11 @@
   }
 
   const look = async () => {
-    if (isLooking || isOver) return
+    if (isOver) return
+    /* The page that is on its way may be of before: another look follows. */
+    if (isLooking) return lookSoon()
     isLooking = true
+    isBusy = false
     try {
       const page = await load()
       if (page) take(page)
@@ -61,10 +67,12 @@
       isLooking = false
       looked_at = performance.now()
     }
+    if (isBusy) lookSoon()
   }
 
   const load = async () => {
     const answer = await fetch(location.href, { redirect: 'manual', cache: 'no-store' })
+    isBusy = answer.status === 429 || answer.status === 503
     if (answer.ok) return new DOMParser().parseFromString(await answer.text(), 'text/html')
     /* The person was signed out: the next click says so. */
     if (answer.type === 'opaqueredirect' || answer.status === 401 || answer.status === 403) {

@@ -157,6 +157,44 @@ describe.skipIf(inject('chromium') === null)('the console in Chromium', { timeou
     expect(complaints).toEqual([])
   })
 
+  it('looks once more where a page was slow to come, or refused because the server was busy', async () => {
+    const { open, complaints } = await openContext(browser)
+    const page = await open()
+    await signIn(page)
+    const address = `${console_url}/console/events?kind=account.registered`
+    let release = () => {}
+    const released = new Promise<void>(resolve => {
+      release = resolve
+    })
+    let arrive = () => {}
+    const arrived = new Promise<void>(resolve => {
+      arrive = resolve
+    })
+    let looks = 0
+    await page.route(
+      ({ href }) => href === address,
+      async route => {
+        if (route.request().resourceType() !== 'fetch') return route.continue()
+        looks += 1
+        if (looks === 2) return route.fulfill({ status: 429 })
+        if (looks > 2) return route.continue()
+        const response = await route.fetch()
+        arrive()
+        await released
+        return route.fulfill({ response })
+      },
+    )
+    await page.goto(address)
+    const other = await open()
+    await other.goto(address)
+    await arrived
+    await newPerson()
+    await other.getByRole('status').getByText('1 new event.').waitFor()
+    release()
+    await page.getByRole('status').getByText('1 new event.').waitFor()
+    expect(complaints).toEqual([])
+  })
+
   it('does all of it without JavaScript', async () => {
     const { email } = await newPerson()
     const { open, complaints } = await openContext(browser, { javaScriptEnabled: false })

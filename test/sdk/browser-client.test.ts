@@ -66,6 +66,13 @@ describe('the package', () => {
     expect(renderToString(createElement(AuthProvider, { auth }, guarded))).toBe('One moment')
     expect(auth.state().status).toBe('loading')
   })
+
+  it('throws its own error on a server that asks for a token, where there are no tabs', async () => {
+    const { createAccountAuth } = await import(join(pack.path, 'dist/browser.js'))
+    const auth = createAccountAuth({ issuer: 'http://127.0.0.1:9' })
+    await expect(auth.getToken()).rejects.toMatchObject({ name: 'AuthError', code: 'network' })
+    auth.dispose()
+  })
 })
 
 describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 }, () => {

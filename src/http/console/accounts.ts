@@ -120,19 +120,17 @@ const showAccounts: ConsoleShow = async ({ call, frame, get }) => {
 }
 
 const showAccount: ConsoleShow = async visit => {
-  const { frame, get, ask } = visit
+  const { frame, get, find } = visit
   const own = apiPath(idOf(visit))
   const { value: account } = await get(own, ACCOUNT)
-  const [signIns, consents, events] = await Promise.all([
-    ask({ method: 'GET', path: `${own}/sign-ins?limit=${SHOWN_MOST}` }, SIGN_INS),
-    ask({ method: 'GET', path: `${own}/consents` }, CONSENTS),
-    ask({ method: 'GET', path: `/admin/events?sub=${account.sub}&limit=${SHOWN_MOST}` }, EVENTS),
-  ])
+  const signIns = await find(`${own}/sign-ins?limit=${SHOWN_MOST}`, SIGN_INS)
+  const consents = await find(`${own}/consents`, CONSENTS)
+  const events = await find(`/admin/events?sub=${account.sub}&limit=${SHOWN_MOST}`, EVENTS)
   return accountPage(frame, {
     account,
-    signIns: 'value' in signIns ? signIns.value.items : null,
-    consents: 'value' in consents ? consents.value.items : null,
-    events: 'value' in events ? events.value.items : null,
+    signIns: signIns?.items ?? null,
+    consents: consents?.items ?? null,
+    events: events?.items ?? null,
   })
 }
 

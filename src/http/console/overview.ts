@@ -17,47 +17,41 @@ const SHOWN_MOST = 10
 /** Of the used tokens that came back. */
 const RETURNED_MOST = 5
 
+/** Asks one question after the other: the places of the API are for all administrators. */
 const show: ConsoleShow = async visit => {
-  const { call, frame, ask, now } = visit
+  const { call, frame, find, now } = visit
   const hours = call.context.req.query('hours') === '720' ? 720 : 24
-  const [activity, keys, events, reused] = await Promise.all([
-    ask({ method: 'GET', path: `/admin/activity?hours=${hours}` }, ACTIVITY),
-    ask({ method: 'GET', path: '/admin/keys' }, KEYS),
-    ask({ method: 'GET', path: `/admin/events?limit=${SHOWN_MOST}` }, EVENTS),
-    ask({ method: 'GET', path: `/admin/events?kind=refresh_token.reused&limit=${RETURNED_MOST}` }, EVENTS),
-  ])
-  const returned = await withSignIns(visit, 'value' in reused ? reused.value.items : [])
+  const activity = await find(`/admin/activity?hours=${hours}`, ACTIVITY)
+  const keys = await find('/admin/keys', KEYS)
+  const events = await find(`/admin/events?limit=${SHOWN_MOST}`, EVENTS)
+  const reused = await find(`/admin/events?kind=refresh_token.reused&limit=${RETURNED_MOST}`, EVENTS)
+  const returned = await withSignIns(visit, reused?.items ?? [])
   return consoleOverviewPage(frame, {
     hours,
-    activity: 'value' in activity ? activity.value : null,
-    keys: 'value' in keys ? keys.value : null,
-    events: 'value' in events ? events.value.items : null,
+    activity,
+    keys,
+    events: events?.items ?? null,
     returned,
     latest: await latestOf(visit, returned),
     now,
   })
 }
 
-/** One after the other: the places of the API are for all administrators. */
 const withSignIns = async (
-  { ask }: PageVisit,
+  { find }: PageVisit,
   events: readonly EventShown[],
 ): Promise<readonly ReturnedToken[]> => {
   const found: ReturnedToken[] = []
   for (const event of events) {
-    const answer =
-      event.sid === null
-        ? null
-        : await ask({ method: 'GET', path: `/admin/sign-ins/${encodeURIComponent(event.sid)}` }, SIGN_IN)
-    found.push({ event, signIn: answer !== null && 'value' in answer ? answer.value : null })
+    const { sid } = event
+    const signIn = sid === null ? null : await find(`/admin/sign-ins/${encodeURIComponent(sid)}`, SIGN_IN)
+    found.push({ event, signIn })
   }
   return found
 }
 
 /** What happened to the sign-in of the newest one; null where it is no longer kept. */
-const latestOf = async ({ ask }: PageVisit, [newest]: readonly ReturnedToken[]) => {
+const latestOf = async ({ find }: PageVisit, [newest]: readonly ReturnedToken[]) => {
   if (newest === undefined || newest.signIn === null) return null
-  const path = `/admin/sign-ins/${encodeURIComponent(newest.signIn.sid)}/timeline`
-  const answer = await ask({ method: 'GET', path }, TIMELINE)
-  return 'value' in answer ? answer.value : null
+  return find(`/admin/sign-ins/${encodeURIComponent(newest.signIn.sid)}/timeline`, TIMELINE)
 }

@@ -45,6 +45,8 @@ export type PageVisit = Readonly<{
   frame: ConsoleFrame
   /** Asks the API as the person. Throws what the API refuses, which is answered as a page. */
   get: <T>(path: string, schema: z.ZodType<T>) => Promise<Readonly<{ value: T; etag: string | null }>>
+  /** The same for what may not be there, or what this server may not offer: null then. */
+  find: <T>(path: string, schema: z.ZodType<T>) => Promise<T | null>
   /** The same where the page has something to say of a refusal. */
   ask: <T>(request: Omit<ApiRequest, 'token' | 'ip'>, schema: z.ZodType<T>) => Promise<ApiAnswer<T>>
   /** An answer of the API that goes on, as the person. */
@@ -176,14 +178,21 @@ const admitted = async (needs: VisitingNeeds, { call, visit, work }: Admitting):
     if ('refusal' in answer) throw new ApiRefused(answer.refusal)
     return answer
   }
+  const find: PageVisit['find'] = async (path, schema) => {
+    const answer = await ask({ method: 'GET', path }, schema)
+    if ('value' in answer) return answer.value
+    if (answer.refusal.isAbsent || answer.refusal.code === 'NOT_FOUND') return null
+    throw new ApiRefused(answer.refusal)
+  }
   const download: PageVisit['download'] = async ({ path, accept, name }) => {
     const response = await needs.relayApi({ method: 'GET', path, accept, ...as })
     if (!response.ok) throw new ApiRefused(refusalOf(response.status, await response.text()))
     const type = response.headers.get('content-type') ?? 'application/json'
     return fileReply(call, { type, body: response.body, name })
   }
+  const asking = { get, find, ask, download, relay, reply, goOn }
   try {
-    const shown = await work({ call, now: needs.clock(), frame, get, ask, download, relay, reply, goOn })
+    const shown = await work({ call, now: needs.clock(), frame, ...asking })
     return typeof shown === 'function' ? reply(shown) : shown
   } catch (error) {
     if (!(error instanceof ApiRefused)) throw error

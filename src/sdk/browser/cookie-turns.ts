@@ -13,7 +13,7 @@ export const createCookieTurns =
   (issuer: string) =>
   async <T>(mode: LockMode, work: () => Promise<T>): Promise<T> => {
     const name = `signet ${issuer} cookie`
-    const locks: LockManager | undefined = navigator.locks
+    const locks: LockManager | undefined = typeof navigator === 'undefined' ? undefined : navigator.locks
     if (locks === undefined) return underLease(name, work)
     let isOurs = false
     const ours = () => {

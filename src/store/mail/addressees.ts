@@ -30,6 +30,7 @@ export const createAddressees = (database: Database): Addressees => ({
         update signet.users
         set language = ${language}
         where id = ${id} and language is distinct from ${language}`,
+      `account:${id}`,
     )
   },
 })

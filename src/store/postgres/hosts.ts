@@ -94,32 +94,35 @@ export const describeAddress = (address: Address): string =>
 export type Identify = (sql: Sql) => Promise<HostIdentity>
 
 /**
- * Asks a host what it is, in one statement. A database that lacks one of the functions, or lets the role not call it, is asked for less from
- * then on: it is used without what it does not tell.
+ * Asks a host what it is, in one statement. A question that a database refuses, because it lacks one of the functions or lets the role not
+ * call it, is not asked again: the database is used without what it does not tell. Any other error counts for this connection alone:
+ * pg_control_system() may read its file while Postgres writes it.
  */
 export const createIdentify = ({ path }: Pick<DatabasePlace, 'path'>): Identify => {
   // The files of the embedded database have no other server.
   let questions = path === undefined ? QUESTIONS : QUESTIONS.slice(-1)
-  return async sql => {
-    for (const ask of questions) {
-      try {
-        const [told] = await ask(sql)
-        if (told === undefined) throw new Error('a host without a row')
-        questions = questions.slice(questions.indexOf(ask))
-        return parseIdentity(told)
-      } catch (fault) {
-        if (!isOfStatement(fault) || ask === questions.at(-1)) throw fault
-      }
+  const ask = async (sql: Sql, [question, ...others]: readonly Question[]): Promise<HostIdentity> => {
+    if (question === undefined) throw new Error('no question is left')
+    try {
+      const [told] = await question(sql)
+      if (told === undefined) throw new Error('a host without a row')
+      return parseIdentity(told)
+    } catch (fault) {
+      if (!isOfStatement(fault) || others.length === 0) throw fault
+      if (isRefusal(fault)) questions = questions.filter(each => each !== question)
+      return ask(sql, others)
     }
-    throw new Error('no question is left')
   }
+  return sql => ask(sql, questions)
 }
 
 /** The timeline is the start of the name of the file that is being written, eight hexadecimal digits. */
 type Told = Readonly<{ is_standby: boolean; timeline?: string | null; system?: string | null }>
 
+type Question = (sql: Sql) => Promise<readonly Told[]>
+
 /** On a standby reads may be stale, and only writes are refused. pg_control_checkpoint() would tell a new timeline too late. */
-const QUESTIONS: readonly ((sql: Sql) => Promise<readonly Told[]>)[] = [
+const QUESTIONS: readonly Question[] = [
   sql => sql<Told[]>`
     select
       pg_is_in_recovery() as is_standby,
@@ -146,5 +149,8 @@ const parseIdentity = ({ is_standby, timeline = null, system = null }: Told): Ho
 })
 
 /** True where the database has answered, and refuses this statement. */
-const isOfStatement = (fault: unknown): boolean =>
+const isOfStatement = (fault: unknown): fault is postgres.PostgresError =>
   fault instanceof postgres.PostgresError && !isOutage(fault.code)
+
+/** SQLSTATE classes 42 (no such function, or no right to call it) and 0A (not supported). */
+const isRefusal = ({ code }: postgres.PostgresError): boolean => /^(?:42|0A)/.test(code)

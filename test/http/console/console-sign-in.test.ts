@@ -118,6 +118,15 @@ describe('the sign-in to the console (docs/decisions/0058)', () => {
       expect(await statusOf(browser.open('/console/accounts'))).toBe(200)
     })
 
+    it('lets a page of another origin load nothing, and lead a person here by a link', async () => {
+      const { browser } = await enter()
+      const open = (site: string, dest: string) =>
+        statusOf(browser.open('/console/events/export', { 'sec-fetch-site': site, 'sec-fetch-dest': dest }))
+      expect([await open('same-site', 'image'), await open('cross-site', 'iframe')]).toEqual([403, 403])
+      expect([await open('same-site', 'document'), await open('cross-site', 'document')]).toEqual([200, 200])
+      expect([await open('none', 'document'), await open('same-origin', 'empty')]).toEqual([200, 200])
+    })
+
     it('refuses a form of another sign-in, and one without its token', async () => {
       const { browser, page } = await enter()
       const other = await enter()

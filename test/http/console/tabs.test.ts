@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { refreshTokens, signUp } from '../../support/accounts/account-api.ts'
-import { newEmail } from '../../support/ask.ts'
+import { newEmail, times } from '../../support/ask.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import {
   CONSOLE_SETTINGS,
@@ -43,6 +43,13 @@ describe('every tab of the console', () => {
     expect(headingOf(page)).toBe(heading)
     expect(page.text).toContain(shown)
     expect(page.text).not.toContain('does not offer')
+  })
+
+  it('shows all of a page or that the server is busy, however many people look at once', async () => {
+    const pages = await Promise.all(times(20).map(() => browser.open('/console')))
+    expect(pages.filter(({ status }) => status !== 200 && status !== 429)).toEqual([])
+    expect(pages.filter(({ text }) => text.includes('does not offer'))).toEqual([])
+    expect((await browser.visit('/console')).status).toBe(200)
   })
 
   it('plots what was counted, with a band where something did not work and a table behind each plot', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAddressees } from '../../../src/store/mail/addressees.ts'
 import { signUp, trySignIn } from '../../support/accounts/account-api.ts'
-import type { Answer } from '../../support/answer.ts'
 import { newEmail, times } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { type Database, openDatabase, untilWaitingForLock } from '../../support/database.ts'
@@ -60,7 +60,7 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
     )
   }
   /** Serves all others while the requests wait, and lets go of the rows then. Returns the answers to the requests. */
-  const serveBeside = async (release: () => Promise<void>, requests: readonly Promise<Answer>[]) => {
+  const serveBeside = async <T>(release: () => Promise<void>, requests: readonly Promise<T>[]) => {
     let answered = 0
     for (const request of requests) void request.finally(() => answered++)
     await untilWaitingForLock(deployment.database)
@@ -110,5 +110,16 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
     )
     expect(waiting).toBe(1)
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+  })
+
+  it('serves the others beside notes of the language of one locked account', async () => {
+    const { user } = await signUp(signet, newEmail())
+    const release = await hold('users', [user.id])
+    const addressees = createAddressees(database)
+    const notes = times(REQUESTS).map(() => addressees.rememberLanguage({ id: user.id, language: 'de' }))
+    const { waiting } = await serveBeside(release, notes)
+    expect(waiting).toBe(1)
+    const [kept] = await database.run(sql => sql`select language from signet.users where id = ${user.id}`)
+    expect(kept).toEqual({ language: 'de' })
   })
 })
