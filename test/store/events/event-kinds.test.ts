@@ -14,8 +14,7 @@ import { claimsOf, sidOf, signIn, signUp, trySignIn, trySignUp } from '../../sup
 import {
   ADMINISTERING,
   type Administration,
-  administrationOf,
-  tokenOfClient,
+  administrationBy,
 } from '../../support/accounts/administration.ts'
 import { createAuthenticator } from '../../support/accounts/authenticator.ts'
 import { asOwner, stepUp, withTotp } from '../../support/accounts/factors.ts'
@@ -75,7 +74,7 @@ describe('every kind of event', () => {
       clock: time.clock,
       environment: { RATE_LIMIT_SECOND_FACTOR: 'off' },
     })
-    admin = administrationOf(post.signet, await tokenOfClient(post.signet, 'operator'))
+    admin = await administrationBy(post.signet, 'operator')
   })
   afterAll(async () => {
     await post.close()
