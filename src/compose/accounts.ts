@@ -117,7 +117,7 @@ const outcomeOf = ({ outcome }: Readonly<{ outcome: string }>) =>
 type Exporting = Parameters<typeof createExportPerson>[0] &
   Pick<Parameters<typeof createExportAccount>[0], 'limit'>
 
-/** For administrators, and for the person. */
+/** The export for administrators, and the one for the person. */
 const composeExports = (parts: Exporting) => {
   const exportPerson = createExportPerson(parts)
   return { exportPerson, exportAccount: createExportAccount({ ...parts, exportPerson }) }

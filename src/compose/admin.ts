@@ -1,5 +1,6 @@
 import { type Config, clientPolicyOf } from '../config.ts'
 import { invitationLink } from '../domain/account/invitation.ts'
+import type { Upstream } from '../domain/upstream/upstream.ts'
 import { createAuthenticateAdministrator } from '../flows/access/authenticate-administrator.ts'
 import { createJudgeNewPassword } from '../flows/account/judge-new-password.ts'
 import { createChangeAccounts } from '../flows/admin/change-accounts.ts'
@@ -9,7 +10,6 @@ import { createFind } from '../flows/admin/find.ts'
 import { createInvite } from '../flows/admin/invite.ts'
 import { createShowAccount } from '../flows/admin/show-account.ts'
 import type { adminRoutes } from '../http/admin/index.ts'
-import type { ListedUpstream } from '../platform/config-files/upstreams-file.ts'
 import { createAdministeredKeys } from '../signing/administered-keys.ts'
 import { createClientRegistrations } from '../store/clients/client-registrations.ts'
 import type { ComposedAccounts } from './accounts.ts'
@@ -23,7 +23,8 @@ type Parts = Readonly<{
   accounts: Pick<ComposedAccounts, 'sendLinks' | 'exportPerson'>
   mail: Pick<ComposedMail, 'mailer'>
   followers: EventFollowers
-  shownUpstreams: () => readonly ListedUpstream[]
+  /** UPSTREAMS_FILE, as it is now. */
+  upstreams: () => readonly Upstream[]
 }>
 
 export type ComposedAdmin = Omit<Parameters<typeof adminRoutes>[0], 'onBehalfOf' | 'findings'>
@@ -31,7 +32,7 @@ export type ComposedAdmin = Omit<Parameters<typeof adminRoutes>[0], 'onBehalfOf'
 /** Composes the administration, which the internal listener serves. */
 export const composeAdmin = (
   config: Config,
-  { base, opened, accounts, mail, followers, shownUpstreams }: Parts,
+  { base, opened, accounts, mail, followers, upstreams }: Parts,
 ): ComposedAdmin => {
   const parts = { ...base, mailer: mail.mailer }
   const { sendLinks } = accounts
@@ -48,10 +49,7 @@ export const composeAdmin = (
     reexamineAdministrator: createAuthenticateAdministrator({ ...parts, judgeSender: async () => null }),
     followers,
     find: createFind(parts),
-    showAccount: createShowAccount({
-      ...parts,
-      upstreams: () => shownUpstreams().map(({ upstream }) => upstream),
-    }),
+    showAccount: createShowAccount({ ...parts, upstreams }),
     exportPerson: accounts.exportPerson,
     key_seconds: opened.key_seconds,
     administeredKeys: createAdministeredKeys(

@@ -44,8 +44,8 @@ type WebhookParts = Omit<Parts, 'outbound'> &
   Readonly<{ database: Database; authorities: string | undefined }>
 
 /**
- * Composes what is sent to the webhook of the events. Null: none is set. It has an outbound of its own: a webhook that hangs takes no turn
- * from the questions to hooks, which may be of the same host.
+ * Composes what is sent to the webhook of the events; null where none is set. The webhook has an outbound of its own: one that hangs takes no
+ * turn from the questions to hooks, which may be of the same host.
  */
 export const composeEventWebhook = async (
   { EVENTS_WEBHOOK_URL: url, OUTBOUND_ALLOW: allow }: Config,

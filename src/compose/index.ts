@@ -103,6 +103,7 @@ const assemble = async (
   const templates = composeTemplates(config, log)
   const upstreams = await openUpstreams(config.UPSTREAMS_FILE)
   const shownUpstreams = upstreams.current
+  const listed = { upstreams: () => shownUpstreams().map(({ upstream }) => upstream) }
   const pages = composePages(config, { ...templates, upstreams: offersOf({ shownUpstreams }) })
   const parts = { clock, log, wait, database, authorities, onClose, onPhase }
   const opened = tracedParts(await openParts(config, parts), tracer)
@@ -117,9 +118,8 @@ const assemble = async (
   const { statusLists } = revocations
   const { notices } = mail
   const oauth = composeOAuth(config, { ...base, ensureStore: opened.database.ensure, notices, statusLists })
-  const listed = () => shownUpstreams().map(({ upstream }) => upstream)
-  const accounts = composeAccounts(config, { ...base, ...oauth, mail, upstreams: listed })
-  const upstream = composeUpstream(config, { ...base, ...accounts, notices, shownUpstreams })
+  const accounts = composeAccounts(config, { ...base, ...oauth, mail, ...listed })
+  const upstream = composeUpstream(config, { ...base, ...accounts, ...listed, notices, shownUpstreams })
   const { limits } = base
   const followers = composeFollowers({ ...base, onClose })
   const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, ...upstream, notices, limits })
@@ -129,7 +129,7 @@ const assemble = async (
     base,
     opened,
     pages,
-    admin: composeAdmin(config, { base, opened, accounts, mail, followers, shownUpstreams }),
+    admin: composeAdmin(config, { base, opened, accounts, mail, followers, ...listed }),
     subjects: { ...revocations, ...oauth, ...accounts, ...upstream, ...hosted, demo: own.demo },
     console: own.console,
     mailsWaiting: mail.waiting,

@@ -62,7 +62,7 @@ export const openParts = async (config: Config, parts: Parts) => {
   const scopes = await openScopes(config.SCOPES_FILE)
   const assertionIssuers = await openAssertionIssuers(config.ASSERTION_ISSUERS_FILE, policy)
   refuseDirectories(config)
-  // Before the database, since Redis tells which primary is a former one.
+  // Before the database, because Redis knows the highest timeline, by which a former primary is refused.
   const redis = await openOwnRedis(config, parts)
   const openOwn = () => openOwnStore(config, parts, redis)
   const served = parts.database ?? (isEmbedded ? null : await openOwn())

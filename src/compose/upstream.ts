@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { formOriginsOf } from '../domain/upstream/upstream.ts'
+import { formOriginsOf, type Upstream } from '../domain/upstream/upstream.ts'
 import type { Notices } from '../flows/mail/notices.ts'
 import { createAskIdentity } from '../flows/upstream/ask-identity.ts'
 import { createOwnIdentities } from '../flows/upstream/own-identities.ts'
@@ -20,7 +20,7 @@ type Listed = Readonly<{
 
 type Parts = Omit<Base, 'limits'> &
   Listed &
-  Readonly<{ notices: Notices }> &
+  Readonly<{ notices: Notices; upstreams: () => readonly Upstream[] }> &
   Pick<
     ComposedAccounts,
     | 'openBrowserSession'
@@ -37,13 +37,11 @@ type Parts = Omit<Base, 'limits'> &
 /** The sign-in at other providers, and the identities of a person there. */
 export const composeUpstream = (config: Config, { limits, ...parts }: Parts) => {
   const { notices, notifyOwner, openBrowserSession, shownUpstreams, issuer } = parts
-  const upstreams = () => shownUpstreams().map(({ upstream }) => upstream)
   const providers = createProviders({ ...parts, outbound_allow: config.OUTBOUND_ALLOW })
   const verifyIdToken = createVerifyIdToken({ ...parts, providers })
   const askIdentity = createAskIdentity({ ...parts, providers, verifyIdToken })
   const ownIdentities = createOwnIdentities({
     ...parts,
-    upstreams,
     onLinked: notices.identityLinked,
     onUnlinked: notices.identityUnlinked,
   })

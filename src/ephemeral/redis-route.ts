@@ -37,7 +37,7 @@ type Route = Readonly<{
 
 const neverMoves = async () => false
 
-/** Throws where the URL is none that the settings take. */
+/** Throws for a URL that the settings refuse. */
 export const routeTo = (url: string, prefix: string): Route => {
   const read = readRedisUrl(url)
   if ('fault' in read) throw new Error(`the URL of Redis ${read.fault}`)

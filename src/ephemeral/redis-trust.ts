@@ -7,7 +7,7 @@ import { adviceOnLimits, RedisMisnamed } from './redis-causes.ts'
 /** The interval of examinations. A Redis that is full, demoted or without the needed rights still answers, so an answer proves nothing. */
 const EXAMINE_MILLISECONDS = 1_000
 
-/** Answers of a server that is the primary no more, or no owner of the keys. */
+/** Answers of a server that is no longer the primary, or that no longer owns the keys. */
 const LEAVE = /READONLY|MOVED|CLUSTERDOWN/
 
 type Needs = Readonly<{

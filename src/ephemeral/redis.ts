@@ -16,7 +16,7 @@ type Needs = Readonly<{
 
 /**
  * One client on one connection to one primary, which pipelines. Commands fail at once while Redis is away: no request may wait for Redis.
- * Throws where the URL is none that the settings take.
+ * Throws for a URL that the settings refuse.
  */
 export const openRedis = ({ url, prefix, log }: Needs) => {
   const route = routeTo(url, prefix)
@@ -71,7 +71,7 @@ export const openRedis = ({ url, prefix, log }: Needs) => {
     isKeeping: () => trust.eviction() === null,
     /** The fault, for the operator; null when there is none. */
     fault,
-    /** True when the URL names what cannot be had: a database, a form or a primary that is not there. False before the first answer. */
+    /** True when Redis answers and lacks the database, the form or the primary that the URL names. False before the first answer. */
     isMisnamed: () => wrongDatabase !== null || outage instanceof RedisMisnamed || trust.isMisnamed(),
     /** The number of connections so far. A new connection may lead to another Redis, or to one restored to an earlier state. */
     connections: () => connections,

@@ -23,13 +23,13 @@ export type Deliveries = {
   oldestSeconds(): Promise<number | null>
 }
 
-/** Events that wait for the webhook: of each person the first one alone is claimed. */
+/** Events that wait for the webhook. A claim takes only the first event of a person. */
 export type EventDeliveries = Deliveries & {
-  /** Atomic. At the first call ever the webhook gets the events from now on; later ones change nothing. */
+  /** Atomic. The first call ever lets the webhook have the events from now on; later calls change nothing. */
   begin(): Promise<void>
   /**
-   * Atomic. Makes deliveries of the events that follow in the stream, each once, while there is room for them; nothing while another
-   * instance does. True when more may follow.
+   * Atomic. Makes deliveries of the events that follow in the stream, each once, while there is room for them. Does nothing while another
+   * instance does so. True when more may follow.
    */
   enqueue(): Promise<boolean>
 }

@@ -70,14 +70,10 @@ export type Events = {
   write(events: readonly NewEvent[]): Promise<void>
   /** Gives a place to every committed event that has none, unless another instance is doing so. True when any got one. */
   place(): Promise<boolean>
-  /** The events that follow a place in the stream, in order. */
-  readPlaced(after: number, limit: number): Promise<readonly PlacedEvent[]>
-  /** The same, with the place up to which the stream was read: an event that was deleted meanwhile leaves its place behind. */
+  /** The events that follow a place in the stream, in order. One that was deleted meanwhile leaves its place behind. */
   readStream(after: number, limit: number): Promise<StreamPortion>
   /** Between which places the stream can be read. */
   readBounds(): Promise<StreamBounds>
-  /** The last place that was given; 0: none. */
-  lastPlace(): Promise<number>
 }
 
 /** What an instance has counted in one minute. */

@@ -1,5 +1,3 @@
-import type { AddressRange } from '../domain/base/ip-address.ts'
-import { judgeOutboundUrl } from '../domain/outbound/outbound-target.ts'
 import { CLAIMS_HOOK_FAILURES } from '../domain/sign-in/claims-hook.ts'
 import { integer, oneOf, url } from './schemas.ts'
 import type { Setting } from './setting.ts'
@@ -20,17 +18,3 @@ export const CLAIMS_HOOK_SETTINGS = {
     help: 'Seconds for which an answer of `CLAIMS_HOOK_URL` is used again, for the same person with the same roles and factors, client, scope and resources. `0`: each sign-in is asked for.',
   },
 } as const satisfies Readonly<Record<string, Setting<unknown>>>
-
-type Judged = Readonly<{
-  CLAIMS_HOOK_URL?: string | null
-  OUTBOUND_ALLOW?: readonly AddressRange[]
-}>
-
-/** Ours – The URL is judged at the start as at each question. */
-export const judgeClaimsHook = ({
-  CLAIMS_HOOK_URL: url,
-  OUTBOUND_ALLOW: allow,
-}: Judged): readonly string[] =>
-  url && allow !== undefined && 'refusal' in judgeOutboundUrl(url, allow)
-    ? ['CLAIMS_HOOK_URL must be an https URL of a public address, or one that OUTBOUND_ALLOW names']
-    : []

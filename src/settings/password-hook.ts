@@ -1,7 +1,5 @@
 import { z } from 'zod'
 import { PASSWORD_HOOK_SCOPES } from '../domain/account/password-hook.ts'
-import type { AddressRange } from '../domain/base/ip-address.ts'
-import { judgeOutboundUrl } from '../domain/outbound/outbound-target.ts'
 import { oneOf, quote, refuse, url } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
@@ -42,23 +40,15 @@ export const PASSWORD_HOOK_SETTINGS = {
 type Judged = Readonly<{
   PASSWORD_HOOK_URL?: string | null
   PASSWORD_HOOK_UNTIL?: Date | null
-  OUTBOUND_ALLOW?: readonly AddressRange[]
 }>
 
-/** Ours – The URL is judged at the start as at each question, and a question without an end is refused. */
+/** Ours – A question without an end is refused. */
 export const judgePasswordHook = ({
   PASSWORD_HOOK_URL: url,
   PASSWORD_HOOK_UNTIL: until,
-  OUTBOUND_ALLOW: allow,
-}: Judged): readonly string[] => {
-  const faults: string[] = []
-  if (url && allow !== undefined && 'refusal' in judgeOutboundUrl(url, allow))
-    faults.push(
-      'PASSWORD_HOOK_URL must be an https URL of a public address, or one that OUTBOUND_ALLOW names',
-    )
-  if (url && until === null)
-    faults.push(
-      'PASSWORD_HOOK_UNTIL is required with PASSWORD_HOOK_URL: set it to the date from which the former provider is not asked any more, such as 2027-03-31',
-    )
-  return faults
-}
+}: Judged): readonly string[] =>
+  url && until === null
+    ? [
+        'PASSWORD_HOOK_UNTIL is required with PASSWORD_HOOK_URL: set it to the date from which the former provider is not asked any more, such as 2027-03-31',
+      ]
+    : []

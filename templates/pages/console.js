@@ -1,4 +1,4 @@
-/* What the pages of the console learn while they are open. Each is complete without it. */
+/* Keeps the pages of the console up to date while they are open. Each page is complete without it. */
 ;(() => {
   const line = document.querySelector('[data-live]')
   if (!line || !window.EventSource || !window.fetch) return
@@ -74,7 +74,7 @@
     const answer = await fetch(location.href, { redirect: 'manual', cache: 'no-store' })
     isBusy = answer.status === 429 || answer.status === 503
     if (answer.ok) return new DOMParser().parseFromString(await answer.text(), 'text/html')
-    /* The person was signed out: the next click says so. */
+    /* The person was signed out. The page of the next click says so. */
     if (answer.type === 'opaqueredirect' || answer.status === 401 || answer.status === 403) {
       isOver = true
       disconnect()
@@ -92,15 +92,14 @@
   const differs = page =>
     partsOf(document).some((part, index) => partsOf(page)[index]?.innerHTML !== part.innerHTML)
 
-  /* Nothing moves under the eyes, the selection or the focus of a person. */
+  /* True while a person has something selected, opened or in focus, which a renewal would take away. */
   const isRead = () => {
     const selection = getSelection()
     return partsOf(document).some(
       part =>
         part.contains(document.activeElement) ||
         part.querySelector('details[open]') ||
-        (selection && !selection.isCollapsed && selection.intersectsNode?.(part)) ||
-        (selection && !selection.isCollapsed && part.contains(selection.anchorNode)),
+        (selection && !selection.isCollapsed && selection.containsNode(part, true)),
     )
   }
 

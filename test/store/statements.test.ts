@@ -16,6 +16,7 @@ import { seal } from '../../src/domain/factors/sealed-secret.ts'
 import type { Delivery } from '../../src/domain/outbound/delivery.ts'
 import { refreshTokenAt } from '../../src/domain/sign-in/refresh-token.ts'
 import { REFRESH_VERDICTS } from '../../src/domain/sign-in/refresh-verdict.ts'
+import { filterBy } from '../../src/flows/events/event-filter.ts'
 import { createAccountAdministration } from '../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../src/store/accounts/accounts.ts'
@@ -379,20 +380,6 @@ const askDeliveries = async () => {
 
 const askEvents = async () => {
   const events = createEvents(silent)
-  const all = {
-    kind: null,
-    outcome: null,
-    reason: null,
-    actor: null,
-    sub: null,
-    client_id: null,
-    sid: null,
-    jti: null,
-    ip: null,
-    request_id: null,
-    from: null,
-    until: null,
-  }
   const filters = [
     { jti: ID },
     { request_id: ID },
@@ -404,13 +391,12 @@ const askEvents = async () => {
     { kind: 'key.created' },
     {},
   ] as const
-  for (const filter of filters) await events.read({ filter: { ...all, ...filter }, after: null, limit: 1 })
+  for (const filter of filters) await events.read({ filter: filterBy(filter), after: null, limit: 1 })
   await events.find(ID)
   await events.write([{ kind: 'key.created' }, { kind: 'key.promoted' }])
   await events.place()
-  await events.readPlaced(0, 1)
+  await events.readStream(0, 1)
   await events.readBounds()
-  await events.lastPlace()
   const now = new Date()
   await createRetainEvents(answering([[{ now, may_change: true, names: 'events_2020_01' }], [], []]), 400)()
   await readEventPreparation(answering([[{ now, may_read_default: true, names: '' }], []]))

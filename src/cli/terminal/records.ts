@@ -137,7 +137,7 @@ const COMMA = 44
 
 type FieldState = 'start' | 'plain' | 'quoted' | 'closed'
 
-/** A quote opens a field at its start alone: one within a name must not take the rows that follow into its own. */
+/** A quote opens a field at its start alone: a quote within a name must not make one field of the rows that follow. */
 const stateAfter = (state: FieldState, byte: number): FieldState => {
   if (state === 'quoted') return byte === QUOTE ? 'closed' : 'quoted'
   if (byte === COMMA) return 'start'

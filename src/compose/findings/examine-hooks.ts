@@ -22,7 +22,7 @@ export const examineHooks = (config: Config): Readonly<Record<string, () => Prom
     }),
   )
 
-/** Whether a connection to the hook comes about, and in which time. No question is asked: it would have a person's data, or seem to. */
+/** Whether a connection to the hook opens, and in which time. No question is asked: it would be about a person, or seem to be. */
 const examineHook = async (
   { OUTBOUND_ALLOW: allow }: Config,
   { setting, url }: Readonly<{ setting: HookSetting; url: string }>,
@@ -39,7 +39,7 @@ const examineHook = async (
   return { fault: null, note: `connected to ${host} in ${Math.ceil(reached.milliseconds)} ms${secured}` }
 }
 
-/** What to do, by the reason; for the others the server is away. */
+/** What to do, by the reason. For every other reason the server is away. */
 const ADVICE: Partial<Record<OutboundRefusal | OutboundFailure, string>> = {
   scheme_refused: 'use https, or name the address in OUTBOUND_ALLOW',
   address_refused: 'use a public address, or name the address in OUTBOUND_ALLOW',

@@ -28,8 +28,8 @@ type Needs = Readonly<{
 }>
 
 /**
- * Ours – What the doctor checks and a running server can check of itself, with its own connections. It sends nothing: it
- * opens a connection to the mail server and to each hook, and changes nothing. What stands in front of the server is seen by `signetd doctor` alone.
+ * Ours – What the doctor checks and a running server can check of itself, with its own connections. It opens a connection to the mail server
+ * and to each hook, sends nothing over it, and changes nothing. What stands in front of the server is seen by `signetd doctor` alone.
  */
 export const createServerFindings =
   (config: Config, needs: Needs) => async (): Promise<readonly Finding[]> => {

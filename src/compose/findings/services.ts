@@ -37,7 +37,7 @@ export const judgeCapacity = ({ needed, given, at }: DatabaseCapacity, now: Date
 /** Months that have to be prepared, at least, so that an operator has time to act. */
 const MONTHS_AHEAD_LEAST = 2
 
-/** Whether the events of the next months have their partitions. Null: there are no events yet. */
+/** Whether the events of the next months have their partitions. `prepared` is null before the migration that makes the table. */
 export const judgeEventMonths = (prepared: EventPreparation | null): Found => {
   if (prepared === null) return OK
   const { months_ahead, may_change, has_late_rows } = prepared

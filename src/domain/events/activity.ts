@@ -73,10 +73,10 @@ export type Followers = Readonly<{
   most_seconds: number | null
 }>
 
-/** A duration that was counted, with what it is of. */
+/** How many durations of a measure were of a class. */
 export type TimedCount = DurationCount & Readonly<{ measure: (typeof TIMED_MEASURES)[number] }>
 
-/** What durations of the followers' answers say of them. */
+/** The followers as they are shown. How far behind they were is the class of their durations, `feed_seconds`. */
 export const followersOf = (count: number | null, timed: readonly TimedCount[]): Followers => {
   const told = timed.filter(({ measure }) => measure === 'feed_seconds')
   return { count, p99_seconds: quantileOf(told, 0.99), most_seconds: quantileOf(told, 1) }

@@ -1,6 +1,6 @@
 /**
- * Upper bounds, in seconds, of the classes by which durations are counted for the overview: a request takes milliseconds, and a follower of
- * the revocation feed is a minute behind when something is wrong. A longer duration counts in the last class.
+ * Upper bounds, in seconds, of the classes by which durations are counted for the overview, from requests of milliseconds to followers of the
+ * revocation feed that are minutes behind. A longer duration counts in the last class.
  */
 export const DURATION_CLASSES = [
   0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 20, 60, 300, 3600,
@@ -15,7 +15,7 @@ export const durationClassOf = (seconds: number): string =>
 /** How many durations were of a class. */
 export type DurationCount = Readonly<{ label: string; count: number }>
 
-/** The bound, in seconds, under which this share of the durations lies; null of none. */
+/** The bound, in seconds, under which this share of the durations lies; null where none was counted. */
 export const quantileOf = (counts: readonly DurationCount[], share: number): number | null => {
   const sorted = counts
     .map(({ label, count }) => ({ bound: Number(label), count }))

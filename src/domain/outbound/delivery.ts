@@ -15,15 +15,15 @@ export const DELIVERY_SECONDS = 86_400
 /** Seconds for which an event is tried again at the webhook. Then it is tried a last time. */
 export const EVENT_DELIVERY_SECONDS = 3 * 86_400
 
-/** Seconds for which an event waits for its last attempt, where no instance runs, or EVENTS_WEBHOOK_URL is unset for a while. */
+/** Seconds for which an event is kept for its last attempt while no instance runs or EVENTS_WEBHOOK_URL is unset. */
 export const EVENT_KEPT_SECONDS = 30 * 86_400
 
 /** The receiver of all events, which is no client. */
 export const EVENT_RECEIVER = ''
 
 /**
- * Events that wait in the table, at most: a window on the stream, which moves on as they are taken. A webhook that is away for weeks makes
- * the table no longer.
+ * Events that wait in the table, at most: a window on the stream, which moves on as they are taken. The table does not grow while a webhook
+ * is away for weeks.
  */
 export const EVENTS_WAITING_AT_MOST = 10_000
 
@@ -52,7 +52,7 @@ export type Delivery = Readonly<{
   number: number | null
   /** Attempts, with the one that the claim is for. */
   attempts: number
-  /** Until it is given up, at the time of the claim. Negative for an event that is tried a last time. */
+  /** Until the delivery is given up, at the time of the claim. Negative for an event that is tried a last time. */
   seconds_left: number
 }>
 

@@ -57,7 +57,7 @@ type Needs = Readonly<{
 
 export type ExportAccount = (actor: Pick<Actor, 'account'>) => Promise<object>
 
-/** The same for that person. */
+/** The same at the request of that person, who may ask for it as often as the limit says. */
 export const createExportAccount =
   ({ exportPerson, limit }: Needs): ExportAccount =>
   async ({ account }) => {

@@ -28,7 +28,7 @@ export type EventsFollowed = Readonly<{
 export type EventFollower = Readonly<{
   /** The place behind which the follower begins. */
   begin: number
-  /** What the follower wants of what comes next; no event where nothing has come for a while. Null at the end. */
+  /** The next events that the follower wants; none at a heartbeat. Null at the end. */
   next: () => Promise<StreamPortion | null>
   leave: () => void
   /** Aborted when the follower has left, or this server lets all followers go. */
@@ -80,7 +80,7 @@ export const createEventFollowers = (needs: Needs) => {
       return follower
     },
     size: () => followers.size,
-    /** For how long the slowest follower has not had everything that is known. 0: all of them have it, or there is none. */
+    /** Seconds for which the slowest follower has lacked an event that is known here. 0: no follower lacks one. */
     slowestSeconds: (): number => Math.max(0, ...[...followers].map(({ behindSeconds }) => behindSeconds())),
     /** Ends every stream, and opens none from now on: followers continue at another instance. */
     drain,

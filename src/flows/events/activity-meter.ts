@@ -8,7 +8,7 @@ const MINUTE_SECONDS = 60
 /** Minutes that wait for the database, at most: the counts of the oldest are dropped. */
 const MINUTES_AT_MOST = 120
 
-/** Requests that are answered with a token that was refreshed, or with another one. */
+/** The routes that answer with tokens, also those of a refresh. */
 const TOKEN_ROUTES: ReadonlySet<string> = new Set(['/token', '/auth/refresh'])
 
 type Needs = Readonly<{ metrics: Metrics; clock: Clock }>
@@ -25,7 +25,7 @@ export const createActivityMeter = ({ metrics, clock }: Needs) => {
   const marked = new Set<string>()
   let marked_minute = 0
 
-  /** Counts a minute once. */
+  /** Counts a measure at most once a minute. */
   const mark = (measure: ActivityMeasure, label: string, by = 1) => {
     const minute = minuteNow()
     if (minute !== marked_minute) marked.clear()

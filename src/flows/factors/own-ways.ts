@@ -16,7 +16,7 @@ export type OwnIdentity = LinkedIdentity & Readonly<{ label: string; upstreams: 
 /** Everything that a person can sign in with, and what else proves who they are. */
 export type OwnWaysIn = SecurityOf & Readonly<{ identities: readonly OwnIdentity[] }>
 
-/** Ours – What a person can sign in with: every removal of a way in asks here whether it is the last one (`isLastWayIn`). */
+/** Ours – Finds what a person can sign in with. Each removal of a way in asks for it, to refuse the last one (`isLastWayIn`). */
 export const createOwnWays = ({ identities, ownSecurity, upstreams }: Needs) => {
   const labelOf = ({ issuer }: LinkedIdentity): string =>
     upstreams().find(each => each.issuer === issuer)?.label ?? new URL(issuer).host

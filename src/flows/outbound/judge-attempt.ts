@@ -6,7 +6,7 @@ export type DeliveryAttempt =
   | Readonly<{ result: 'delivered' | 'dropped' | 'put_back' }>
   | Readonly<{ result: 'failed'; reason: DeliveryFailure; receiver_status?: number }>
 
-/** Ours – What an attempt to deliver came to, where a status says whether the receiver has taken it. */
+/** Ours – Judges an attempt by its answer. `isTaken` says by the status whether the receiver has taken the delivery. */
 export const judgeAttempt = (
   outcome: OutboundOutcome,
   isTaken: (status: number) => boolean,

@@ -8,7 +8,7 @@ type Needs = Readonly<{
   deliveries: Pick<Deliveries, 'claim' | 'oldestSeconds'>
   attemptDelivery: AttemptDelivery
   log: Log
-  /** Deliveries that a receiver has to take of those under way, so that the next ones are looked for at once. Default DELIVERIES_PER_RECEIVER. */
+  /** How many of the deliveries under way a receiver has to take for its next ones to be looked for at once. Default DELIVERIES_PER_RECEIVER. */
   look_again_from?: number
   /** Milliseconds between two looks at the database. Default 1000. */
   poll_milliseconds?: number
@@ -21,8 +21,8 @@ const LOOKS_PER_READING = 15
 
 /**
  * Ours – Delivers what waits in the database, for as long as the server runs. A receiver gets its next deliveries when those under way have
- * ended, at once only while it takes all of them; so one that hangs or fails holds up itself alone. `stop` waits for the attempts that are
- * under way, which the guard breaks off.
+ * ended, and at once only where it has taken enough of them: one that hangs or fails holds up itself alone. `stop` waits for the attempts
+ * that are under way, which the guard breaks off.
  */
 export const keepDelivering = ({
   deliveries,

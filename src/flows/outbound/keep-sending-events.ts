@@ -7,8 +7,8 @@ type Needs = Omit<Parameters<typeof keepDelivering>[0], 'deliveries' | 'look_aga
 
 /**
  * Ours – Sends the events to the webhook, for as long as the server runs. Before each claim the committed events get their places in the
- * stream, and those that follow become deliveries. An event that was taken makes way for the next one of its person, so that more are
- * looked for at once.
+ * stream, and those that follow become deliveries. A single event that was taken is enough to look for more at once: the next one of its
+ * person can be claimed now.
  */
 export const keepSendingEvents = ({ events, deliveries, ...needs }: Needs) =>
   keepDelivering({

@@ -39,8 +39,8 @@ export const isCaughtUp = ({ tip, unnumbered, unnumbered_digest }: Tail, cursor:
   (unnumbered.length === 0 || cursor.unnumbered === unnumbered_digest)
 
 /**
- * Seconds for which a follower that asks now has not known the oldest revocation that it lacks, at most; null for one that lacks none, that is
- * still reading the whole set, or whose cursor is older than this instance's reading.
+ * An upper bound, in seconds, for the age of the oldest revocation that a follower lacks. Null for a follower that lacks none or is still
+ * reading the whole set, and for a cursor from before this instance's first reading.
  */
 export const secondsBehind = (known: Tail, cursor: Cursor, now: Date): number | null => {
   if (cursor.part < cursor.parts || isCaughtUp(known, cursor)) return null

@@ -13,9 +13,9 @@ export type Tail = Readonly<{
   entries: RevocationLog
   /** The tag of each number that a cursor may name. */
   tags: Map<number, string>
-  /** Before when each number had not been seen here, in milliseconds since 1970; none for those of the first reading. */
+  /** A time, in milliseconds since 1970, at which each number was not here yet; none for the numbers of the first reading. */
   arrivals: Map<number, number>
-  /** The same of the last change. */
+  /** The same for the last change. */
   changed_after: number
   /** The last position. Followers that have everything all stand there, and share one answer. */
   tip: FeedPosition

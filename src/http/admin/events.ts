@@ -54,7 +54,7 @@ const time = z.iso
   .transform(given => new Date(given))
   .optional()
 
-/** What an event can be compared with by itself. */
+/** Filters by which a single event is judged: those of the stream, and of the list too. */
 const MEMBERS = {
   kind: z.string().refine(isKind, 'must be a kind that docs/events.md lists').optional(),
   outcome: z.enum(EVENT_OUTCOMES, `must be ${EVENT_OUTCOMES.join(' or ')}`).optional(),
@@ -89,7 +89,7 @@ const FOLLOW = z.strictObject({
   after: PLACE.optional(),
 })
 
-/** HTML Standard §9.2.4 – The header is of a client that connects again to the address with which it began: it counts more. */
+/** HTML Standard §9.2.4 – The header wins over `after`: a client that connects again asks the address with which it began. */
 const readFollow = (call: Call) => {
   const { after, follow: _, ...members } = readQuery(call, FOLLOW)
   const last = call.header('last-event-id')

@@ -57,7 +57,7 @@ const MATCHED = ['kind', 'outcome', 'reason', 'sub', 'client_id', 'sid', 'jti', 
 const isAbout = ({ sub, client_id }: PlacedEvent, { actor: { type, id } }: Administrator): boolean =>
   id === (type === 'person' ? sub : client_id)
 
-/** Made as it is read: a slow reader has one portion in memory, and what was taken from it in the socket. */
+/** The stream is made as it is read: memory has one portion of a slow reader, beside what is in the socket. */
 const streamOf = (follower: EventFollower): ReadableStream<Uint8Array> => {
   const { begin, next, leave, signal } = follower
   let isReading = false

@@ -28,7 +28,7 @@ export type ReturnedToken = Readonly<{ event: EventShown; signIn: SignInShown | 
 
 type Overview = Readonly<{
   hours: 24 | 720
-  /** Each null where this server does not offer it. */
+  /** Null, like keys and events, where this server does not offer it. */
   activity: ActivityShown | null
   keys: KeysShown | null
   events: readonly EventShown[] | null
@@ -45,14 +45,14 @@ export const consoleOverviewPage = (
 ): Page =>
   consolePage(frame, {
     title: 'Overview',
-    lead: html`${spanLink(hours, 24, '24 hours')} · ${spanLink(hours, 720, '30 days')}${serversOf(activity)}`,
+    lead: html`${spanLink(hours, 24)} · ${spanLink(hours, 720)}${serversOf(activity)}`,
     tab: 'overview',
     content: kept(
       {},
       html`${
         activity === null
           ? html`<p class="muted">This server does not offer its activity.</p>`
-          : html`${degradationsOf(activity, now)}${statsOf(activity, { hours, now })}
+          : html`${degradationsOf(activity, now)}${statsOf(activity, hours)}
 <div class="grid plots">${plotsOf(activity, hours)}
 ${degradedSection(activity, hours)}${keys === null ? null : section({ title: 'Signing keys', tools: html`<span class="muted small">${rotationText(keys, now)}</span>`, content: keyAxis(keys.items, now) })}</div>`
       }
@@ -61,8 +61,12 @@ ${section({ title: 'What changed last', tools: link('/console/events', 'All even
     ),
   })
 
-const spanLink = (current: number, hours: number, label: string): Html =>
-  current === hours ? html`<strong>${label}</strong>` : link(`/console?hours=${hours}`, label)
+const spanLink = (current: number, hours: number): Html =>
+  current === hours
+    ? html`<strong>${spanText(hours)}</strong>`
+    : link(`/console?hours=${hours}`, spanText(hours))
+
+const spanText = (hours: number): string => (hours === 24 ? '24 hours' : '30 days')
 
 const serversOf = (activity: ActivityShown | null): Html | null => {
   const count = activity?.instances ?? null
@@ -92,9 +96,7 @@ const plotsOf = (activity: ActivityShown, hours: number): readonly Html[] =>
     }),
   )
 
-type Span = Readonly<{ hours: 24 | 720; now: Date }>
-
-const statsOf = (activity: ActivityShown, { hours }: Span): Html => {
+const statsOf = (activity: ActivityShown, hours: number): Html => {
   const { living_sign_ins: living, living_sign_ins_yesterday, followers, series } = activity
   const came_back = Object.values(series)
     .flatMap(labels => labels['reused'] ?? [])
@@ -102,7 +104,7 @@ const statsOf = (activity: ActivityShown, { hours }: Span): Html => {
   return html`<div class="grid">
 ${stat('Living sign-ins', living === null ? '–' : numberText(living), growthText(living, living_sign_ins_yesterday))}
 ${stat('Refreshes a minute', ratePerMinute(activity), p99Text(activity.token_p99_seconds))}
-${stat('Used tokens that came back', numberText(came_back), came_back === 0 ? 'none, as it should be' : html`${badge({ kind: 'bad', text: 'look' })} ${link('/console/events?kind=refresh_token.reused', hours === 24 ? 'in 24 hours' : 'in 30 days')}`)}
+${stat('Used tokens that came back', numberText(came_back), came_back === 0 ? 'none, as it should be' : html`${badge({ kind: 'bad', text: 'look' })} ${link('/console/events?kind=refresh_token.reused', `in ${spanText(hours)}`)}`)}
 ${stat('Followers of the feed', followers.count === null ? '–' : numberText(followers.count), followersText(followers))}
 </div>`
 }
@@ -139,10 +141,10 @@ const followersText = ({ count, p99_seconds, most_seconds }: ActivityShown['foll
   return most_seconds === p99_seconds ? within : `${within}, the slowest within ${secondsText(most_seconds)}`
 }
 
-/** Minutes for which something that did not work is told of on top. */
+/** Minutes for which a degradation that is over still stands above the figures. */
 const LATELY_MINUTES = 3
 
-/** What does not work now: the band in which something did not work reaches to the present. */
+/** What does not work now: the degradations whose bands reach to the present. */
 const degradationsOf = ({ degradations, bucket_seconds }: ActivityShown, now: Date): Html | null => {
   const isNow = (until: string | null) =>
     until === null || Date.parse(until) > now.getTime() - LATELY_MINUTES * 60_000
@@ -153,7 +155,7 @@ const degradationsOf = ({ degradations, bucket_seconds }: ActivityShown, now: Da
   return html`<div class="note warn" role="status"><span>${told.join('; ')} (${unit})</span></div>`
 }
 
-/** The newest bands, so that a band that is too narrow to be seen is told of. */
+/** Rows at most. The table also has the bands that are too narrow to be seen in a plot. */
 const DEGRADED_MOST = 6
 
 const degradedSection = ({ degradations }: ActivityShown, hours: number): Html =>
@@ -170,8 +172,6 @@ const degradedSection = ({ degradations }: ActivityShown, hours: number): Html =
       empty: 'Nothing: Postgres, Redis and the mail server answered.',
     }),
   })
-
-const spanText = (hours: number): string => (hours === 24 ? '24 hours' : '30 days')
 
 /** When the next key is announced. */
 const rotationText = ({ rotation_due_at, items }: KeysShown, now: Date): string => {

@@ -89,6 +89,12 @@ export const stateBadge = (state: string): Html => {
 /** A name of the API, for people. */
 export const plainWordsOf = (name: string): string => shown(name).replaceAll(/[_.]/g, ' ')
 
+/** The same, with a capital letter at its beginning. */
+export const titleOf = (name: string): string => {
+  const words = plainWordsOf(name)
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
 type Live = Readonly<{
   /** The events of which the page has to learn. */
   query?: Readonly<Record<string, string>>
@@ -109,12 +115,6 @@ export const renewed = (name: string, content: Html): Html =>
 /** A page that the script keeps up to date. */
 export const kept = (query: Readonly<Record<string, string>>, content: Html): Html =>
   html`${live({ query, as: 'renew' })}${renewed('page', content)}`
-
-/** The same at the beginning of a line. */
-export const titleOf = (name: string): string => {
-  const words = plainWordsOf(name)
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
 
 type Commands = Readonly<{
   console_url: string

@@ -11,7 +11,7 @@ type Plot = Readonly<{
   /** When the first step begins. */
   from: string
   bucket_seconds: number
-  /** How many there are. */
+  /** Steps of the axis of time. */
   steps: number
   series: Series
   /** Drawn behind the numbers. */
@@ -142,7 +142,7 @@ const sumOf = (values: readonly number[]): string =>
 
 type Bar = Readonly<{ name: string; state: string; from: number; until: number }>
 
-/** Of the labels beside the bars. */
+/** Where the bars begin, to the right of their labels. */
 const BARS_LEFT = 90
 /** Below this width, the word in a bar would stand over its end. */
 const WORD_LEAST = 74

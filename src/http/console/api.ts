@@ -54,10 +54,10 @@ export const createAskApi =
     return { value, etag: response.headers.get('etag') }
   }
 
-/** The answer as it comes: a stream, or a file that a person keeps. */
+/** The answer unread, such as a stream, or a file for the person. */
 export type RelayApi = (request: ApiRequest) => Promise<Response>
 
-/** The same for an answer that is passed on while it comes. */
+/** As `createAskApi`, for an answer that is passed on while it comes. */
 export const createRelayApi =
   (app: InternalApp): RelayApi =>
   request =>

@@ -32,7 +32,7 @@ export const fileReply = async ({ context }: Call, { type, body, name }: File): 
     'Cross-Origin-Resource-Policy': policy,
   }
   if (context.req.method !== 'HEAD') return { status: 200, body, headers }
-  // What is not read would keep the place of an export.
+  // A body that is not read would keep one of the places for exports.
   await body?.cancel()
   return { status: 200, body: null, headers }
 }

@@ -49,7 +49,7 @@ export type PageVisit = Readonly<{
   find: <T>(path: string, schema: z.ZodType<T>) => Promise<T | null>
   /** The same where the page has something to say of a refusal. */
   ask: <T>(request: Omit<ApiRequest, 'token' | 'ip'>, schema: z.ZodType<T>) => Promise<ApiAnswer<T>>
-  /** An answer of the API that goes on, as the person. */
+  /** Asks the API as the person for a stream. The answer is passed on while it comes. */
   relay: (request: Pick<ApiRequest, 'path' | 'last_event_id'>) => Promise<Response>
   /** An answer of the API as a file for the person. Throws what the API refuses. */
   download: (file: Readonly<{ path: string; accept: string; name: string }>) => Promise<Reply>
@@ -82,7 +82,7 @@ export const createVisiting = (needs: VisitingNeeds) => {
     /** A page for the person who is signed in. Every other person is led to the sign-in. */
     showing: (show: ConsoleShow): Handle =>
       guard(onVisit(call => withPerson(needs, { call, work: show, whenSignedOut: leadToSignIn }))),
-    /** What a script of such a page asks for. It is sent nowhere to sign in: the person does that on a page. */
+    /** A request of the script of such a page. Without a sign-in its answer is 401: only a page can lead to the sign-in. */
     relaying: (show: ConsoleShow): Handle =>
       guard(call => withPerson(needs, { call, work: show, whenSignedOut: tellScript })),
     /** A form of such a page. Nothing is done for a person who was signed out meanwhile. */

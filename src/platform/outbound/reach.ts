@@ -9,7 +9,7 @@ type Reaching = Readonly<{
   url: string
   /** Addresses that are reached although they are internal, by http too. */
   allow: readonly AddressRange[]
-  /** Of everything together. */
+  /** For the name, the connection and TLS together. */
   timeout_milliseconds: number
 }>
 

@@ -15,14 +15,14 @@ export const createCookieTurns =
     const name = `signet ${issuer} cookie`
     const locks: LockManager | undefined = typeof navigator === 'undefined' ? undefined : navigator.locks
     if (locks === undefined) return underLease(name, work)
-    let isOurs = false
-    const ours = () => {
-      isOurs = true
+    let isBegun = false
+    const begin = () => {
+      isBegun = true
       return work()
     }
     const signal = AbortSignal.timeout(WAIT_MILLISECONDS)
-    return locks.request(name, { mode, signal }, ours).catch((error: unknown) => {
-      if (isOurs) throw error
+    return locks.request(name, { mode, signal }, begin).catch((error: unknown) => {
+      if (isBegun) throw error
       return work()
     })
   }

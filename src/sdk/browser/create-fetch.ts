@@ -12,7 +12,7 @@ const OPTIONS: Readonly<Record<keyof FetchOptions, OptionRule>> = {
 
 /**
  * RFC 6750 §2.1, §3.1 – A `fetch` that sends the access token to the listed origins alone. After a 401 it renews the token and sends the
- * request once more. Throws AuthError where no one is signed in, and a TypeError at once for a malformed option.
+ * request once more. Throws AuthError where no person is signed in, and a TypeError at once for a malformed option.
  */
 export const createFetch = (auth: Pick<Auth, 'getToken'>, options: FetchOptions): typeof fetch => {
   requireOptions('createFetch', options, OPTIONS)

@@ -1,4 +1,4 @@
-/** Whether an option is well-formed; it is asked for undefined where the option is absent. */
+/** Whether an option is well-formed. The value of an absent option is undefined. */
 export type OptionRule = (value: unknown) => boolean
 
 /**
@@ -22,7 +22,7 @@ export const absentOr =
   value =>
     value === undefined || rule(value)
 
-/** The address of a page: a path alone, or a host without a scheme, is none. */
+/** The whole address of a page: neither a path alone nor a host without a scheme. */
 export const isAddress = (value: unknown): value is string =>
   isText(value) && /^https?:/.test(value) && URL.canParse(value)
 

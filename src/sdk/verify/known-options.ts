@@ -17,7 +17,7 @@ export const requireKnownOptions = (
       )
 }
 
-/** Ours – Throws a TypeError for an option that is to be called and is no function: what it is told of would be lost in silence. */
+/** Ours – Throws a TypeError for a callback that is no function: what it would be told is otherwise lost in silence. */
 export const requireFunctions = (of: string, given: Readonly<Record<string, unknown>>): void => {
   for (const [name, value] of Object.entries(given))
     if (value !== undefined && typeof value !== 'function')

@@ -12,7 +12,7 @@ import type { EventDeliveries } from '../../ports/deliveries.ts'
 import type { Database } from '../postgres/index.ts'
 import { createDeliveries } from './deliveries.ts'
 
-/** Events that one statement makes deliveries of, at most, so that it stays short. */
+/** Events of which one statement makes deliveries, at most, so that the statement stays short. */
 const BATCH_ROWS = 500
 
 export const createEventDeliveries = (database: Database): EventDeliveries => ({
@@ -96,8 +96,8 @@ const createEnqueue = (database: Database): EventDeliveries['enqueue'] => {
 }
 
 /**
- * Of a person only the first event that waits: it is deleted when it was taken, so that no snapshot shows a later one as the first too early.
- * Events about no person are in no order. One whose time is over is tried a last time.
+ * Claims only the first waiting event of a person. A row is deleted when its event was taken, so that no snapshot shows a later event as the
+ * first one too early. Events about no person are in no order. An event whose time is over is tried a last time.
  */
 const createClaimEvents =
   (database: Database): EventDeliveries['claim'] =>
@@ -134,7 +134,7 @@ const createClaimEvents =
             - ${EVENT_KEPT_SECONDS - EVENT_DELIVERY_SECONDS}::int as seconds_left`,
     )
 
-/** The person's later events wait for the first one, and are moved with it, so that no claim examines them meanwhile. */
+/** Postpones the person's later events with the first one, for which they wait, so that no claim examines them meanwhile. */
 const createPostponeEvents =
   (database: Database): EventDeliveries['postpone'] =>
   async ({ user_id, id, attempts }, seconds) => {

@@ -104,10 +104,10 @@ const createReadActivity =
             and measure = 'running'
         ),
         living as (
-          ${livingSince(sql, { now, hours: 1 })}
+          ${livingAt(sql, now)}
         ),
         living_before as (
-          ${livingSince(sql, { now: hoursBefore(now, 24), hours: 1 })}
+          ${livingAt(sql, hoursBefore(now, 24))}
         ),
         timed as (
           select measure, label, sum(count)::float8 as count
@@ -155,13 +155,13 @@ const createReadActivity =
 
 const hoursBefore = (time: Date, hours: number): Date => new Date(time.getTime() - hours * 3_600_000)
 
-/** The last count of the living sign-ins within some hours before a time. */
-const livingSince = (sql: ISql, { now, hours }: Readonly<{ now: Date; hours: number }>): Fragment => sql`
+/** The last count of the living sign-ins in the hour before a time. */
+const livingAt = (sql: ISql, time: Date): Fragment => sql`
   select count::float8 as living
   from signet.activity
   where span = 'minute'
-    and begins_at >= ${hoursBefore(now, hours)}
-    and begins_at <= ${now}
+    and begins_at >= ${hoursBefore(time, 1)}
+    and begins_at <= ${time}
     and instance = ${NIL_UUID}::uuid
     and measure = 'living_sign_ins'
   order by begins_at desc

@@ -1,7 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import { firstIdAt, MAX_UUID, NIL_UUID } from '../../domain/base/uuid.ts'
 import { type Event, parseActor } from '../../domain/events/event.ts'
-import type { EventFilter, Events, StreamPortion } from '../../ports/events.ts'
+import type { EventFilter, Events } from '../../ports/events.ts'
 import type { Database } from '../postgres/index.ts'
 
 /** Rows of one index that a page examines, at most: it takes the same time whatever the filter leaves of them. */
@@ -12,7 +12,7 @@ type Row = Omit<Event, 'actor' | 'sub'> & Readonly<{ user_id: string; actor: str
 /** The statements that read events. */
 export const createReadEvents = (
   database: Database,
-): Pick<Events, 'find' | 'read' | 'readPlaced' | 'readStream' | 'readBounds' | 'lastPlace'> => ({
+): Pick<Events, 'find' | 'read' | 'readStream' | 'readBounds'> => ({
   find: async id => {
     const [row] = await database.run(
       sql => sql<Row[]>`select ${eventColumns(sql)} from signet.events e where e.id = ${id}`,
@@ -22,9 +22,7 @@ export const createReadEvents = (
 
   read: createReadPage(database),
 
-  readPlaced: async (after, limit) => (await readStream(database, after, limit)).events,
-
-  readStream: (after, limit) => readStream(database, after, limit),
+  readStream: createReadStream(database),
 
   readBounds: async () => {
     const [bounds] = await database.run(
@@ -38,36 +36,31 @@ export const createReadEvents = (
     )
     return bounds ?? { first: 1, last: 0 }
   },
-
-  lastPlace: async () => {
-    const [head] = await database.run(
-      sql => sql<{ number: number }[]>`select number::float8 as number from signet.event_head where id = 1`,
-    )
-    return head?.number ?? 0
-  },
 })
 
 type JoinedRow = { [Member in keyof Row]: Row[Member] | null }
 type PlaceRow = JoinedRow & Readonly<{ number: number }>
 type PageRow = JoinedRow & Readonly<{ examined: number; oldest: string | null }>
 
-const readStream = async (database: Database, after: number, limit: number): Promise<StreamPortion> => {
-  const rows = await database.run(
-    sql => sql<PlaceRow[]>`
-      select p.number::float8 as number, ${eventColumns(sql)}
-      from (
-        select number, user_id, event_id
-        from signet.event_places
-        where number > ${after}
-        order by number
-        limit ${limit}
-      ) p
-      left join signet.events e on e.user_id = p.user_id and e.id = p.event_id
-      order by p.number`,
-  )
-  const events = rows.flatMap(row => (isEvent(row) ? [{ ...toEvent(row), number: row.number }] : []))
-  return { events, last: rows.at(-1)?.number ?? after }
-}
+const createReadStream =
+  (database: Database): Events['readStream'] =>
+  async (after, limit) => {
+    const rows = await database.run(
+      sql => sql<PlaceRow[]>`
+        select p.number::float8 as number, ${eventColumns(sql)}
+        from (
+          select number, user_id, event_id
+          from signet.event_places
+          where number > ${after}
+          order by number
+          limit ${limit}
+        ) p
+        left join signet.events e on e.user_id = p.user_id and e.id = p.event_id
+        order by p.number`,
+    )
+    const events = rows.flatMap(row => (isEvent(row) ? [{ ...toEvent(row), number: row.number }] : []))
+    return { events, last: rows.at(-1)?.number ?? after }
+  }
 
 /**
  * A page by keyset: the rows of the most selective index that the filter names, from the newest on; the rest of the filter is applied to

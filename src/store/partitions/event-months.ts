@@ -123,7 +123,7 @@ export const countMonthsAhead = ({ now, months }: Known): number => {
 
 const DAY_MILLISECONDS = 86_400_000
 
-/** Rows of the default partition, for which its lock is not kept: two instances that both had it would wait for each other. */
+/** Whether the default partition has rows of the month. Its lock is not kept: two instances that both had it would wait for each other. */
 const hasLateEvents = async (sql: TransactionSql, month: Date): Promise<boolean> => {
   await limitWaiting(sql)
   const late = await sql`

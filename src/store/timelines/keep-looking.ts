@@ -7,19 +7,19 @@ type Needs = Readonly<{
   timelines: Timelines
   /** Asks the hosts to which no connection of the pool leads. Never rejects. Null: there are no others. */
   look: (() => Promise<readonly SeenHost[]>) | null
-  /** Milliseconds for which the first connection waits for the first look. */
+  /** Milliseconds for which the first connection waits for the first look, at most. */
   patience_milliseconds: number
 }>
 
 type Work = () => Promise<void>
 
-/** Between two looks at other hosts, of which each is a connection to each host. */
+/** Between two looks at the other hosts. A look opens a connection to each of them. */
 const LOOK_MILLISECONDS = 5_000
-/** Between two questions for what other instances have seen. */
+/** Between two recalls of what other instances have seen. */
 const RECALL_MILLISECONDS = 1_000
 
 /**
- * Ours – Looks for a promotion of which no connection tells: a former primary that goes on serving ends none. Begins with the first
+ * Ours – Looks for a promotion that no ended connection tells of, because the former primary goes on serving. Begins with the first
  * connection, so that a process that has just started prefers the highest timeline too.
  */
 export const keepLooking = ({ timelines, look, patience_milliseconds }: Needs) => {

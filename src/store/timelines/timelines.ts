@@ -14,6 +14,9 @@ export type HostVerdict = 'primary' | 'standby' | 'former_primary'
 /** A connection that is ended when its host proves to be a former primary. */
 export type HeldConnection = Readonly<{ host: () => string; destroy: () => void }>
 
+/** Stands for the identifier of a cluster that the database does not tell. Redis does not learn the timelines of such a cluster. */
+const UNKNOWN_SYSTEM = ''
+
 type Needs = Readonly<{ memory: TimelineMemory | null; log: Pick<Log, 'info' | 'warn'> }>
 
 export type Timelines = ReturnType<typeof createTimelines>
@@ -45,9 +48,9 @@ export const createTimelines = ({ memory, log }: Needs) => {
       if (is_standby) held.endAt(host)
       return is_standby ? 'standby' : 'primary'
     }
-    const cluster = system ?? UNKNOWN
+    const cluster = system ?? UNKNOWN_SYSTEM
     await highest.learn(cluster, timeline)
-    // From here on in one turn of the event loop: a higher timeline that is seen later ends the connection.
+    // No await from here to `held.add`: a higher timeline that is seen later finds the connection, and ends it.
     const newest = highest.find(cluster) ?? timeline
     if (timeline < newest) {
       held.endAt(host)
@@ -94,7 +97,7 @@ const createHighestTimelines = (
   }
   /** Also refills a memory that was emptied. */
   const remember = async (system: string, timeline: number) => {
-    if (memory === null || system === UNKNOWN) return
+    if (memory === null || system === UNKNOWN_SYSTEM) return
     const shared = await memory.raise(system, timeline)
     if (shared !== null) raise(system, shared)
   }
@@ -132,9 +135,9 @@ type Place = Readonly<{ system: string; timeline: number }>
 /** The connections that are in use, with what their host told when they opened. */
 const createHeldConnections = () => {
   const held = new Map<HeldConnection, Place>()
-  const end = (isOver: (connection: HeldConnection, place: Place) => boolean) => {
+  const end = (matches: (connection: HeldConnection, place: Place) => boolean) => {
     for (const [connection, place] of held) {
-      if (!isOver(connection, place)) continue
+      if (!matches(connection, place)) continue
       held.delete(connection)
       connection.destroy()
     }
@@ -144,10 +147,7 @@ const createHeldConnections = () => {
     release: (connection: HeldConnection): void => void held.delete(connection),
     endBelow: (system: string, timeline: number): void =>
       end((_, place) => place.system === system && place.timeline < timeline),
-    /** The host leads elsewhere now: it is a pooler or a proxy, behind which the server was exchanged. */
+    /** For a host that leads to another server now: it is a pooler or a proxy. */
     endAt: (host: string): void => end(connection => connection.host() === host),
   }
 }
-
-/** In place of the identifier of the cluster where the database does not tell it. */
-const UNKNOWN = ''

@@ -1,25 +1,18 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort } from '../../support/services/services.ts'
 import { runSignetd, serveOnSocket } from './support.ts'
+import { toldEvent } from './told-event.ts'
 
 type Stream = (request: Request) => Response
 
-const EVENT = {
-  id: '01900000-0000-7000-8000-000000000001',
+const EVENT = toldEvent({
   at: '2026-11-30T07:12:05.123Z',
-  kind: 'sign_in.opened',
-  outcome: 'succeeded',
-  reason: null,
   actor: { type: 'person', id: 'ada' },
-  sub: 'ada',
   client_id: 'web',
   sid: 'sid-1',
-  jti: null,
   ip: '192.0.2.1',
   request_id: 'request-1',
-  count: 1,
-  details: {},
-}
+})
 const eventAt = (number: number, more: object = {}) =>
   `id: ${number}\ndata: ${JSON.stringify({ ...EVENT, number, ...more })}\n\n`
 

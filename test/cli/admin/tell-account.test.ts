@@ -1,22 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { TOLD_EVENT, TOLD_SIGN_IN } from '../../../src/cli/admin/admin-answers.ts'
 import { tellAccount } from '../../../src/cli/admin/tell-account.ts'
+import { toldEvent } from './told-event.ts'
 
-const NOTHING = {
-  outcome: 'succeeded',
-  reason: null,
-  actor: null,
-  sub: 'ada',
-  client_id: null,
-  sid: null,
-  jti: null,
-  ip: null,
-  request_id: null,
-  count: 1,
-  details: {},
-}
 const event = (id: string, more: object) =>
-  TOLD_EVENT.parse({ ...NOTHING, id, at: `2026-11-30T0${id}:00:00.5Z`, ...more })
+  TOLD_EVENT.parse(toldEvent({ id, at: `2026-11-30T0${id}:00:00.5Z`, ...more }))
 
 describe('signetd why, of a person', () => {
   it('tells of the account first, and then of each sign-in with its own events, the oldest first', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { TOLD_EVENT, TOLD_SIGN_IN } from '../../../src/cli/admin/admin-answers.ts'
 import { actorOf, conclusionOf, tellSignIn } from '../../../src/cli/admin/tell-sign-in.ts'
+import { toldEvent } from './told-event.ts'
 
 const SIGN_IN = {
   sid: 'sid-1',
@@ -23,23 +24,7 @@ const SIGN_IN = {
 }
 const signIn = (more: object = {}) => TOLD_SIGN_IN.parse({ ...SIGN_IN, ...more })
 const event = (kind: string, more: object = {}) =>
-  TOLD_EVENT.parse({
-    id: kind,
-    at: '2026-11-30T02:00:00.000Z',
-    kind,
-    outcome: 'succeeded',
-    reason: null,
-    actor: null,
-    sub: 'ada',
-    client_id: 'web',
-    sid: 'sid-1',
-    jti: null,
-    ip: null,
-    request_id: null,
-    count: 1,
-    details: {},
-    ...more,
-  })
+  TOLD_EVENT.parse(toldEvent({ id: kind, kind, client_id: 'web', sid: 'sid-1', ...more }))
 const story = (events: readonly ReturnType<typeof event>[], more: object = {}) =>
   tellSignIn({ sign_in: signIn(more), events }).join('\n')
 

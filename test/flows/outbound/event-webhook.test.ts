@@ -84,7 +84,7 @@ describe('the webhook of the events', () => {
     const { body } = await signet.ask('/auth/register', { method: 'POST', body: account })
     expect(body).toHaveProperty('access_token')
     await nothingWaits()
-    const placed = await events().readPlaced(0, 100)
+    const { events: placed } = await events().readStream(0, 100)
     const expected = placed.map(event => JSON.parse(JSON.stringify(presentEvent(event))) as Sent)
     const registered = sent().filter(({ sub }) => sub !== null)
     expect(registered.length).toBeGreaterThan(1)
@@ -118,7 +118,7 @@ describe('the webhook of the events', () => {
     const people = Array.from({ length: 4 }, () => randomUUID())
     for (let round = 0; round < 5; round++) await write(...people, null)
     await nothingWaits()
-    const placed = await events().readPlaced(0, 1000)
+    const { events: placed } = await events().readStream(0, 1000)
     for (const person of people) {
       const numbers = accepted.filter(({ sub }) => sub === person).map(({ number }) => number)
       // One that was taken may come again before its successor, never after it.
@@ -186,7 +186,7 @@ describe('the webhook of the events', () => {
     expect(await countOf('given_up')).toBe(lost + 1)
     const [, line] = linesAbout(sub)
     expect(line).toMatchObject({ level: 'error', number: expect.any(Number) })
-    const [event] = await events().readPlaced(Number(line?.['number']) - 1, 1)
+    const [event] = (await events().readStream(Number(line?.['number']) - 1, 1)).events
     expect(event).toMatchObject({ sub, number: line?.['number'] })
   })
 

@@ -3,6 +3,7 @@ import { ALIVE, DEAD, lives, signIn, signUp, trySignIn } from '../../support/acc
 import {
   ADMINISTERING,
   type Administration,
+  administrationBy,
   administrationOf,
   signUpWithRoles,
   tokenOfClient,
@@ -28,7 +29,7 @@ describe.each(deployments)('accounts in the administration, on $name', ({ open }
     const token = await tokenOfClient(instance, 'operator')
     ask = administrationOf(instance, token)
     other = administrationOf(second, token)
-    watch = administrationOf(instance, await tokenOfClient(instance, 'watcher'))
+    watch = await administrationBy(instance, 'watcher')
   })
   afterAll(() => deployment.close())
 

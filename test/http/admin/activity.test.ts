@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signUp, trySignIn } from '../../support/accounts/account-api.ts'
-import { ADMINISTERING, administrationOf, tokenOfClient } from '../../support/accounts/administration.ts'
+import { ADMINISTERING, administrationBy } from '../../support/accounts/administration.ts'
 import { CLIENTS } from '../../support/clients.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 
@@ -18,7 +18,7 @@ describe('the activity of the administration', () => {
     await trySignIn(first, 'active@b.example', { password: 'not this lantern at all' })
     await first.close()
     const second = await deployment.start()
-    const ask = administrationOf(second, await tokenOfClient(second, 'watcher'))
+    const ask = await administrationBy(second, 'watcher')
     for (const query of ['', '?hours=720']) {
       const { status, body } = await ask(`/activity${query}`)
       expect(status).toBe(200)
@@ -35,7 +35,7 @@ describe('the activity of the administration', () => {
 
   it('has the findings of the doctor beside it, for a viewer too', async () => {
     const instance = await deployment.start()
-    const ask = administrationOf(instance, await tokenOfClient(instance, 'watcher'))
+    const ask = await administrationBy(instance, 'watcher')
     const { status, body } = await ask('/health')
     expect(status).toBe(200)
     const findings = body['findings'] as readonly Readonly<{ check: string; outcome: string }>[]

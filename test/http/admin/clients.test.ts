@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   ADMINISTERING,
   type Administration,
+  administrationBy,
   administrationOf,
   tokenOfClient,
 } from '../../support/accounts/administration.ts'
@@ -25,7 +26,7 @@ describe('the clients of the administration', () => {
     const token = await tokenOfClient(one, 'operator')
     admin = administrationOf(one, token)
     elsewhere = administrationOf(other, token)
-    viewer = administrationOf(one, await tokenOfClient(one, 'watcher'))
+    viewer = await administrationBy(one, 'watcher')
   })
   afterAll(() => deployment.close())
 

@@ -1,16 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sidOf, signUp } from '../../support/accounts/account-api.ts'
 import {
-  ADMINISTERING,
   type Administration,
-  administrationOf,
+  openAdministration,
   tokenOfClient,
 } from '../../support/accounts/administration.ts'
 import type { Answer } from '../../support/answer.ts'
 import { newEmail } from '../../support/ask.ts'
 import { bindingsOf } from '../../support/bindings.ts'
-import { CLIENTS } from '../../support/clients.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
 
 type Item = Readonly<Record<string, unknown>>
 
@@ -19,9 +17,7 @@ describe('the events of the administration', () => {
   let instance: Instance
   let ask: Administration
   beforeAll(async () => {
-    deployment = await openDeployment([...CLIENTS, ...ADMINISTERING])
-    instance = await deployment.start()
-    ask = administrationOf(instance, await tokenOfClient(instance, 'watcher'))
+    ;({ deployment, instance, ask } = await openAdministration('watcher'))
   })
   afterAll(() => deployment.close())
 

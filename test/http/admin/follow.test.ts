@@ -4,6 +4,7 @@ import { createEvents } from '../../../src/store/events/events.ts'
 import { signUp } from '../../support/accounts/account-api.ts'
 import {
   ADMINISTERING,
+  administrationBy,
   administrationOf,
   signUpWithRoles,
   tokenOfClient,
@@ -144,7 +145,7 @@ describe('GET /admin/events?follow', { timeout: 30_000 }, () => {
   it('is for those who may see events, and ends for a person whose role was taken, or who was disabled', async () => {
     expect((await ask(one, { token: await tokenOfClient(one, 'reader') })).status).toBe(403)
     expect((await ask(one, { token: 'none' })).status).toBe(401)
-    const admin = administrationOf(one, await tokenOfClient(one, 'operator'))
+    const admin = await administrationBy(one, 'operator')
     const bystander = await follow(one)
     for (const take of [
       (sub: string) => admin(`/accounts/${sub}`, { method: 'PATCH', body: { roles: ['user'] } }),

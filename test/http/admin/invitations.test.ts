@@ -3,8 +3,7 @@ import { signIn, signUp } from '../../support/accounts/account-api.ts'
 import {
   ADMINISTERING,
   type Administration,
-  administrationOf,
-  tokenOfClient,
+  administrationBy,
 } from '../../support/accounts/administration.ts'
 import { newEmail } from '../../support/ask.ts'
 import { CLIENTS } from '../../support/clients.ts'
@@ -21,7 +20,7 @@ describe('people who are invited by the administration', () => {
       environment: { SIGN_UP: 'invited' },
       printMail: text => void mails.push(text),
     })
-    ask = administrationOf(instance, await tokenOfClient(instance, 'operator'))
+    ask = await administrationBy(instance, 'operator')
   })
   afterAll(() => deployment.close())
 
@@ -58,7 +57,7 @@ describe('people who are invited by the administration', () => {
 
   it('are none where accounts are opened by the operator alone', async () => {
     const closed = await deployment.start({ environment: { SIGN_UP: 'closed' } })
-    const asking = administrationOf(closed, await tokenOfClient(closed, 'operator'))
+    const asking = await administrationBy(closed, 'operator')
     expect((await asking('/invitations', { body: { email: newEmail() } })).body.code).toBe('SIGN_UP_CLOSED')
   })
 })

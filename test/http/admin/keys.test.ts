@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
-  ADMINISTERING,
   type Administration,
-  administrationOf,
-  tokenOfClient,
+  administrationBy,
+  openAdministration,
 } from '../../support/accounts/administration.ts'
 import type { Answer } from '../../support/answer.ts'
-import { CLIENTS } from '../../support/clients.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
 
 type Item = Readonly<Record<string, unknown>>
 
@@ -16,9 +14,7 @@ describe('the signing keys of the administration', () => {
   let instance: Instance
   let ask: Administration
   beforeAll(async () => {
-    deployment = await openDeployment([...CLIENTS, ...ADMINISTERING])
-    instance = await deployment.start()
-    ask = administrationOf(instance, await tokenOfClient(instance, 'operator'))
+    ;({ deployment, instance, ask } = await openAdministration('operator'))
   })
   afterAll(() => deployment.close())
 
@@ -54,7 +50,7 @@ describe('the signing keys of the administration', () => {
     ])
     expect(await kindsOf(first)).toEqual(['key.retired'])
     expect((await post(`/keys/${first}/revoke`)).status).toBe(422)
-    ask = administrationOf(instance, await tokenOfClient(instance, 'operator'))
+    ask = await administrationBy(instance, 'operator')
     expect(statesOf(await post(`/keys/${first}/revoke`, { now: true }))).toEqual(['signing'])
     expect(await kindsOf(first)).toEqual(['key.revoked', 'key.retired'])
     expect((await instance.ask('/.well-known/jwks.json')).text).not.toContain(first)
@@ -62,7 +58,7 @@ describe('the signing keys of the administration', () => {
   })
 
   it('are not changed by a viewer, and no unknown one is', async () => {
-    const viewer = administrationOf(instance, await tokenOfClient(instance, 'watcher'))
+    const viewer = await administrationBy(instance, 'watcher')
     const before = itemsOf(await viewer('/keys'))
     expect((await viewer('/keys/rotate', { method: 'POST', body: {} })).status).toBe(403)
     expect((await post('/keys/unknown/revoke', { now: true })).status).toBe(404)

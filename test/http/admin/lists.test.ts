@@ -1,14 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sidOf, signUp } from '../../support/accounts/account-api.ts'
-import {
-  ADMINISTERING,
-  type Administration,
-  administrationOf,
-  tokenOfClient,
-} from '../../support/accounts/administration.ts'
+import { type Administration, openAdministration } from '../../support/accounts/administration.ts'
 import type { Answer } from '../../support/answer.ts'
-import { CLIENTS } from '../../support/clients.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
 
 type Item = Readonly<Record<string, unknown>>
 
@@ -18,9 +12,7 @@ describe('the lists of the administration', () => {
   let ask: Administration
   const people: { sub: string; email: string; sid: string }[] = []
   beforeAll(async () => {
-    deployment = await openDeployment([...CLIENTS, ...ADMINISTERING])
-    instance = await deployment.start()
-    ask = administrationOf(instance, await tokenOfClient(instance, 'watcher'))
+    ;({ deployment, instance, ask } = await openAdministration('watcher'))
     for (const name of ['ann', 'anna', 'anton', 'bob', 'cleo']) {
       const email = `${name}@list.example`
       const tokens = await signUp(instance, email, { client_id: name === 'bob' ? 'grace-app' : 'app' })

@@ -9,15 +9,10 @@ import {
   signIn,
   signUp,
 } from '../../support/accounts/account-api.ts'
-import {
-  ADMINISTERING,
-  type Administration,
-  administrationOf,
-  tokenOfClient,
-} from '../../support/accounts/administration.ts'
+import { type Administration, openAdministration } from '../../support/accounts/administration.ts'
 import { newEmail } from '../../support/ask.ts'
-import { CLIENTS, SECRETS } from '../../support/clients.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import { SECRETS } from '../../support/clients.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
 
 const UNKNOWN_ID = '00000000-0000-7000-8000-000000000009'
 
@@ -27,9 +22,9 @@ describe('sign-ins in the administration', () => {
   let ask: Administration
   const mails: string[] = []
   beforeAll(async () => {
-    deployment = await openDeployment([...CLIENTS, ...ADMINISTERING])
-    instance = await deployment.start({ printMail: text => void mails.push(text) })
-    ask = administrationOf(instance, await tokenOfClient(instance, 'operator'))
+    ;({ deployment, instance, ask } = await openAdministration('operator', {
+      printMail: text => void mails.push(text),
+    }))
   })
   afterAll(() => deployment.close())
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sidOf } from '../../support/accounts/account-api.ts'
 import {
   ADMINISTERING,
+  administrationBy,
   administrationOf,
   signUpWithRoles,
   tokenOfClient,
@@ -87,7 +88,7 @@ describe('who may administer', () => {
     expect(await outcome(disabled.tokens.access_token)).toEqual([401, 'AUTH_TOKEN_INVALID'])
     const ended = await signUpWithRoles(deployment, instance, ['signet:admin'])
     const end = `/sign-ins/${sidOf(ended.tokens)}/end`
-    const operator = administrationOf(instance, await tokenOfClient(instance, 'operator'))
+    const operator = await administrationBy(instance, 'operator')
     expect((await operator(end, { method: 'POST' })).body).toEqual({ ended: 1 })
     expect(await outcome(ended.tokens.access_token)).toEqual([401, 'AUTH_TOKEN_INVALID'])
     expect(reasonOf()).toBe('revoked')

@@ -2,34 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ALIVE, DEAD, lives, signUp } from '../../support/accounts/account-api.ts'
 import { newEmail } from '../../support/ask.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
-import {
-  CONSOLE_SETTINGS,
-  createAdministrator,
-  createConsoleBrowser,
-} from '../../support/pages/console-browser.ts'
-import { fieldOf } from '../../support/pages/person.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
+import { type ConsoleBrowser, openConsole } from '../../support/pages/console-browser.ts'
 
 describe('the accounts of the console', () => {
   let deployment: Deployment
   let signet: Instance
-  let browser: ReturnType<typeof createConsoleBrowser>
+  let browser: ConsoleBrowser
   beforeAll(async () => {
-    deployment = await openDeployment()
-    signet = await deployment.start({ environment: CONSOLE_SETTINGS })
-    browser = createConsoleBrowser([signet])
-    await browser.signIn(await createAdministrator(deployment, signet, 'signet:admin'), '/console/accounts')
+    ;({ deployment, signet, browser } = await openConsole('signet:admin'))
   })
   afterAll(() => deployment.close())
 
   const person = async () => {
     const tokens = await signUp(signet, newEmail())
     return { tokens, sub: tokens.user.id, path: `/console/accounts/${tokens.user.id}` }
-  }
-  const confirm = async (path: string) => {
-    const page = await browser.open(path)
-    const etag = fieldOf(page, 'etag')
-    return browser.follow(await browser.submit(page, path, etag === null ? {} : { etag }))
   }
 
   it('are shown with everything that a person has', async () => {
@@ -61,12 +48,12 @@ describe('the accounts of the console', () => {
   it('lose their sign-ins and their factors, and are deleted, each after a question', async () => {
     const { tokens, path } = await person()
     const bystander = await person()
-    expect((await confirm(`${path}/end-sign-ins`)).text).toContain('One sign-in was ended.')
+    expect((await browser.confirm(`${path}/end-sign-ins`)).text).toContain('One sign-in was ended.')
     expect(await lives(signet, tokens)).toEqual(DEAD)
-    expect((await confirm(`${path}/factors`)).status).toBeLessThan(500)
+    expect((await browser.confirm(`${path}/factors`)).status).toBeLessThan(500)
     const list = await browser.open('/console/accounts')
     expect(list.text).toContain(path)
-    expect((await confirm(`${path}/delete`)).text).toContain('deleted')
+    expect((await browser.confirm(`${path}/delete`)).text).toContain('deleted')
     expect((await browser.open(path)).status).toBe(404)
     expect(await lives(signet, bystander.tokens)).toEqual(ALIVE)
   })
@@ -84,7 +71,9 @@ describe('the accounts of the console', () => {
     expect(asked.text).toContain('https://app.example/one?a=b')
     expect(asked.text).toMatch(/curl -X DELETE .*\/consents\/https%3A%2F%2Fapp\.example%2Fone%3Fa%3Db/)
     expect(asked.text).toContain(`signetd accounts withdraw-consent ${sub}`)
-    expect((await confirm(withdraw)).text).toContain('The consent is withdrawn. 0 sign-ins were ended.')
+    expect((await browser.confirm(withdraw)).text).toContain(
+      'The consent is withdrawn. 0 sign-ins were ended.',
+    )
     expect((await browser.open(path)).text).not.toContain('/withdraw?')
     expect(await lives(signet, tokens)).toEqual(ALIVE)
 

@@ -1,23 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basic } from '../../support/clients.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
-import {
-  CONSOLE_SETTINGS,
-  createAdministrator,
-  createConsoleBrowser,
-} from '../../support/pages/console-browser.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
+import { type ConsoleBrowser, openConsole } from '../../support/pages/console-browser.ts'
 import { fieldOf, headingOf } from '../../support/pages/person.ts'
 import { unescapeHtml } from '../../support/pages/plain-browser.ts'
 
 describe('the clients of the console', () => {
   let deployment: Deployment
   let signet: Instance
-  let browser: ReturnType<typeof createConsoleBrowser>
+  let browser: ConsoleBrowser
   beforeAll(async () => {
-    deployment = await openDeployment()
-    signet = await deployment.start({ environment: CONSOLE_SETTINGS })
-    browser = createConsoleBrowser([signet])
-    await browser.signIn(await createAdministrator(deployment, signet, 'signet:admin'), '/console/clients')
+    ;({ deployment, signet, browser } = await openConsole('signet:admin'))
   })
   afterAll(() => deployment.close())
 
@@ -35,11 +28,6 @@ describe('the clients of the console', () => {
   const secretOf = (text: string): string => /<code[^>]*>([\w-]{43,})<\/code>/.exec(text)?.[1] ?? ''
   const tokenStatus = async (secret: string) =>
     (await signet.token({ grant_type: 'client_credentials' }, basic('reports', secret))).status
-  const confirm = async (path: string) => {
-    const page = await browser.open(path)
-    const etag = fieldOf(page, 'etag')
-    return browser.follow(await browser.submit(page, path, etag === null ? {} : { etag }))
-  }
 
   it('are created, changed, given a secret, disabled, enabled, ended and deleted', async () => {
     const created = await create(metadata())
@@ -63,17 +51,23 @@ describe('the clients of the console', () => {
     expect((await change('Figures')).status).toBe(303)
     expect([(await change('Late')).status, await tokenStatus(secret)]).toEqual([412, 200])
 
-    const made = await confirm('/console/clients/reports/rotate-secret')
+    const made = await browser.confirm('/console/clients/reports/rotate-secret')
     const next = secretOf(made.text)
     expect([await tokenStatus(secret), await tokenStatus(next)]).toEqual([200, 200])
     expect((await browser.open('/console/clients/reports')).text).toContain('former')
 
-    expect((await confirm('/console/clients/reports/disable')).text).toContain('The client is disabled.')
+    expect((await browser.confirm('/console/clients/reports/disable')).text).toContain(
+      'The client is disabled.',
+    )
     expect(await tokenStatus(next)).toBe(401)
-    expect((await confirm('/console/clients/reports/enable')).text).toContain('The client is enabled.')
-    expect((await confirm('/console/clients/reports/end-everything')).text).toContain('is ended')
+    expect((await browser.confirm('/console/clients/reports/enable')).text).toContain(
+      'The client is enabled.',
+    )
+    expect((await browser.confirm('/console/clients/reports/end-everything')).text).toContain('is ended')
     expect(await tokenStatus(next)).toBe(200)
-    expect((await confirm('/console/clients/reports/delete')).text).toContain('The client is deleted.')
+    expect((await browser.confirm('/console/clients/reports/delete')).text).toContain(
+      'The client is deleted.',
+    )
     expect(await tokenStatus(next)).toBe(401)
     expect((await browser.open('/console/clients/reports')).status).toBe(404)
   })
@@ -89,6 +83,6 @@ describe('the clients of the console', () => {
 
   it('are shown without a button where CLIENTS_FILE has them', async () => {
     expect((await browser.open('/console/clients')).text).toContain('/console/clients/service')
-    expect((await confirm('/console/clients/service/disable')).status).toBe(409)
+    expect((await browser.confirm('/console/clients/service/disable')).status).toBe(409)
   })
 })

@@ -1,32 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ALIVE, DEAD, lives, refreshTokens, sidOf, signUp } from '../../support/accounts/account-api.ts'
 import { newEmail } from '../../support/ask.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
 import {
   CONSOLE,
-  CONSOLE_SETTINGS,
-  createAdministrator,
+  type ConsoleBrowser,
   createConsoleBrowser,
+  enterConsole,
+  openConsole,
 } from '../../support/pages/console-browser.ts'
 import { fieldOf, headingOf } from '../../support/pages/person.ts'
-
-type Browser = ReturnType<typeof createConsoleBrowser>
 
 describe('the pages of the console', () => {
   let deployment: Deployment
   let signet: Instance
-  let admin: Browser
-  let viewer: Browser
+  let admin: ConsoleBrowser
+  let viewer: ConsoleBrowser
   beforeAll(async () => {
-    deployment = await openDeployment()
-    signet = await deployment.start({ environment: CONSOLE_SETTINGS })
-    const enter = async (role: 'signet:admin' | 'signet:viewer') => {
-      const browser = createConsoleBrowser([signet])
-      await browser.signIn(await createAdministrator(deployment, signet, role), '/console/accounts')
-      return browser
-    }
-    admin = await enter('signet:admin')
-    viewer = await enter('signet:viewer')
+    ;({ deployment, signet, browser: admin } = await openConsole('signet:admin'))
+    viewer = await enterConsole(deployment, signet, 'signet:viewer')
   })
   afterAll(() => deployment.close())
 
@@ -39,13 +31,6 @@ describe('the pages of the console', () => {
     return { email, tokens, path: `/console/accounts/${row?.id ?? ''}` }
   }
 
-  /** Confirms what a page asks. */
-  const confirm = async (browser: Browser, path: string) => {
-    const page = await browser.open(path)
-    const etag = fieldOf(page, 'etag')
-    return browser.follow(await browser.submit(page, path, etag === null ? {} : { etag }))
-  }
-
   it('asks before an account is disabled, shows the same by hand, says what was done, and enables it again', async () => {
     const { email, tokens, path } = await newPerson()
     const bystander = await newPerson()
@@ -55,11 +40,11 @@ describe('the pages of the console', () => {
     expect(asked.text).toMatch(/curl -X POST .*\/admin\/accounts\/[\w-]+\/disable/)
     expect(asked.text).toMatch(/signetd accounts disable [\w-]+/)
     expect(await lives(signet, tokens)).toEqual(ALIVE)
-    const done = await confirm(admin, `${path}/disable`)
+    const done = await admin.confirm(`${path}/disable`)
     expect(done.text).toContain('The account is disabled. One sign-in was ended.')
     expect(await lives(signet, tokens)).toEqual(DEAD)
     expect(await lives(signet, bystander.tokens)).toEqual(ALIVE)
-    expect((await confirm(admin, `${path}/enable`)).text).toContain('The account is enabled.')
+    expect((await admin.confirm(`${path}/enable`)).text).toContain('The account is enabled.')
   })
 
   it('tells why a person was signed out, and ends one sign-in alone', async () => {
@@ -70,7 +55,7 @@ describe('the pages of the console', () => {
     const page = await admin.open(`/console/sign-ins/${sid}`)
     expect(headingOf(page)).toBe(`Sign-in of ${email}`)
     expect(page.text).toMatch(/<svg class="line"[\s\S]*issued/)
-    const done = await confirm(admin, `/console/sign-ins/${sid}/end`)
+    const done = await admin.confirm(`/console/sign-ins/${sid}/end`)
     expect(done.text).toContain('The sign-in has ended.')
     expect(done.text).toMatch(/<span class="badge bad">ended<\/span>/)
     expect(await lives(signet, tokens)).toEqual(DEAD)

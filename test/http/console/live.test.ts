@@ -2,23 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signUp } from '../../support/accounts/account-api.ts'
 import { newEmail } from '../../support/ask.ts'
 import { askApp } from '../../support/bindings.ts'
-import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
-import {
-  CONSOLE,
-  CONSOLE_SETTINGS,
-  createAdministrator,
-  createConsoleBrowser,
-} from '../../support/pages/console-browser.ts'
+import type { Deployment, Instance } from '../../support/deployment.ts'
+import { CONSOLE, type ConsoleBrowser, openConsole } from '../../support/pages/console-browser.ts'
 
 describe('the stream of the console', () => {
   let deployment: Deployment
   let signet: Instance
-  let browser: ReturnType<typeof createConsoleBrowser>
+  let browser: ConsoleBrowser
   beforeAll(async () => {
-    deployment = await openDeployment()
-    signet = await deployment.start({ environment: CONSOLE_SETTINGS })
-    browser = createConsoleBrowser([signet])
-    await browser.signIn(await createAdministrator(deployment, signet, 'signet:viewer'))
+    ;({ deployment, signet, browser } = await openConsole('signet:viewer'))
   })
   afterAll(() => deployment.close())
 

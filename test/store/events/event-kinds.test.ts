@@ -14,8 +14,7 @@ import { claimsOf, sidOf, signIn, signUp, trySignIn, trySignUp } from '../../sup
 import {
   ADMINISTERING,
   type Administration,
-  administrationOf,
-  tokenOfClient,
+  administrationBy,
 } from '../../support/accounts/administration.ts'
 import { createAuthenticator } from '../../support/accounts/authenticator.ts'
 import { asOwner, stepUp, withTotp } from '../../support/accounts/factors.ts'
@@ -75,7 +74,7 @@ describe('every kind of event', () => {
       clock: time.clock,
       environment: { RATE_LIMIT_SECOND_FACTOR: 'off' },
     })
-    admin = administrationOf(post.signet, await tokenOfClient(post.signet, 'operator'))
+    admin = await administrationBy(post.signet, 'operator')
   })
   afterAll(async () => {
     await post.close()
@@ -85,12 +84,12 @@ describe('every kind of event', () => {
   const events = () => createEvents(deployment.database)
   const placed = async (after: number): Promise<readonly Event[]> => {
     while (await events().place());
-    return events().readPlaced(after, 1000)
+    return (await events().readStream(after, 1000)).events
   }
   /** The events that an act writes, which must be these and no other. An act through HTTP is named by its request. */
   const expectEvents = async (act: () => Promise<Answer | void>, told: readonly Told[]) => {
     while (await events().place());
-    const begin = await events().lastPlace()
+    const { last: begin } = await events().readBounds()
     const answer = await act()
     const written = (await placed(begin)).toSorted((a, b) => order(told, a) - order(told, b))
     expect(written.map(({ kind, reason }) => [kind, reason])).toEqual(

@@ -1,25 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { firstIdAt, NIL_UUID } from '../../../src/domain/base/uuid.ts'
+import { filterBy } from '../../../src/flows/events/event-filter.ts'
 import { onBehalfOf } from '../../../src/platform/origin-context.ts'
 import type { EventFilter } from '../../../src/ports/events.ts'
 import { createEvents } from '../../../src/store/events/events.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
-
-const NOTHING: EventFilter = {
-  kind: null,
-  outcome: null,
-  reason: null,
-  actor: null,
-  sub: null,
-  client_id: null,
-  sid: null,
-  jti: null,
-  ip: null,
-  request_id: null,
-  from: null,
-  until: null,
-}
 
 describe.each(backends)('events on $name', ({ name, open }) => {
   let backend: OpenBackend
@@ -36,7 +22,7 @@ describe.each(backends)('events on $name', ({ name, open }) => {
     await onBehalfOf(origin, () =>
       events().write([{ kind: 'account.disabled', sub, reason: 'disabled', details: { a: [1] } }]),
     )
-    const { events: read, next } = await events().read({ filter: { ...NOTHING, sub }, after: null, limit: 5 })
+    const { events: read, next } = await events().read({ filter: filterBy({ sub }), after: null, limit: 5 })
     expect(read).toMatchObject([
       {
         kind: 'account.disabled',
@@ -62,7 +48,7 @@ describe.each(backends)('events on $name', ({ name, open }) => {
       const jti = randomUUID()
       const reasons = Array.from({ length: 40 }, (_, index) => String(index))
       await events().write(reasons.map(reason => ({ kind: 'account.imported', jti, reason })))
-      const { events: read } = await events().read({ filter: { ...NOTHING, jti }, after: null, limit: 50 })
+      const { events: read } = await events().read({ filter: filterBy({ jti }), after: null, limit: 50 })
       expect(read.toReversed().map(({ reason }) => reason)).toEqual(reasons)
     },
   )
@@ -71,7 +57,7 @@ describe.each(backends)('events on $name', ({ name, open }) => {
     const before = new Date(Date.now() - 60_000)
     await events().write([{ kind: 'key.created' }])
     const [event] = (
-      await events().read({ filter: { ...NOTHING, kind: 'key.created' }, after: null, limit: 1 })
+      await events().read({ filter: filterBy({ kind: 'key.created' }), after: null, limit: 1 })
     ).events
     expect(event?.id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab]/)
     expect((event?.id ?? '') > firstIdAt(before)).toBe(true)
@@ -96,9 +82,9 @@ describe.each(backends)('events on $name', ({ name, open }) => {
       { client_id: 'web', sub },
     ]
     for (const filter of filters) {
-      const first = await events().read({ filter: { ...NOTHING, ...filter }, after: null, limit: 2 })
+      const first = await events().read({ filter: filterBy(filter), after: null, limit: 2 })
       expect(first.events).toHaveLength(2)
-      const second = await events().read({ filter: { ...NOTHING, ...filter }, after: first.next, limit: 2 })
+      const second = await events().read({ filter: filterBy(filter), after: first.next, limit: 2 })
       const ids = [...first.events, ...second.events].map(({ id }) => id)
       expect(new Set(ids).size).toBe(3)
       expect(ids).toEqual(ids.toSorted().toReversed())
@@ -107,16 +93,16 @@ describe.each(backends)('events on $name', ({ name, open }) => {
   })
 
   it('get their places in the stream once, in order', async () => {
-    const begin = await events().lastPlace()
+    const { last: begin } = await events().readBounds()
     await Promise.all(
       Array.from({ length: 20 }, () => events().write([{ kind: 'key.retired' }, { kind: 'key.revoked' }])),
     )
     await Promise.all([events().place(), events().place()])
     await events().place()
-    const placed = await events().readPlaced(begin, 1000)
+    const { events: placed } = await events().readStream(begin, 1000)
     expect(placed.map(({ number }) => number)).toEqual(placed.map((_, at) => begin + 1 + at))
     expect(new Set(placed.map(({ id }) => id)).size).toBe(placed.length)
     expect(placed.filter(({ kind }) => kind.startsWith('key.re'))).toHaveLength(40)
-    expect(await events().lastPlace()).toBe(begin + placed.length)
+    expect((await events().readBounds()).last).toBe(begin + placed.length)
   })
 })

@@ -4,8 +4,8 @@ import { CONSOLE_CLIENT_ID } from '../../../src/domain/oauth/console-client.ts'
 import { ADMIN_SCOPE, VIEWER_SCOPE } from '../../../src/domain/oauth/scope.ts'
 import type { Answer } from '../answer.ts'
 import { type Asking, newEmail } from '../ask.ts'
-import { basic, type ClientEntry, createPepperText } from '../clients.ts'
-import { type Deployment, type Instance, ISSUER } from '../deployment.ts'
+import { basic, CLIENTS, type ClientEntry, createPepperText } from '../clients.ts'
+import { type Deployment, type Given, type Instance, ISSUER, openDeployment } from '../deployment.ts'
 import { pepperOf } from '../families.ts'
 import { CONSOLE, createConsoleBrowser, setRoles } from '../pages/console-browser.ts'
 import { signIn, signUp } from './account-api.ts'
@@ -55,6 +55,17 @@ export const administrationOf =
     instance.askInternal(`/admin${path}`, { token, ...asking })
 
 export type Administration = ReturnType<typeof administrationOf>
+
+/** Asks the administration as one of these confidential clients. */
+export const administrationBy = async (instance: Instance, client_id: string): Promise<Administration> =>
+  administrationOf(instance, await tokenOfClient(instance, client_id))
+
+/** A server that these clients administer, and its administration as one of them asks it. */
+export const openAdministration = async (client_id: string, given: Given = {}) => {
+  const deployment = await openDeployment([...CLIENTS, ...ADMINISTERING])
+  const instance = await deployment.start(given)
+  return { deployment, instance, ask: await administrationBy(instance, client_id) }
+}
 
 /** A person with these roles, and their tokens at an application, or at the console of an instance with CONSOLE_SETTINGS. */
 export const signUpWithRoles = async (

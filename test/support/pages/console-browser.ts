@@ -2,7 +2,7 @@ import { signUp } from '../accounts/account-api.ts'
 import { type Answer, toAnswer } from '../answer.ts'
 import { newEmail, PASSWORD } from '../ask.ts'
 import { askApp } from '../bindings.ts'
-import { type Deployment, type Instance, ISSUER } from '../deployment.ts'
+import { type Deployment, type Instance, ISSUER, openDeployment } from '../deployment.ts'
 import { fieldOf } from './person.ts'
 import { unescapeHtml } from './plain-browser.ts'
 
@@ -59,6 +59,12 @@ export const createConsoleBrowser = (instances: readonly Instance[]) => {
     follow,
     post,
     submit,
+    /** Opens the page that asks before something is done, and confirms it. */
+    confirm: async (path: string): Promise<Seen> => {
+      const page = await open(path)
+      const etag = fieldOf(page, 'etag')
+      return follow(await submit(page, path, etag === null ? {} : { etag }))
+    },
     /** Opens a page of the console, and signs in on the way. */
     signIn: async (email: string, path = '/console'): Promise<Seen> => {
       const page = await follow(await open(path))
@@ -68,7 +74,27 @@ export const createConsoleBrowser = (instances: readonly Instance[]) => {
   }
 }
 
+export type ConsoleBrowser = ReturnType<typeof createConsoleBrowser>
+
 type Role = 'signet:admin' | 'signet:viewer'
+
+/** A server with the console, and a browser in which an administrator of this role is signed in. */
+export const openConsole = async (role: Role) => {
+  const deployment = await openDeployment()
+  const signet = await deployment.start({ environment: CONSOLE_SETTINGS })
+  return { deployment, signet, browser: await enterConsole(deployment, signet, role) }
+}
+
+/** A browser in which an administrator of this role, beside the former ones, is signed in. */
+export const enterConsole = async (
+  deployment: Pick<Deployment, 'database'>,
+  signet: Instance,
+  role: Role,
+): Promise<ConsoleBrowser> => {
+  const browser = createConsoleBrowser([signet])
+  await browser.signIn(await createAdministrator(deployment, signet, role), '/console/accounts')
+  return browser
+}
 
 /** An account with this role beside the first one. */
 export const createAdministrator = async (
