@@ -12,7 +12,7 @@ export type AccountSelection =
   | 'viewers'
   | Readonly<{ email_prefix: string }>
 
-/** `versions`: those that the caller has looked at; null: any. */
+/** `versions`: those that the caller has looked at; null where the version does not matter. */
 type Named = Readonly<{ id: string; versions: readonly string[] | null }>
 
 type Page = Readonly<{

@@ -78,7 +78,7 @@ export type AdministeredClients = {
   addSecret(
     secret: Readonly<{
       client_id: string
-      /** Null: any. */
+      /** Null where the version does not matter. */
       versions: readonly number[] | null
       digest: Digest<'client_secret'>
       overlap_seconds: number

@@ -14,7 +14,7 @@ type Deletion = Readonly<{
   id: string
   /** Null where the epoch does not matter, and a disabled account is deleted too. */
   credential_epoch: number | null
-  /** The account must have one of these; null: any version. */
+  /** The account must have one of these; null where the version does not matter. */
   versions?: readonly string[] | null
   access_token_seconds: number
 }>

@@ -15,7 +15,7 @@ type Ending = Readonly<{
   isDisabled?: true
   withoutFactors?: true
   roles?: readonly string[]
-  /** The account must have one of these; null: any version. */
+  /** The account must have one of these; null where the version does not matter. */
   versions?: readonly string[] | null
   access_token_seconds: number
 }>

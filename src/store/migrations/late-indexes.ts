@@ -11,7 +11,7 @@ export type LateIndex = Readonly<{
   statement: string
 }>
 
-/** Ours: up to this size, the build of an index takes about as long as any other change of a table. */
+/** Ours: up to this size, the build of an index takes about as long as another change of a table. */
 const LARGE_BYTES = 16_000_000
 
 /** A unique index is no late one: a statement may depend on it. */

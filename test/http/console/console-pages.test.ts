@@ -86,9 +86,9 @@ describe('the pages of the console', () => {
 
   it('says beside the field what is wrong with a form, and changes nothing', async () => {
     const page = await admin.open('/console/accounts/new')
-    const wrong = await admin.submit(page, '/console/accounts/new', { email: 'nobody', roles: 'a' })
+    const wrong = await admin.submit(page, '/console/accounts/new', { email: 'no-address', roles: 'a' })
     expect(wrong.status).toBe(422)
-    expect(wrong.text).toMatch(/id="email"[^>]*value="nobody"[^>]*aria-invalid="true"/)
+    expect(wrong.text).toMatch(/id="email"[^>]*value="no-address"[^>]*aria-invalid="true"/)
   })
 
   it('shows a viewer no button, and does nothing for a viewer who sends a form all the same', async () => {
