@@ -1,4 +1,3 @@
-import { describeDevice } from '../../domain/base/user-agent.ts'
 import { type Html, html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import { badge } from '../layout/parts.ts'
@@ -15,7 +14,6 @@ import {
   NONE,
   section,
   shown,
-  signInPath,
   stateBadge,
   table,
   textOr,
@@ -23,6 +21,7 @@ import {
   when,
   withdrawPath,
 } from './parts.ts'
+import { signInTable } from './sign-in-table.ts'
 
 type OfPerson = Readonly<{
   account: AccountShown
@@ -44,7 +43,7 @@ export const accountPage = (frame: ConsoleFrame, { account, signIns, consents, e
 ${section({ title: 'Account', tools: link(`${accountPath(sub)}/export`, 'Export the data'), content: facts(factsOf(account)) })}
 ${section({ title: 'Ways to sign in', content: factorsOf(account) })}
 </div>
-${section({ title: 'Sign-ins', tools: link(`/console/sign-ins?sub=${encodeURIComponent(sub)}`, 'All sign-ins'), content: signIns === null ? ABSENT : signInTable(signIns) })}
+${section({ title: 'Sign-ins', tools: link(`/console/sign-ins?sub=${encodeURIComponent(sub)}`, 'All sign-ins'), content: signIns === null ? ABSENT : signInTable(signIns, { label: 'Sign-ins of this account', empty: 'No sign-in.', isOfOneAccount: true }) })}
 ${section({ title: 'Consents', content: consents === null ? ABSENT : consentTable(consents, frame.isAdmin ? sub : null) })}
 ${section({ title: 'Events', tools: link(`/console/events?sub=${encodeURIComponent(sub)}`, 'All events'), content: events === null ? ABSENT : eventTable(events) })}`,
   })
@@ -103,22 +102,6 @@ const factorsOf = ({ factors, identities }: AccountShown): Html =>
         ] as const,
     ),
   ])
-
-const signInTable = (signIns: readonly SignInShown[]): Html =>
-  table({
-    label: 'Sign-ins of this account',
-    head: ['Client', 'State', 'Device', 'From', 'Since (UTC)', 'Last used (UTC)', 'More'],
-    rows: signIns.map(signIn => [
-      link(clientPath(signIn.client_id), shown(signIn.client_id)),
-      stateBadge(signIn.state),
-      html`${describeDevice(signIn.user_agent)}`,
-      mono(signIn.ip),
-      when(signIn.created_at),
-      when(signIn.last_used_at),
-      link(signInPath(signIn.sid), 'Timeline'),
-    ]),
-    empty: 'No sign-in.',
-  })
 
 /** `sub`: of the account whose consents may be withdrawn; null for a viewer. */
 const consentTable = (consents: readonly ConsentShown[], sub: string | null): Html =>

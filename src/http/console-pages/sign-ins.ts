@@ -1,20 +1,9 @@
-import { describeDevice } from '../../domain/base/user-agent.ts'
 import { html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { SignInShown } from './answers.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
-import {
-  accountPath,
-  clientPath,
-  link,
-  mono,
-  nextPage,
-  shown,
-  signInPath,
-  stateBadge,
-  table,
-  when,
-} from './parts.ts'
+import { nextPage } from './parts.ts'
+import { signInTable } from './sign-in-table.ts'
 
 type SignIns = Readonly<{
   query: Readonly<Record<string, string>>
@@ -32,21 +21,7 @@ export const signInsPage = (frame: ConsoleFrame, { query, signIns: { items, next
 <label>Account (sub) <input name="sub" type="search" maxlength="64" value="${query['sub'] ?? ''}"></label>
 <button class="quiet slim">Show</button>
 </form>
-${table({
-  label: 'Sign-ins',
-  head: ['Person', 'Client', 'State', 'Device', 'From', 'Since (UTC)', 'Last used (UTC)', 'More'],
-  rows: items.map(signIn => [
-    link(accountPath(signIn.sub), shown(signIn.email ?? signIn.sub)),
-    link(clientPath(signIn.client_id), shown(signIn.client_id)),
-    stateBadge(signIn.state),
-    html`${describeDevice(signIn.user_agent)}`,
-    mono(signIn.ip),
-    when(signIn.created_at),
-    when(signIn.last_used_at),
-    link(signInPath(signIn.sid), 'Timeline'),
-  ]),
-  empty: 'No sign-in matches.',
-})}
+${signInTable(items, { label: 'Sign-ins', empty: 'No sign-in matches.', isOfOneAccount: false })}
 ${nextPage('/console/sign-ins', query, next)}
 </section>`,
   })
