@@ -61,6 +61,9 @@ export const EVENT_KINDS = {
   'key.promoted': 'A signing key began to sign.',
   'key.retired': 'A signing key no longer signs, and is still published.',
   'key.revoked': 'A signing key was revoked: tokens that it signed are worth nothing.',
+
+  'database.restored':
+    'An operator restored a backup: every sign-in of before ended, and what happened after the backup is not among the events.',
 } as const satisfies Readonly<Record<string, string>>
 
 export type EventKind = keyof typeof EVENT_KINDS
