@@ -30,6 +30,7 @@ export const EVENT_KINDS = {
   'account.email_verified': 'The owner of an account proved to read its mail.',
   'account.password_changed': 'A password was changed, by its owner or an operator.',
   'account.password_reset': 'A password was set anew by a mailed link.',
+  'account.exported': 'Everything that is kept of a person was exported, by its owner or an operator.',
   'account.everything_revoked': 'Everything that was issued to a person was revoked.',
   'invitation.sent': 'A person was invited to open an account.',
 

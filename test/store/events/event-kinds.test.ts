@@ -316,7 +316,15 @@ describe('every kind of event', () => {
       { kind: 'sign_in.ended', sub, reason: 'password_changed' },
     ])
     await expectEvents(setAnew, [])
+    await expectEvents(
+      () => admin(`/accounts/${sub}/export`),
+      [{ kind: 'account.exported', sub, actor: BY_OPERATOR }],
+    )
     const living = await signIn(signet, new_email, { password: PASSWORD })
+    await expectEvents(
+      () => signet.ask('/auth/me/export', { token: living.access_token }),
+      [{ kind: 'account.exported', sub, actor: self(sub) }],
+    )
     await expectEvents(
       () =>
         signet.ask('/auth/me', {
