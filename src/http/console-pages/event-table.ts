@@ -7,6 +7,7 @@ import {
   mono,
   NONE,
   plainWordsOf,
+  section,
   shown,
   signInPath,
   stateBadge,
@@ -14,8 +15,11 @@ import {
   when,
 } from './parts.ts'
 
+/** The e-mails of people by their `sub`. */
+export type People = ReadonlyMap<string, string>
+
 /** Events, the newest first, each with the way to what it is about. */
-export const eventTable = (events: readonly EventShown[]): Html =>
+export const eventTable = (events: readonly EventShown[], people: People = new Map()): Html =>
   table({
     label: 'Events',
     head: ['When (UTC)', 'What', 'Outcome', 'Reason', 'By', 'About', 'From'],
@@ -24,20 +28,28 @@ export const eventTable = (events: readonly EventShown[]): Html =>
       link(`/console/events/${encodeURIComponent(event.id)}`, plainWordsOf(event.kind)),
       html`${stateBadge(event.outcome)}${event.count !== null && event.count > 1 ? html` <span class="muted small">×${event.count}</span>` : null}`,
       event.reason === null ? NONE : html`${plainWordsOf(event.reason)}`,
-      actorCellOf(event),
+      actorCellOf(event, people),
       aboutOf(event),
       mono(event.ip),
     ]),
     empty: 'No event.',
   })
 
-export const actorCellOf = ({ actor }: EventShown): Html => {
+/** A person who acts on what is not their own is an administrator. */
+export const actorCellOf = ({ actor, sub }: EventShown, people: People = new Map()): Html => {
   if (actor === null) return NONE
   const { type, id } = actor
   if (id === null) return html`${shown(type)}`
-  if (type === 'person') return link(accountPath(id), 'a person')
+  if (type === 'person')
+    return link(accountPath(id), shown(people.get(id) ?? (id === sub ? 'the person' : 'an administrator')))
   return type === 'client' ? link(clientPath(id), shown(id)) : html`${shown(type)} ${shown(id)}`
 }
+
+export type ChangesShown = Readonly<{ events: readonly EventShown[]; people: People }>
+
+/** What was changed last, and by whom. */
+export const changesSection = ({ events, people }: ChangesShown): Html =>
+  section({ title: 'Changed last', content: eventTable(events, people) })
 
 const aboutOf = ({ sub, sid, client_id }: EventShown): Html => {
   const links = [

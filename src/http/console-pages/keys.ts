@@ -1,6 +1,7 @@
 import { type Html, html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { KeyShown } from './answers.ts'
+import { type ChangesShown, changesSection } from './event-table.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
 import { actionLinks, mono, section, stateBadge, table, when } from './parts.ts'
 import { barsFigure } from './plot.ts'
@@ -8,7 +9,7 @@ import { barsFigure } from './plot.ts'
 /** The signing keys: when each signs, and for how long verifiers find it. */
 export const keysPage = (
   frame: ConsoleFrame,
-  { keys, now }: Readonly<{ keys: readonly KeyShown[]; now: Date }>,
+  { keys, changes, now }: Readonly<{ keys: readonly KeyShown[]; changes: ChangesShown; now: Date }>,
 ): Page =>
   consolePage(frame, {
     title: 'Signing keys',
@@ -31,7 +32,8 @@ ${section({
     ]),
     empty: 'No key.',
   }),
-})}`,
+})}
+${changesSection(changes)}`,
   })
 
 const actionsOf = ({ kid, state }: KeyShown): Html => {

@@ -145,7 +145,7 @@ type Bar = Readonly<{ name: string; state: string; from: number; until: number }
 /** Where the bars begin, to the right of their labels. */
 const BARS_LEFT = 90
 /** Below this width, the word in a bar would stand over its end. */
-const WORD_LEAST = 74
+const WORD_LEAST = 90
 
 /** SVG 2 – Bars on one axis of time, each with its name; a line at the present. */
 export const barsFigure = ({

@@ -82,12 +82,16 @@ const headersOf = (
 ): Record<string, string> => ({
   authorization: `Bearer ${token}`,
   accept,
-  ...(etag === null ? {} : { 'if-match': etag }),
+  ...(etag === null ? {} : { 'if-match': isFieldValue(etag) ? etag : OF_NO_VERSION }),
   ...(last_event_id === undefined ? {} : { 'last-event-id': last_event_id }),
   ...(text === null
     ? {}
     : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }),
 })
+
+/** RFC 9110 §5.5 – A form may bring any text back. */
+const isFieldValue = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
+const OF_NO_VERSION = '"none"'
 
 type Incoming = Readonly<{ headers: Record<string, string>; text: string | null; ip: string }>
 

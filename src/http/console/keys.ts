@@ -5,6 +5,7 @@ import { quoted } from '../console-pages/parts.ts'
 import { apiRefusedPage } from '../console-pages/refused.ts'
 import type { Route } from '../server/route.ts'
 import { actionRoutes, type ConsoleAction } from './actions.ts'
+import { readChanges } from './events.ts'
 import { CONSOLE_ROUTE } from './reply.ts'
 import type { ConsoleAct, ConsoleShow, Visiting } from './visiting.ts'
 
@@ -52,9 +53,11 @@ export const keyConsoleRoutes = (visiting: Visiting): readonly Route[] => [
   }),
 ]
 
-const showKeys: ConsoleShow = async ({ frame, get, now }) => {
+const showKeys: ConsoleShow = async visit => {
+  const { frame, get, now } = visit
   const { value } = await get('/admin/keys', KEYS)
-  return keysPage(frame, { keys: value.items, now })
+  const changes = await readChanges(visit, ['key.created', 'key.promoted', 'key.retired', 'key.revoked'])
+  return keysPage(frame, { keys: value.items, changes, now })
 }
 
 const ROTATE = { method: 'POST', path: '/admin/keys/rotate' } as const
