@@ -19,7 +19,7 @@ const ACTIONS: readonly ConsoleAction[] = [
     label: 'Retire the key',
     effect: 'The announced key takes over. Tokens of this key stay valid until they expire.',
     isFinal: true,
-    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/retire` }),
+    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/retire`, body: { now: false } }),
     signetd: kid => `signetd keys retire ${quoted(kid)}`,
     did: () => 'The key is retired.',
     next: toKeys,
@@ -31,7 +31,7 @@ const ACTIONS: readonly ConsoleAction[] = [
     effect:
       'Every token that the key has signed is refused from now on. Do this for a key that others may have.',
     isFinal: true,
-    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/revoke` }),
+    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/revoke`, body: { now: true } }),
     signetd: kid => `signetd keys revoke ${quoted(kid)} --now`,
     did: () => 'The key is revoked.',
     next: toKeys,
@@ -60,7 +60,7 @@ const showKeys: ConsoleShow = async visit => {
   return keysPage(frame, { keys: value.items, changes, now })
 }
 
-const ROTATE = { method: 'POST', path: '/admin/keys/rotate' } as const
+const ROTATE = { method: 'POST', path: '/admin/keys/rotate', body: { now: false } } as const
 
 const askToRotate: ConsoleShow = async ({ frame }) =>
   confirmPage(frame, {
