@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { type Html, html } from '../layout/html.ts'
 import type { EventShown } from './answers.ts'
 import {
@@ -8,6 +9,7 @@ import {
   NONE,
   plainWordsOf,
   section,
+  shortName,
   shown,
   signInPath,
   stateBadge,
@@ -51,8 +53,13 @@ export type ChangesShown = Readonly<{ events: readonly EventShown[]; people: Peo
 export const changesSection = ({ events, people }: ChangesShown): Html =>
   section({ title: 'Changed last', content: eventTable(events, people) })
 
-const aboutOf = ({ sub, sid, client_id }: EventShown): Html => {
+/** Of an event about a signing key. */
+const OF_KEY = z.object({ kid: z.string() })
+
+const aboutOf = ({ sub, sid, client_id, details }: EventShown): Html => {
+  const { data: key } = OF_KEY.safeParse(details)
   const links = [
+    ...(key === undefined ? [] : [link('/console/keys', mono(shortName(key.kid)))]),
     ...(sub === null ? [] : [link(accountPath(sub), 'account')]),
     ...(sid === null ? [] : [link(signInPath(sid), 'sign-in')]),
     ...(client_id === null ? [] : [link(clientPath(client_id), shown(client_id))]),

@@ -22,7 +22,7 @@ ${section({
     label: 'Signing keys',
     head: ['kid', 'State', 'Announced (UTC)', 'Signs from', 'Signs until', 'Published until', 'Actions'],
     rows: keys.map(key => [
-      mono(key.kid),
+      html`<span class="kid">${mono(key.kid)}</span>`,
       stateBadge(key.state),
       when(key.announced_at),
       when(key.signs_from),

@@ -17,6 +17,10 @@ export const textOr = (text: string | null): Html =>
 export const mono = (text: string | null): Html =>
   text === null || text === '' ? NONE : html`<span class="mono">${shown(text)}</span>`
 
+/** The beginning and the end of a long id. */
+export const shortName = (name: string): string =>
+  name.length > 9 ? `${name.slice(0, 5)}…${name.slice(-3)}` : name
+
 /** A time in UTC, to the second. */
 export const when = (time: string | null): Html =>
   time === null ? NONE : html`<time datetime="${time}">${timeText(time)}</time>`
