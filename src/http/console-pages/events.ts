@@ -120,9 +120,13 @@ export const eventPage = (frame: ConsoleFrame, event: EventShown): Page => {
           'Details',
           details === null || details === undefined
             ? NONE
-            : html`<pre tabindex="0" aria-label="Details">${shown(JSON.stringify(details, null, 1))}</pre>`,
+            : html`<pre tabindex="0" aria-label="Details">${linesOf(details)}</pre>`,
         ],
       ]),
     }),
   })
 }
+
+/** JSON in lines. A line break in a member is an escape sequence there. */
+const linesOf = (details: unknown): string =>
+  JSON.stringify(details, null, 1).split('\n').map(shown).join('\n')

@@ -108,6 +108,8 @@ const incomingOf = ({ headers, text, ip }: Incoming): IncomingMessage => {
 /** RFC 9457 §3 – The members of a problem. `error` is that of a route that is not there. */
 const PROBLEM = z.object({
   title: z.string(),
+  /** Why, in this case. */
+  detail: z.string().optional(),
   code: z.string(),
   errors: z.array(FIELD_FAULT).default([]),
   error: z.string().optional(),
@@ -115,7 +117,8 @@ const PROBLEM = z.object({
 
 /** The refusal that the body of a problem tells. */
 export const refusalOf = (status: number, text: string): ApiRefusal => {
-  const { title, code, errors, error } = PROBLEM.parse(JSON.parse(text))
+  const { title: what, detail, code, errors, error } = PROBLEM.parse(JSON.parse(text))
+  const title = detail === undefined ? what : `${what} ${detail}`
   const isAbsent = status === 405 || (status === 404 && error !== undefined)
   return { status, code, title, errors, isAbsent }
 }

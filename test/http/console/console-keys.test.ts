@@ -26,6 +26,8 @@ describe('the signing keys in the console', () => {
     const [first = ''] = await published()
     expect((await browser.confirm('/console/keys/rotate')).text).toContain('A new key is announced.')
     const next = (await published()).find(kid => kid !== first) ?? ''
+    const again = await browser.confirm('/console/keys/rotate')
+    expect([again.status, again.text.includes(`${next} is announced already`)]).toEqual([409, true])
     // Verifiers have not had the time to see it.
     expect((await browser.confirm(`/console/keys/${first}/retire`)).status).toBe(409)
     expect(await lives(signet, tokens)).toEqual(ALIVE)
