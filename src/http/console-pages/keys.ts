@@ -20,7 +20,15 @@ ${section({
   title: 'Keys',
   content: table({
     label: 'Signing keys',
-    head: ['kid', 'State', 'Announced (UTC)', 'Signs from', 'Signs until', 'Published until', 'Actions'],
+    head: [
+      'kid',
+      'State',
+      'Announced (UTC)',
+      'Signs from',
+      'Signs until',
+      'Published until',
+      ...(frame.isAdmin ? ['Actions'] : []),
+    ],
     rows: keys.map(key => [
       html`<span class="kid">${mono(key.kid)}</span>`,
       stateBadge(key.state),
@@ -28,7 +36,7 @@ ${section({
       when(key.signs_from),
       when(key.signs_until),
       when(key.served_until),
-      frame.isAdmin ? actionsOf(key) : html``,
+      ...(frame.isAdmin ? [actionsOf(key)] : []),
     ]),
     empty: 'No key.',
   }),
