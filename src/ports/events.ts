@@ -2,6 +2,7 @@
 import type { Activity, ActivityHours, ActivityMeasure } from '../domain/events/activity.ts'
 import type { Event, EventOrigin, EventOutcome, PlacedEvent } from '../domain/events/event.ts'
 import type { EventKind } from '../domain/events/event-kinds.ts'
+import type { StreamPosition } from '../domain/events/stream-position.ts'
 import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
 
 /** The request, or the command, in which the caller runs. Without one: this server itself. */
@@ -35,10 +36,15 @@ export type EventPage = Readonly<{
 }>
 
 /** A part of the stream. `last` is the place up to which it was read: that of its last event, or a later one. */
-export type StreamPortion = Readonly<{ events: readonly PlacedEvent[]; last: number }>
+export type StreamPortion = Readonly<{ events: readonly PlacedEvent[]; last: StreamPosition }>
 
 /** `first` is the first place that is kept, the one behind `last` where none is. `last` is the last one that was given; 0: none. */
-export type StreamBounds = Readonly<{ first: number; last: number }>
+export type StreamBounds = Readonly<{
+  first: number
+  last: StreamPosition
+  /** The tag of the place that was asked about. Null: no event is known to have had it. */
+  tag: string | null
+}>
 
 /** An event that no other statement writes. What is left out is null. */
 export type NewEvent = Readonly<{ kind: EventKind }> &
@@ -70,10 +76,13 @@ export type Events = {
   write(events: readonly NewEvent[]): Promise<void>
   /** Gives a place to every committed event that has none, unless another instance is doing so. True when any got one. */
   place(): Promise<boolean>
-  /** The events that follow a place in the stream, in order. One that was deleted meanwhile leaves its place behind. */
-  readStream(after: number, limit: number): Promise<StreamPortion>
-  /** Between which places the stream can be read. */
-  readBounds(): Promise<StreamBounds>
+  /**
+   * The events that follow a place in the stream, in order. One that was deleted meanwhile leaves its place behind. Null: the place is of
+   * another past of the database, or is no longer kept. A position without a tag is not judged.
+   */
+  readStream(after: StreamPosition, limit: number): Promise<StreamPortion | null>
+  /** Between which places the stream can be read, and what is at the place with this number. */
+  readBounds(number: number | null): Promise<StreamBounds>
 }
 
 /** What an instance has counted in one minute. */

@@ -1,5 +1,7 @@
 import { NIL_UUID } from '../domain/base/uuid.ts'
 import { LOST_DEVICE_EPOCHS } from '../domain/sign-in/device-token.ts'
+import { placeAll } from './events/place-events.ts'
+import { writeEvents } from './events/write-events.ts'
 import { writeLogoutNoticesOfPerson } from './families/logout-notices.ts'
 import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
@@ -10,13 +12,19 @@ type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | nul
 
 export type Restored = Readonly<{ accounts: number; sign_ins: number; links: number; ceremonies: number }>
 
+/**
+ * Numbers of the stream of events that a restore skips: more than the lost past has given. None is then given twice, to which a follower or
+ * a receiver of events might hold on.
+ */
+const SKIPPED_NUMBERS = 1_000_000_000
+
 /** Rows of one statement, which must end within four seconds on a freshly restored database with cold caches. */
 const BATCH_ROWS = 500
 
 /**
  * Ours – Ends what a restore has revived: every sign-in, browser session and code, by the credential epoch of its account, every known
- * device, every mailed link and invitation, and every ceremony under way. Each statement is atomic. An interrupted run is repeated from the
- * start; that also ends the few sign-ins since the restore, which is acceptable.
+ * device, every mailed link and invitation, and every ceremony under way. The stream of events goes on with an event that says so. Each
+ * statement is atomic. An interrupted run is repeated from the start; that also ends the few sign-ins since the restore, which is acceptable.
  */
 export const endRestored = async (database: Database): Promise<Restored> => {
   const links = (await empty(database, 'email_links')) + (await empty(database, 'invitations'))
@@ -28,7 +36,29 @@ export const endRestored = async (database: Database): Promise<Restored> => {
     sign_ins += step.sign_ins
     last_id = step.last_id
   }
+  await tellRestored(database, { accounts, sign_ins })
+  await placeAll(database)
   return { accounts, sign_ins, links, ceremonies }
+}
+
+const tellRestored = async (
+  database: Database,
+  { accounts, sign_ins }: Pick<Restored, 'accounts' | 'sign_ins'>,
+): Promise<void> => {
+  await database.run(
+    (sql, { origin }) => sql`
+      with skipped as (
+        update signet.event_head set number = number + ${SKIPPED_NUMBERS}::int where id = 1
+      ),
+      ${writeEvents(sql, origin, [
+        {
+          kind: 'database.restored',
+          from: sql`(values (1)) one`,
+          details: sql`jsonb_build_object('accounts', ${accounts}::int, 'sign_ins', ${sign_ins}::int)`,
+        },
+      ])}
+      select`,
+  )
 }
 
 const raiseEpochs = async (database: Database, after: string): Promise<Step> => {

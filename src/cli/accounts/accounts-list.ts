@@ -2,8 +2,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { normalizeEmail } from '../../domain/account/account.ts'
 import { type AccountLine, presentAccountLine } from '../../domain/account/account-line.ts'
 import type { AccountAdministration, AccountFilter } from '../../ports/accounts.ts'
+import { createAccountAdministration } from '../../store/accounts/account-administration.ts'
+import { createEvents } from '../../store/events/events.ts'
 import type { Io } from '../terminal/io.ts'
-import { type Options, withAccounts } from './with-accounts.ts'
+import { type Options, withAccounts, withDatabase } from './with-accounts.ts'
 
 type ListOptions = Options &
   Readonly<{ role?: string; disabled?: true; enabled?: true; email?: string; limit?: number }>
@@ -32,7 +34,12 @@ export const addAccountsListCommands = (accounts: Command, io: Io): void => {
     )
     .option('--json', 'print the summary on standard error as JSON')
     .action((options: ExportOptions) =>
-      withAccounts(io, options, store => exportAccounts(io, options, store)),
+      withDatabase(io, options, async (database, lifetimes) => {
+        // Before the first line: an export that is cut off has an event too.
+        const details = { with_digests: options.withDigests ?? false }
+        await createEvents(database).write([{ kind: 'account.exported', details }])
+        await exportAccounts(io, options, createAccountAdministration(database, lifetimes))
+      }),
     )
 }
 

@@ -44,7 +44,7 @@ export const addEventsCommand = (program: Command, io: Io): void => {
     .addOption(
       new Option('--follow', 'print events as they happen, until a signal').conflicts(['from', 'until']),
     )
-    .option('--after <number>', 'with --follow: begin behind this place in the stream')
+    .option('--after <place>', 'with --follow: begin behind the event of this number')
     .option('--json', 'print a JSON object a line, for programs')
     .option('--quiet', 'print the ids alone')
     .action((options: Options) => (options.follow ? follow(io, options) : list(io, options)))
@@ -64,15 +64,25 @@ const follow = (io: Io, options: Options) =>
   withAdministration(io, options, async administration => {
     const print = printerOf(io, options)
     const wanted = Object.entries(selectionOf(options)).filter(([, value]) => value !== undefined)
+    let last_at: string | null = null
     await followEvents(administration, {
-      after_number: options.after ?? null,
+      after: options.after ?? null,
       take: event => {
+        last_at = event.at
         const members = membersOf(event)
         if (wanted.every(([name, value]) => members[name] === value)) print([event])
       },
       lost: reason => options.quiet || io.err(`${reason}; trying again`),
+      gone: () => io.err(goneLine(last_at)),
     })
   })
+
+/** Said with --quiet too: events may be missing from what was printed. */
+const goneLine = (last_at: string | null): string =>
+  [
+    'the server has lost its place in the stream, as after a restored backup: going on with what happens from now on',
+    ...(last_at === null ? [] : [`signetd events --from ${last_at} lists what came before`]),
+  ].join('; ')
 
 /** The filter by the names of the administration. */
 const selectionOf = ({ kind, outcome, reason, actor, sub, client, sid, jti, ip, request }: Filter) => ({

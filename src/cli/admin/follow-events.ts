@@ -10,22 +10,28 @@ const BACKOFF_LEAST_MILLISECONDS = 500
 const BACKOFF_MOST_MILLISECONDS = 30_000
 
 type Following = Readonly<{
-  /** The place in the stream after which to begin. Null: what happens from now on. */
-  after_number: string | null
+  /** The position in the stream after which to begin. Null: what happens from now on. */
+  after: string | null
   take: (event: ToldEvent) => void
   /** Is told of each attempt that follows a lost connection. */
   lost: (reason: string) => void
+  /** Is told that the server does not know the last position any more, such as after a restore: what happens from now on follows. */
+  gone: () => void
 }>
 
+/** RFC 9110 §15.5.11 – The answer to a position that the server does not know, or no longer. */
+const GONE = 410
+
 /**
- * Follows the events without an end. A lost connection is opened again behind the last event, later after each failure in a row. Throws an
- * AdminError where the server refuses, and where it cannot be reached in the first place.
+ * Follows the events without an end. A lost connection is opened again behind the last event, later after each failure in a row; where the
+ * server has lost that place, with what happens from now on. Throws an AdminError where the server refuses, also the place at which the
+ * caller begins, and where it cannot be reached in the first place.
  */
 export const followEvents = async (
   administration: Administration,
-  { after_number, take, lost }: Following,
+  { after, take, lost, gone }: Following,
 ): Promise<never> => {
-  let last = after_number
+  let last = after
   let least = BACKOFF_LEAST_MILLISECONDS
   let failures = 0
   let hasConnected = false
@@ -51,8 +57,13 @@ export const followEvents = async (
       })
       lost('the server ended the stream')
     } catch (error) {
-      if (!(error instanceof AdminError)) throw error
-      if (error.exit !== 'unreachable' || !hasConnected) throw error
+      if (!(error instanceof AdminError) || !hasConnected) throw error
+      if (error.exit !== 'unreachable' && (error.status !== GONE || last === null)) throw error
+      if (error.status === GONE) {
+        last = null
+        gone()
+        continue
+      }
       lost(error.message)
     }
     const most = Math.min(least * 2 ** failures, BACKOFF_MOST_MILLISECONDS)

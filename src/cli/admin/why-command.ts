@@ -57,11 +57,20 @@ const chosenOf = (matches: readonly FoundMatch[], q: string): FoundMatch => {
   const exact = named.find(({ id, label }) => [id, label.toLowerCase()].includes(wanted))
   const [only, another] = named
   if (exact !== undefined) return exact
-  if (only === undefined)
-    throw new AdminError('refused', `no sign-in and no person that is kept has the name ${q}`)
+  if (only === undefined) throw new AdminError('refused', otherNameOf(matches, q))
   if (another === undefined) return only
   const some = named.map(({ label }) => label).join(', ')
   throw new AdminError('refused', `${q} is the beginning of several names: ${some}: name one of them`)
+}
+
+/** What the text is, where it is no name of a sign-in or a person. */
+const otherNameOf = (matches: readonly FoundMatch[], q: string): string => {
+  const kinds = new Set(matches.map(({ kind }) => kind))
+  if (kinds.has('client'))
+    return `${q} is a client: signetd events --client ${q} --kind client.changed tells who changed it`
+  if (kinds.has('key'))
+    return `${q} is a signing key that was not revoked: signetd events --kind key.created tells who made it`
+  return `no sign-in and no person that is kept has the name ${q}`
 }
 
 const TOLD_KINDS: ReadonlySet<string> = new Set(['account', 'sign_in', 'event', 'request', 'access_token'])
@@ -96,16 +105,32 @@ const tellEvents = async (administration: Administration, events: readonly Namin
   throw new AdminError('refused', 'the event is about no sign-in and no person: signetd find says what it is')
 }
 
+/** Events outlive what they are about. */
+const orGone = async <T>(asked: Promise<T>, named: Readonly<Record<string, string>>): Promise<T> => {
+  try {
+    return await asked
+  } catch (error) {
+    if (!(error instanceof AdminError) || error.status !== 404) throw error
+    const [[name, id] = ['', '']] = Object.entries(named)
+    const what = name === 'sid' ? 'sign-in' : 'account'
+    throw new AdminError(
+      'refused',
+      `the ${what} ${id} is no longer kept: signetd events --${name} ${id} tells what happened to it`,
+    )
+  }
+}
+
 const tellTimeline = async ({ get }: Administration, sid: string): Promise<StoryParagraph> => {
-  const timeline = await get(`/sign-ins/${sid}/timeline`, TOLD_TIMELINE)
+  const timeline = await orGone(get(`/sign-ins/${sid}/timeline`, TOLD_TIMELINE), { sid })
   return { sid, state: timeline.sign_in.state, sentences: tellSignIn(timeline) }
 }
 
 const tellPerson = async ({ get }: Administration, sub: string): Promise<readonly StoryParagraph[]> => {
-  const [account, { items: sign_ins }, { items: events }] = await Promise.all([
+  const asked = Promise.all([
     get(`/accounts/${sub}`, TOLD_ACCOUNT),
     get(`/accounts/${sub}/sign-ins`, pageOf(TOLD_SIGN_IN), { limit: String(SIGN_INS_MOST) }),
     get('/events', pageOf(TOLD_EVENT), { sub, limit: String(EVENTS_MOST) }),
   ])
+  const [account, { items: sign_ins }, { items: events }] = await orGone(asked, { sub })
   return tellAccount({ account, sign_ins, events })
 }

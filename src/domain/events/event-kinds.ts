@@ -30,6 +30,7 @@ export const EVENT_KINDS = {
   'account.email_verified': 'The owner of an account proved to read its mail.',
   'account.password_changed': 'A password was changed, by its owner or an operator.',
   'account.password_reset': 'A password was set anew by a mailed link.',
+  'account.exported': 'Everything that is kept of a person was exported, by its owner or an operator.',
   'account.everything_revoked': 'Everything that was issued to a person was revoked.',
   'invitation.sent': 'A person was invited to open an account.',
 
@@ -61,6 +62,9 @@ export const EVENT_KINDS = {
   'key.promoted': 'A signing key began to sign.',
   'key.retired': 'A signing key no longer signs, and is still published.',
   'key.revoked': 'A signing key was revoked: tokens that it signed are worth nothing.',
+
+  'database.restored':
+    'An operator restored a backup: every sign-in of before ended, and what happened after the backup is not among the events.',
 } as const satisfies Readonly<Record<string, string>>
 
 export type EventKind = keyof typeof EVENT_KINDS

@@ -15,13 +15,13 @@ type PersonNeeds = Readonly<{
   accountLife: AccountLife
   identities: Pick<Identities, 'list'>
   factorOverview: Pick<FactorOverview, 'list'>
-  events: Pick<Events, 'read'>
+  events: Pick<Events, 'read' | 'write'>
   clock: Clock
 }>
 
 export type ExportPerson = (account: OwnAccount) => Promise<object | null>
 
-/** Ours – Exports everything that the server keeps of a person. Null: the account was deleted meanwhile. */
+/** Ours – Exports everything that the server keeps of a person, and records that. Null: the account was deleted meanwhile. */
 export const createExportPerson =
   ({ accountLife, identities, factorOverview, events, clock }: PersonNeeds): ExportPerson =>
   async account => {
@@ -46,6 +46,8 @@ export const createExportPerson =
       identities: linked,
       events: told.events,
     }
+    // Before the answer: no such data leaves without an event.
+    await events.write([{ kind: 'account.exported', sub: account.id }])
     return presentExport(account, kept, clock())
   }
 

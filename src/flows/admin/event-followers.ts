@@ -1,6 +1,7 @@
 import { Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { PlacedEvent } from '../../domain/events/event.ts'
+import type { StreamPosition } from '../../domain/events/stream-position.ts'
 import type { Log } from '../../ports/effects.ts'
 import type { Events, StreamBounds, StreamPortion } from '../../ports/events.ts'
 import { createEventTail, type EventTail } from './event-tail.ts'
@@ -17,7 +18,7 @@ type Needs = Readonly<{
 /** What a caller wants of the stream. */
 export type EventsFollowed = Readonly<{
   /** The place behind which to begin. Null: what happens from now on. */
-  after: number | null
+  after: StreamPosition | null
   wants: (event: PlacedEvent) => boolean
   /** True for an event after which the caller may no longer be allowed to follow. */
   concerns: (event: PlacedEvent) => boolean
@@ -27,7 +28,7 @@ export type EventsFollowed = Readonly<{
 
 export type EventFollower = Readonly<{
   /** The place behind which the follower begins. */
-  begin: number
+  begin: StreamPosition
   /** The next events that the follower wants; none at a heartbeat. Null at the end. */
   next: () => Promise<StreamPortion | null>
   leave: () => void
@@ -45,20 +46,23 @@ const RETRY_AFTER_SECONDS = 5
  */
 export const createEventFollowers = (needs: Needs) => {
   const { events } = needs
-  const tail = createEventTail(needs)
   const followers = new Set<Follower>()
+  const letGo = () => {
+    for (const { leave } of followers) leave()
+  }
+  const tail = createEventTail({ ...needs, onAnotherPast: letGo })
   let opening = 0
   let isDraining = false
 
-  const locate = async (after: number | null) => {
+  const locate = async (after: StreamPosition | null) => {
     // What was committed before is not news: it gets its place first.
     await events.place()
-    const bounds = await events.readBounds()
+    const bounds = await events.readBounds(after?.number ?? null)
     return { begin: beginIn(bounds, after), last: bounds.last }
   }
   const drain = () => {
     isDraining = true
-    for (const { leave } of followers) leave()
+    letGo()
   }
 
   return {
@@ -94,16 +98,22 @@ export const createEventFollowers = (needs: Needs) => {
 
 export type EventFollowers = ReturnType<typeof createEventFollowers>
 
-/** Throws a Problem for a place behind which something is missing, and for one that this stream has never given. */
-const beginIn = ({ first, last }: StreamBounds, after: number | null): number => {
+/**
+ * Throws a Problem for a place behind which something is missing, and for one that this stream has never given: a higher one, one that
+ * `signetd restored` has skipped, and one that another event had.
+ */
+const beginIn = ({ first, last, tag }: StreamBounds, after: StreamPosition | null): StreamPosition => {
   if (after === null) return last
-  if (after < first - 1) throw new Problem('CURSOR_GONE', { reason: 'cursor_far_behind' })
-  if (after > last) throw new Problem('CURSOR_GONE', { reason: 'cursor_of_another_past' })
-  return after
+  const isKept = after.number >= first
+  if (after.number < first - 1 || (!isKept && after.tag !== null))
+    throw new Problem('CURSOR_GONE', { reason: 'cursor_far_behind' })
+  if (after.number > last.number || (isKept && (tag === null || tag !== (after.tag ?? tag))))
+    throw new Problem('CURSOR_GONE', { reason: 'cursor_of_another_past' })
+  return { number: after.number, tag }
 }
 
 type Around = Pick<Needs, 'log' | 'heartbeat_milliseconds'> & Readonly<{ tail: EventTail }>
-type Begun = Omit<EventsFollowed, 'after'> & Readonly<{ begin: number }>
+type Begun = Omit<EventsFollowed, 'after'> & Readonly<{ begin: StreamPosition }>
 type Follower = EventFollower & Readonly<{ behindSeconds: () => number }>
 
 const createFollower = (
@@ -124,11 +134,12 @@ const createFollower = (
   const wait = () => tail.news(Math.max(1, examined_at + heartbeat_milliseconds - performance.now()), signal)
   const read = async (): Promise<StreamPortion | null> => {
     for (;;) {
-      if (tail.isAtTip(after)) await wait()
+      if (tail.isAtTip(after.number)) await wait()
       if (signal.aborted) return null
-      const found: StreamPortion = tail.isAtTip(after)
+      const found: StreamPortion | null = tail.isAtTip(after.number)
         ? { events: [], last: after }
         : await tail.readAfter(after)
+      if (found === null) return null
       const isDue = performance.now() - examined_at >= heartbeat_milliseconds
       if (isDue || found.events.some(concerns)) {
         await examine()
@@ -158,7 +169,7 @@ const createFollower = (
       return null
     },
     behindSeconds: () => {
-      const since = tail.lackingSince(after)
+      const since = tail.lackingSince(after.number)
       return since === null ? 0 : (performance.now() - since) / 1000
     },
   }

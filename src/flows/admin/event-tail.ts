@@ -1,4 +1,5 @@
 import type { PlacedEvent } from '../../domain/events/event.ts'
+import type { StreamPosition } from '../../domain/events/stream-position.ts'
 import type { Log } from '../../ports/effects.ts'
 import type { Events, StreamPortion } from '../../ports/events.ts'
 import { createWaiters } from '../revocations/waiters.ts'
@@ -8,6 +9,8 @@ type Needs = Readonly<{
   log: Log
   /** Milliseconds between two polls while there are followers. Default 1,000. */
   poll_milliseconds?: number
+  /** Is told when the database has another past than the one that was read, such as after a failover that lost events. All must leave. */
+  onAnotherPast: () => void
 }>
 
 /** Events that one statement reads. */
@@ -27,7 +30,7 @@ export const createEventTail = (needs: Needs) => {
 
   return {
     /** Counts a follower, which must leave. `last`: the last place of the stream as the caller has just read it. */
-    join: (last: number): void => {
+    join: (last: StreamPosition): void => {
       followers += 1
       run ??= startRun(needs, last, waiters.notifyAll)
     },
@@ -43,8 +46,8 @@ export const createEventTail = (needs: Needs) => {
     lackingSince: (after: number): number | null => run?.lackingSince(after) ?? null,
     /** Resolves when a poll has found something, when the time is over, or at the signal. */
     news: waiters.wait,
-    /** What follows a place. Rejects with Unavailable. */
-    readAfter: async (after: number): Promise<StreamPortion> =>
+    /** What follows a place. Null: it is of another past, or no longer kept. Rejects with Unavailable. */
+    readAfter: async (after: StreamPosition): Promise<StreamPortion | null> =>
       run?.recall(after) ?? events.readStream(after, BATCH_EVENTS),
     /** Resolves when no poll is under way. */
     settled: async (): Promise<void> => run?.settled(),
@@ -60,12 +63,16 @@ const RECENT_STEPS = 200
 type Step = Readonly<{ last: number; at: number }>
 
 /** The polling from the first follower to the departure of the last one. */
-const startRun = ({ events, log, poll_milliseconds = 1000 }: Needs, first: number, notify: () => void) => {
+const startRun = (
+  { events, log, poll_milliseconds = 1000, onAnotherPast }: Needs,
+  first: StreamPosition,
+  notify: () => void,
+) => {
   /** The events behind `begin`, up to `last`. */
   let recent: readonly PlacedEvent[] = []
-  let begin = first
+  let begin = first.number
   let last = first
-  let steps: readonly Step[] = [{ last, at: performance.now() }]
+  let steps: readonly Step[] = [{ last: last.number, at: performance.now() }]
   let isStopped = false
   let isAway = false
   let timer: NodeJS.Timeout | undefined
@@ -77,7 +84,7 @@ const startRun = ({ events, log, poll_milliseconds = 1000 }: Needs, first: numbe
     recent = all.slice(dropped.length)
     begin = dropped.at(-1)?.number ?? begin
     last = portion.last
-    steps = [...steps, { last, at: performance.now() }].slice(-RECENT_STEPS)
+    steps = [...steps, { last: last.number, at: performance.now() }].slice(-RECENT_STEPS)
     notify()
   }
   const readOn = async (): Promise<void> => {
@@ -85,7 +92,12 @@ const startRun = ({ events, log, poll_milliseconds = 1000 }: Needs, first: numbe
     await events.place()
     for (;;) {
       const portion = await events.readStream(last, BATCH_EVENTS)
-      if (portion.last === last || isStopped) return
+      if (isStopped) return
+      if (portion === null) {
+        log.warn({}, 'stream of events: the database has another past; followers begin anew')
+        return onAnotherPast()
+      }
+      if (portion.last.number === last.number) return
       take(portion)
     }
   }
@@ -108,12 +120,15 @@ const startRun = ({ events, log, poll_milliseconds = 1000 }: Needs, first: numbe
   schedule()
 
   return {
-    last: () => last,
+    last: () => last.number,
     lackingSince: (after: number): number | null => steps.find(step => step.last > after)?.at ?? null,
-    recall: (after: number): StreamPortion | null =>
-      after < begin
+    recall: (after: StreamPosition): StreamPortion | null =>
+      after.number < begin
         ? null
-        : { events: recent.filter(({ number }) => number > after), last: Math.max(after, last) },
+        : {
+            events: recent.filter(({ number }) => number > after.number),
+            last: after.number > last.number ? after : last,
+          },
     stop: () => {
       isStopped = true
       clearTimeout(timer)

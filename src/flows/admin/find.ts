@@ -45,9 +45,11 @@ export const createFind = (needs: Needs): Find => {
     findByExternalId(needs),
     findClient(needs),
   ]
+  const findGone = createFindGone(needs)
   return async q => {
     const found = await Promise.all(looks.map(look => look(q)))
-    const matches = [...found.flat(), ...keyMatches(needs.keys, q)]
+    const kept = [...found.flat(), ...keyMatches(needs.keys, q)]
+    const matches = kept.length > 0 ? kept : await findGone(q)
     const seen = new Set<string>()
     return matches
       .filter(({ kind, id }) => !seen.has(`${kind} ${id}`) && seen.add(`${kind} ${id}`))
@@ -155,7 +157,42 @@ const keyMatches = (keys: Keys, q: string): readonly Match[] =>
   keys
     .published()
     .filter(({ kid }) => kid === q)
-    .map(({ kid }) => ({ kind: 'key', id: kid, label: kid, note: 'A published signing key.' }))
+    .map(({ kid }) => ({
+      kind: 'key',
+      id: kid,
+      label: kid,
+      note: 'A published signing key, which was not revoked.',
+    }))
+
+/** What has no row any more, by the last event about it: a deleted account or client, a sign-in of long ago, a key that is gone. */
+const createFindGone = ({ events }: Needs): Find => {
+  const read = async (filter: Partial<EventFilter>, limit: number) =>
+    (await events.read({ filter: filterBy(filter), after: null, limit })).events
+  const lastAbout = async (q: string): Promise<Event | undefined> => {
+    const id = q.toLowerCase()
+    const ofId = [{ sid: id }, { sub: id, kind: 'account.deleted' }, { sub: id }] as const
+    const filters = [{ client_id: q }, ...(isUuid(id) ? ofId : [])]
+    const found = await Promise.all(filters.map(filter => read(filter, 1)))
+    return found.flat()[0]
+  }
+  const lastOfKey = async (q: string): Promise<Event | undefined> => {
+    if (!KID.test(q)) return undefined
+    const found = await Promise.all(GONE_KEYS.map(kind => read({ kind }, KEY_EVENTS_MOST)))
+    return found.flat().find(({ details }) => details['kid'] === q)
+  }
+  return async q => {
+    const last = (await lastAbout(q)) ?? (await lastOfKey(q))
+    if (last === undefined) return []
+    const note = `Nothing of this name is kept but events. The last one, at ${last.at.toISOString()}: ${EVENT_KINDS[last.kind]}`
+    return [{ kind: 'event', id: last.id, label: q, note }]
+  }
+}
+
+/** RFC 7638 §3 – A thumbprint by SHA-256, or the name of a file. */
+const KID = /^[\w-]{1,128}$/
+const GONE_KEYS = ['key.revoked', 'key.retired'] as const
+/** The newest ones of each kind, among which the key is looked for: a key is made once in some weeks. */
+const KEY_EVENTS_MOST = 100
 
 const accountMatch = ({
   id,

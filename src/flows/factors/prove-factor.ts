@@ -1,5 +1,6 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem, type ProblemReason } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/base/problem.ts'
+import type { ProblemReason } from '../../domain/base/problem-reasons.ts'
 import { type Assertion, methodOf } from '../../domain/factors/passkey.ts'
 import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
 import {

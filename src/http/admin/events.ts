@@ -4,6 +4,7 @@ import { isUuid } from '../../domain/base/uuid.ts'
 import { EVENT_OUTCOMES } from '../../domain/events/event.ts'
 import { EVENT_KINDS, type EventKind } from '../../domain/events/event-kinds.ts'
 import { presentEvent } from '../../domain/events/present-event.ts'
+import { parsePosition, type StreamPosition } from '../../domain/events/stream-position.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
 import { type Call, json, NO_STORE, type Route } from '../server/route.ts'
@@ -77,11 +78,13 @@ const FILTER = z.strictObject({
   until: time,
 })
 
-/** A place in the stream. */
-const PLACE = z
-  .string()
-  .regex(/^(?:0|[1-9]\d{0,14})$/, 'must be the number of an event')
-  .transform(Number)
+const NO_PLACE = 'must be the id of a message of this stream, or the number of an event'
+const PLACE = z.string().transform((given, context): StreamPosition => {
+  const position = parsePosition(given)
+  if (position !== null) return position
+  context.addIssue({ code: 'custom', message: NO_PLACE })
+  return z.NEVER
+})
 
 const FOLLOW = z.strictObject({
   ...MEMBERS,
@@ -93,10 +96,10 @@ const FOLLOW = z.strictObject({
 const readFollow = (call: Call) => {
   const { after, follow: _, ...members } = readQuery(call, FOLLOW)
   const last = call.header('last-event-id')
-  const place = last === undefined ? null : PLACE.safeParse(last)
-  if (place?.success === false)
-    throw fieldInvalid({ pointer: '#/Last-Event-ID', detail: 'must be the number of an event' })
-  return { filter: selectionOf(members), after: place?.data ?? after ?? null }
+  const place = last === undefined ? (after ?? null) : parsePosition(last)
+  if (last !== undefined && place === null)
+    throw fieldInvalid({ pointer: '#/Last-Event-ID', detail: NO_PLACE })
+  return { filter: selectionOf(members), after: place }
 }
 
 type Members = Omit<z.output<typeof FOLLOW>, 'follow' | 'after'>

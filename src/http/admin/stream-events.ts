@@ -1,5 +1,6 @@
 import { actorText, type PlacedEvent } from '../../domain/events/event.ts'
 import { presentEvent } from '../../domain/events/present-event.ts'
+import { positionBehind, positionText, type StreamPosition } from '../../domain/events/stream-position.ts'
 import type {
   Administrator,
   AuthenticateAdministrator,
@@ -27,7 +28,7 @@ const RETRY_MILLISECONDS = 2_000
 /** A reader that has taken nothing for so long is cut off. */
 const STALL_MILLISECONDS = 60_000
 
-type Streaming = Readonly<{ filter: EventFilter; after: number | null; administrator: Administrator }>
+type Streaming = Readonly<{ filter: EventFilter; after: StreamPosition | null; administrator: Administrator }>
 
 /**
  * HTML Standard §9.2 – Events as they happen, each with its place in the stream as its id. The stream ends when the caller may no longer
@@ -74,7 +75,7 @@ const streamOf = (follower: EventFollower): ReadableStream<Uint8Array> => {
         clearTimeout(stalled)
         if (!isReading) controller.error(new Error('a reader of events was cut off'))
       })
-      hand(controller, `retry: ${RETRY_MILLISECONDS}\nid: ${begin}\n\n`)
+      hand(controller, `retry: ${RETRY_MILLISECONDS}\nid: ${positionText(begin)}\n\n`)
     },
     pull: async controller => {
       clearTimeout(stalled)
@@ -94,7 +95,9 @@ const streamOf = (follower: EventFollower): ReadableStream<Uint8Array> => {
 
 /** A comment where nothing has come. The last id goes beyond events that the filter leaves out: a reader need not look at them again. */
 const textOf = ({ events, last }: StreamPortion): string => {
-  const told = events.map(event => `id: ${event.number}\ndata: ${JSON.stringify(presentEvent(event))}\n\n`)
-  if (events.length === 0) return `:\nid: ${last}\n\n`
-  return told.join('') + (events.at(-1)?.number === last ? '' : `id: ${last}\n\n`)
+  const told = events.map(
+    event => `id: ${positionText(positionBehind(event))}\ndata: ${JSON.stringify(presentEvent(event))}\n\n`,
+  )
+  if (events.length === 0) return `:\nid: ${positionText(last)}\n\n`
+  return told.join('') + (events.at(-1)?.number === last.number ? '' : `id: ${positionText(last)}\n\n`)
 }

@@ -3,7 +3,7 @@ import type { Page } from '../layout/layout.ts'
 import { button, note } from '../layout/parts.ts'
 import type { AccountShown } from './answers.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
-import { accountPath, link, shown } from './parts.ts'
+import { accountPath, commands, link, quoted, shown } from './parts.ts'
 
 type FormFault = Readonly<{ pointer: string; detail: string }>
 
@@ -45,8 +45,28 @@ ${box(given, 'email_verified', 'The e-mail address is confirmed')}
 ${account === null ? box(given, 'invite', 'Mail an invitation to this address') : null}
 <div class="actions">${button({ label: account === null ? 'Create the account' : 'Change the account' })}<span class="back">${link(account === null ? '/console/accounts' : accountPath(account.sub), 'Back, without a change')}</span></div>
 </form>
+${commands({ console_url: frame.console_url, ...byHand(account, given) })}
 </section>`,
   })
+}
+
+/** The same request, with an example where nothing is filled in. */
+const byHand = (account: AccountShown | null, given: Filled['given']) => {
+  const roles = (given['roles'] ?? '').split(/\s+/).filter(Boolean)
+  if (account !== null)
+    return {
+      method: 'PATCH',
+      path: `/admin/accounts/${encodeURIComponent(account.sub)}`,
+      body: { roles },
+      signetd: `signetd accounts set-roles ${[account.sub, ...roles].map(quoted).join(' ')}`,
+    }
+  const email = given['email'] ?? 'ada@example.com'
+  return {
+    method: 'POST',
+    path: '/admin/accounts',
+    body: roles.length === 0 ? { email } : { email, roles },
+    signetd: `signetd accounts create ${quoted(email)}`,
+  }
 }
 
 type FieldMore = Readonly<{ type?: string; isRequired?: boolean; hint?: string }>

@@ -2,6 +2,7 @@ import { type Html, html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import { button, note } from '../layout/parts.ts'
 import type { ClientShown } from './answers.ts'
+import { type ChangesShown, changesSection } from './event-table.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
 import {
   actionLinks,
@@ -45,8 +46,11 @@ ${nextPage('/console/clients', {}, next)}
 </section>`,
   })
 
-/** One client, with its whole registration. */
-export const clientPage = (frame: ConsoleFrame, client: ClientShown): Page => {
+/** One client, with its whole registration, and who has changed it. */
+export const clientPage = (
+  frame: ConsoleFrame,
+  { client, changes }: Readonly<{ client: ClientShown; changes: ChangesShown | null }>,
+): Page => {
   const { client_id, disabled_at, source, secrets, registration } = client
   const path = clientPath(client_id)
   return consolePage(frame, {
@@ -74,7 +78,8 @@ ${section({
       .filter(([, value]) => !isEmpty(value))
       .map(([name, value]) => [name, valueOf(value)] as const),
   ),
-})}`,
+})}
+${changes === null ? null : changesSection(changes)}`,
   })
 }
 
@@ -133,7 +138,7 @@ ${faults.length === 0 ? null : html`<ul class="fault" id="metadata-faults">${fau
 </div>
 <div class="actions">${button({ label: client_id === null ? 'Create the client' : 'Change the client' })}<span class="back">${link(client_id === null ? '/console/clients' : clientPath(client_id), 'Back, without a change')}</span></div>
 </form>
-${commands({ console_url: frame.console_url, method: client_id === null ? 'POST' : 'PUT', path: api, signetd: client_id === null ? 'signetd clients add client.json --generate-secret' : 'signetd clients replace client.json' })}
+${commands({ console_url: frame.console_url, method: client_id === null ? 'POST' : 'PUT', path: api, file: 'client.json', signetd: client_id === null ? 'signetd clients add client.json --generate-secret' : 'signetd clients replace client.json' })}
 </section>`,
   })
 }

@@ -1,4 +1,6 @@
-import { html } from '../layout/html.ts'
+import { EVENT_OUTCOMES } from '../../domain/events/event.ts'
+import { EVENT_KINDS } from '../../domain/events/event-kinds.ts'
+import { type Html, html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { EventShown } from './answers.ts'
 import { actorCellOf, eventTable } from './event-table.ts'
@@ -53,8 +55,8 @@ export const eventsPage = (frame: ConsoleFrame, { query, events: { items, next }
     content: html`<section class="card">
 <form class="filter" action="/console/events">${Object.entries(EVENT_FILTERS).map(
       ([name, label]) =>
-        html`<label>${label} <input name="${name}" type="search" maxlength="200" value="${query[name] ?? ''}"></label>`,
-    )}<button class="quiet slim">Show</button></form>
+        html`<label>${label} <input name="${name}" type="search" maxlength="200" value="${query[name] ?? ''}"${hintOf(name)}></label>`,
+    )}${Object.entries(CHOICES).map(([name, values]) => html`<datalist id="${name}-choices">${values.map(value => html`<option value="${value}"></option>`)}</datalist>`)}<button class="quiet slim">Show</button></form>
 ${isFirst && query['from'] === undefined && query['until'] === undefined ? live({ query, as: 'tell' }) : null}
 ${renewed('events', eventTable(items))}
 <div class="after">${nextPage('/console/events', query, next)}
@@ -68,6 +70,17 @@ ${commands({
 })}
 </section>`,
   })
+
+/** The filters that take one of these values. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  kind: Object.keys(EVENT_KINDS),
+  outcome: EVENT_OUTCOMES,
+}
+
+const hintOf = (name: string): Html | null => {
+  if (CHOICES[name] !== undefined) return html` list="${name}-choices"`
+  return name === 'from' || name === 'until' ? html` placeholder="2026-11-30T07:00:00Z"` : null
+}
 
 /** The options of `signetd events` whose names are not those of the API. */
 const OPTIONS: Readonly<Record<string, string>> = { client_id: 'client', request_id: 'request' }
@@ -107,9 +120,13 @@ export const eventPage = (frame: ConsoleFrame, event: EventShown): Page => {
           'Details',
           details === null || details === undefined
             ? NONE
-            : html`<pre tabindex="0" aria-label="Details">${shown(JSON.stringify(details, null, 1))}</pre>`,
+            : html`<pre tabindex="0" aria-label="Details">${linesOf(details)}</pre>`,
         ],
       ]),
     }),
   })
 }
+
+/** JSON in lines. A line break in a member is an escape sequence there. */
+const linesOf = (details: unknown): string =>
+  JSON.stringify(details, null, 1).split('\n').map(shown).join('\n')

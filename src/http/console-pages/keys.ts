@@ -1,6 +1,7 @@
 import { type Html, html } from '../layout/html.ts'
 import type { Page } from '../layout/layout.ts'
 import type { KeyShown } from './answers.ts'
+import { type ChangesShown, changesSection } from './event-table.ts'
 import { type ConsoleFrame, consolePage } from './frame.ts'
 import { actionLinks, mono, section, stateBadge, table, when } from './parts.ts'
 import { barsFigure } from './plot.ts'
@@ -8,7 +9,7 @@ import { barsFigure } from './plot.ts'
 /** The signing keys: when each signs, and for how long verifiers find it. */
 export const keysPage = (
   frame: ConsoleFrame,
-  { keys, now }: Readonly<{ keys: readonly KeyShown[]; now: Date }>,
+  { keys, changes, now }: Readonly<{ keys: readonly KeyShown[]; changes: ChangesShown; now: Date }>,
 ): Page =>
   consolePage(frame, {
     title: 'Signing keys',
@@ -19,19 +20,28 @@ ${section({
   title: 'Keys',
   content: table({
     label: 'Signing keys',
-    head: ['kid', 'State', 'Announced (UTC)', 'Signs from', 'Signs until', 'Published until', 'Actions'],
+    head: [
+      'kid',
+      'State',
+      'Announced (UTC)',
+      'Signs from',
+      'Signs until',
+      'Published until',
+      ...(frame.isAdmin ? ['Actions'] : []),
+    ],
     rows: keys.map(key => [
-      mono(key.kid),
+      html`<span class="kid">${mono(key.kid)}</span>`,
       stateBadge(key.state),
       when(key.announced_at),
       when(key.signs_from),
       when(key.signs_until),
       when(key.served_until),
-      frame.isAdmin ? actionsOf(key) : html``,
+      ...(frame.isAdmin ? [actionsOf(key)] : []),
     ]),
     empty: 'No key.',
   }),
-})}`,
+})}
+${changesSection(changes)}`,
   })
 
 const actionsOf = ({ kid, state }: KeyShown): Html => {

@@ -70,7 +70,7 @@ const spanText = (hours: number): string => (hours === 24 ? '24 hours' : '30 day
 
 const serversOf = (activity: ActivityShown | null): Html | null => {
   const count = activity?.instances ?? null
-  return count === null ? null : html` · ${count} ${count === 1 ? 'server' : 'servers'}`
+  return count === null || count === 0 ? null : html` · ${count} ${count === 1 ? 'server' : 'servers'}`
 }
 
 /** The plots in their order, with their titles. A series without a number is a plot without one. */

@@ -17,6 +17,10 @@ export const textOr = (text: string | null): Html =>
 export const mono = (text: string | null): Html =>
   text === null || text === '' ? NONE : html`<span class="mono">${shown(text)}</span>`
 
+/** The beginning and the end of a long id. */
+export const shortName = (name: string): string =>
+  name.length > 9 ? `${name.slice(0, 5)}…${name.slice(-3)}` : name
+
 /** A time in UTC, to the second. */
 export const when = (time: string | null): Html =>
   time === null ? NONE : html`<time datetime="${time}">${timeText(time)}</time>`
@@ -121,15 +125,17 @@ type Commands = Readonly<{
   method: string
   path: string
   body?: object | undefined
+  /** The name of a file that has the body. */
+  file?: string
   /** Of the answer. Default: JSON. */
   accept?: string
   signetd: string | null
 }>
 
 /** The same request by hand. */
-export const commands = ({ console_url, method, path, body, accept, signetd }: Commands): Html => {
-  const data =
-    body === undefined ? '' : ` -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`
+export const commands = ({ console_url, method, path, body, file, accept, signetd }: Commands): Html => {
+  const content = file === undefined ? JSON.stringify(body) : `@${file}`
+  const data = content === undefined ? '' : ` -H 'Content-Type: application/json' -d ${quoted(content)}`
   const form = accept === undefined ? '' : ` -H ${quoted(`Accept: ${accept}`)}`
   const curl = `curl -X ${method} -H "Authorization: Bearer $TOKEN"${form}${data} ${quoted(console_url + path)}`
   return html`<details><summary>The same by hand</summary>

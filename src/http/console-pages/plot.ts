@@ -1,5 +1,5 @@
 import { type Html, html } from '../layout/html.ts'
-import { plainWordsOf, shown, timeText } from './parts.ts'
+import { plainWordsOf, shortName, shown, timeText } from './parts.ts'
 
 /** Numbers of equal steps in time. */
 export type Series = Readonly<Record<string, readonly number[]>>
@@ -55,7 +55,7 @@ export const plotFigure = ({ label, from, bucket_seconds, steps, series, bands }
   const totals = Array.from({ length: steps }, (_, step) =>
     named.reduce((sum, { values }) => sum + (values[step] ?? 0), 0),
   )
-  const scale = { steps, most: roundUp(Math.max(1, ...totals)), start: Date.parse(from), bucket_seconds }
+  const scale = { steps, most: roundUp(Math.max(TICKS, ...totals)), start: Date.parse(from), bucket_seconds }
   return html`<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">
 ${bands.map(band => bandOf(band, scale))}
 ${areasOf(named, scale)}
@@ -144,8 +144,8 @@ type Bar = Readonly<{ name: string; state: string; from: number; until: number }
 
 /** Where the bars begin, to the right of their labels. */
 const BARS_LEFT = 90
-/** Below this width, the word in a bar would stand over its end. */
-const WORD_LEAST = 74
+/** In a bar below this width, the word would stand over its end: it stands beside it. */
+const WORD_LEAST = 90
 
 /** SVG 2 – Bars on one axis of time, each with its name; a line at the present. */
 export const barsFigure = ({
@@ -161,7 +161,7 @@ export const barsFigure = ({
   return html`<svg class="plot bars" viewBox="0 0 ${WIDTH} ${bottom + 22}" role="img" aria-label="${label}">
 ${bars.map(({ name, state, from, until }, index) => {
   const y = 20 + index * 34
-  return html`<text x="0" y="${y + 15}">${cutName(name)}</text><rect class="key ${state}" x="${place(from)}" y="${y}" width="${Math.max(6, place(until) - place(from))}" height="22" rx="6"><title>${shown(name)}: ${plainWordsOf(state)}</title></rect>${place(until) - place(from) < WORD_LEAST ? null : html`<text class="word ${state}" x="${place(from) + 8}" y="${y + 15}">${plainWordsOf(state)}</text>`}`
+  return html`<text x="0" y="${y + 15}">${shortName(name)}</text><rect class="key ${state}" x="${place(from)}" y="${y}" width="${Math.max(6, place(until) - place(from))}" height="22" rx="6"><title>${shown(name)}: ${plainWordsOf(state)}</title></rect>${place(until) - place(from) < WORD_LEAST ? html`<text x="${Math.min(place(until) + 8, RIGHT - WORD_LEAST)}" y="${y + 15}">${plainWordsOf(state)}</text>` : html`<text class="word ${state}" x="${place(from) + 8}" y="${y + 15}">${plainWordsOf(state)}</text>`}`
 })}
 <line class="now" x1="${place(now)}" x2="${place(now)}" y1="6" y2="${bottom}"/>
 <text x="${Math.min(RIGHT - 24, place(now) + 6)}" y="14">now</text>
@@ -171,5 +171,3 @@ ${bars.map(({ name, state, from, until }, index) => {
 }
 
 const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
-
-const cutName = (name: string): string => (name.length > 12 ? `${name.slice(0, 6)}…${name.slice(-4)}` : name)

@@ -14,8 +14,10 @@ import {
 import { confirmPage } from '../console-pages/confirm.ts'
 import { accountPath, quoted, withdrawPath } from '../console-pages/parts.ts'
 import { apiRefusedPage } from '../console-pages/refused.ts'
+import { seeOther } from '../hosted/interactions.ts'
 import type { Route } from '../server/route.ts'
 import { actionRoutes, type ConsoleAction, idOf } from './actions.ts'
+import { isLedFromElsewhere } from './guard.ts'
 import { listQueryOf } from './list-query.ts'
 import { CONSOLE_ROUTE } from './reply.ts'
 import type { ConsoleAct, ConsoleShow, PageVisit, Visiting } from './visiting.ts'
@@ -152,6 +154,8 @@ const showChange: ConsoleShow = async visit => {
 
 const exportAccount: ConsoleShow = async visit => {
   const sub = idOf(visit)
+  // A file and an event in the person's name are not for a link of another page to cause.
+  if (isLedFromElsewhere(visit.call)) return seeOther(accountPath(sub))
   const path = `${apiPath(sub)}/export`
   return visit.download({
     path,

@@ -82,12 +82,16 @@ const headersOf = (
 ): Record<string, string> => ({
   authorization: `Bearer ${token}`,
   accept,
-  ...(etag === null ? {} : { 'if-match': etag }),
+  ...(etag === null ? {} : { 'if-match': isFieldValue(etag) ? etag : OF_NO_VERSION }),
   ...(last_event_id === undefined ? {} : { 'last-event-id': last_event_id }),
   ...(text === null
     ? {}
     : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }),
 })
+
+/** RFC 9110 §5.5 – A form may bring any text back. */
+const isFieldValue = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
+const OF_NO_VERSION = '"none"'
 
 type Incoming = Readonly<{ headers: Record<string, string>; text: string | null; ip: string }>
 
@@ -104,6 +108,8 @@ const incomingOf = ({ headers, text, ip }: Incoming): IncomingMessage => {
 /** RFC 9457 §3 – The members of a problem. `error` is that of a route that is not there. */
 const PROBLEM = z.object({
   title: z.string(),
+  /** Why, in this case. */
+  detail: z.string().optional(),
   code: z.string(),
   errors: z.array(FIELD_FAULT).default([]),
   error: z.string().optional(),
@@ -111,7 +117,8 @@ const PROBLEM = z.object({
 
 /** The refusal that the body of a problem tells. */
 export const refusalOf = (status: number, text: string): ApiRefusal => {
-  const { title, code, errors, error } = PROBLEM.parse(JSON.parse(text))
+  const { title: what, detail, code, errors, error } = PROBLEM.parse(JSON.parse(text))
+  const title = detail === undefined ? what : `${what} ${detail}`
   const isAbsent = status === 405 || (status === 404 && error !== undefined)
   return { status, code, title, errors, isAbsent }
 }

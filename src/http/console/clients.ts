@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EventKind } from '../../domain/events/event-kinds.ts'
 import { ANYTHING, CLIENT, CLIENTS, CREATED_CLIENT, endedText, SECRET } from '../console-pages/answers.ts'
 import { clientFormPage, clientPage, clientsPage, secretPage } from '../console-pages/clients.ts'
 import { confirmPage } from '../console-pages/confirm.ts'
@@ -6,6 +7,7 @@ import { clientPath, quoted } from '../console-pages/parts.ts'
 import { apiRefusedPage } from '../console-pages/refused.ts'
 import type { Route } from '../server/route.ts'
 import { actionRoutes, type ConsoleAction, idOf } from './actions.ts'
+import { readChanges } from './events.ts'
 import { listQueryOf } from './list-query.ts'
 import { CONSOLE_ROUTE } from './reply.ts'
 import type { ConsoleAct, ConsoleShow, Visiting } from './visiting.ts'
@@ -115,9 +117,23 @@ const showClients: ConsoleShow = async ({ call, frame, get }) => {
 }
 
 const showClient: ConsoleShow = async visit => {
-  const { value } = await visit.get(apiPath(idOf(visit)), CLIENT)
-  return clientPage(visit.frame, value)
+  const client_id = idOf(visit)
+  const { value: client } = await visit.get(apiPath(client_id), CLIENT)
+  // A client of the file is changed by nothing that writes events.
+  if (client.source === 'file') return clientPage(visit.frame, { client, changes: null })
+  const changes = await readChanges(visit, CHANGES, { client_id })
+  return clientPage(visit.frame, { client, changes })
 }
+
+const CHANGES = [
+  'client.created',
+  'client.registered',
+  'client.changed',
+  'client.secret_added',
+  'client.disabled',
+  'client.enabled',
+  'client.everything_revoked',
+] as const satisfies readonly EventKind[]
 
 const showChange: ConsoleShow = async visit => {
   const client_id = idOf(visit)

@@ -1,11 +1,13 @@
 import { Problem } from '../../domain/base/problem.ts'
-import { EVENT, EVENTS } from '../console-pages/answers.ts'
+import type { EventKind } from '../../domain/events/event-kinds.ts'
+import { ACCOUNT, EVENT, EVENTS, type EventShown } from '../console-pages/answers.ts'
+import type { ChangesShown } from '../console-pages/event-table.ts'
 import { EVENT_FILTERS, eventPage, eventsPage } from '../console-pages/events.ts'
 import { type Call, NO_STORE, type Reply, type Route } from '../server/route.ts'
 import { idOf } from './actions.ts'
 import { listQueryOf } from './list-query.ts'
 import { CONSOLE_ROUTE } from './reply.ts'
-import type { ConsoleShow, Visiting } from './visiting.ts'
+import type { ConsoleShow, PageVisit, Visiting } from './visiting.ts'
 
 /** The events: their list, one of them, and the stream by which the script of a page learns of new ones. */
 export const eventConsoleRoutes = (visiting: Visiting): readonly Route[] => [
@@ -57,4 +59,30 @@ const RELAYED = ['Content-Type', 'Cache-Control', 'Pragma', 'Retry-After', 'X-Ac
 const requireOwnScript = ({ header }: Call): void => {
   if ((header('sec-fetch-site') ?? 'same-origin') !== 'same-origin')
     throw new Problem('ORIGIN_NOT_ALLOWED', { reason: 'foreign_page' })
+}
+
+/** Changes that a page shows. */
+const CHANGES_MOST = 5
+
+/** The latest events of these kinds, and the people who have caused them. Asks one question after the other, as the overview does. */
+export const readChanges = async (
+  { find }: Pick<PageVisit, 'find'>,
+  kinds: readonly EventKind[],
+  filter: Readonly<Record<string, string>> = {},
+): Promise<ChangesShown> => {
+  const found: EventShown[] = []
+  for (const kind of kinds) {
+    const query = new URLSearchParams({ ...filter, kind, limit: String(CHANGES_MOST) })
+    const page = await find(`/admin/events?${query.toString()}`, EVENTS)
+    found.push(...(page?.items ?? []))
+  }
+  const events = found.toSorted((one, other) => (one.id < other.id ? 1 : -1)).slice(0, CHANGES_MOST)
+  const people = new Map<string, string>()
+  for (const sub of new Set(
+    events.flatMap(({ actor }) => (actor?.type === 'person' ? [actor.id ?? ''] : [])),
+  )) {
+    const account = await find(`/admin/accounts/${encodeURIComponent(sub)}`, ACCOUNT)
+    if (account?.email) people.set(sub, account.email)
+  }
+  return { events, people }
 }

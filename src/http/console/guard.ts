@@ -25,6 +25,10 @@ const ELSEWHERE: ReadonlySet<string> = new Set(['same-site', 'cross-site'])
 const isLoadedElsewhere = ({ header }: Call): boolean =>
   ELSEWHERE.has(header('sec-fetch-site') ?? 'none') && header('sec-fetch-dest') !== 'document'
 
+/** W3C Fetch Metadata §2.2 – True where a link of another page, or a sign-in, has led to this address. */
+export const isLedFromElsewhere = ({ header }: Call): boolean =>
+  ELSEWHERE.has(header('sec-fetch-site') ?? 'none')
+
 /** Every browser sends Origin with a POST: a form without it is of no page of the console. */
 const isOwnForm = ({ header }: Call, console_url: string): boolean =>
   header('origin') === console_url && (header('sec-fetch-site') ?? 'same-origin') === 'same-origin'

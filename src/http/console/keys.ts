@@ -5,6 +5,7 @@ import { quoted } from '../console-pages/parts.ts'
 import { apiRefusedPage } from '../console-pages/refused.ts'
 import type { Route } from '../server/route.ts'
 import { actionRoutes, type ConsoleAction } from './actions.ts'
+import { readChanges } from './events.ts'
 import { CONSOLE_ROUTE } from './reply.ts'
 import type { ConsoleAct, ConsoleShow, Visiting } from './visiting.ts'
 
@@ -18,7 +19,7 @@ const ACTIONS: readonly ConsoleAction[] = [
     label: 'Retire the key',
     effect: 'The announced key takes over. Tokens of this key stay valid until they expire.',
     isFinal: true,
-    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/retire` }),
+    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/retire`, body: { now: false } }),
     signetd: kid => `signetd keys retire ${quoted(kid)}`,
     did: () => 'The key is retired.',
     next: toKeys,
@@ -30,7 +31,7 @@ const ACTIONS: readonly ConsoleAction[] = [
     effect:
       'Every token that the key has signed is refused from now on. Do this for a key that others may have.',
     isFinal: true,
-    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/revoke` }),
+    request: kid => ({ method: 'POST', path: `${apiPath(kid)}/revoke`, body: { now: true } }),
     signetd: kid => `signetd keys revoke ${quoted(kid)} --now`,
     did: () => 'The key is revoked.',
     next: toKeys,
@@ -52,12 +53,14 @@ export const keyConsoleRoutes = (visiting: Visiting): readonly Route[] => [
   }),
 ]
 
-const showKeys: ConsoleShow = async ({ frame, get, now }) => {
+const showKeys: ConsoleShow = async visit => {
+  const { frame, get, now } = visit
   const { value } = await get('/admin/keys', KEYS)
-  return keysPage(frame, { keys: value.items, now })
+  const changes = await readChanges(visit, ['key.created', 'key.promoted', 'key.retired', 'key.revoked'])
+  return keysPage(frame, { keys: value.items, changes, now })
 }
 
-const ROTATE = { method: 'POST', path: '/admin/keys/rotate' } as const
+const ROTATE = { method: 'POST', path: '/admin/keys/rotate', body: { now: false } } as const
 
 const askToRotate: ConsoleShow = async ({ frame }) =>
   confirmPage(frame, {

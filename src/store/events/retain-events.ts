@@ -66,7 +66,10 @@ const deleteEvents = async (database: Database, { table, retention_days }: Old):
   return deleted?.rows ?? 0
 }
 
-/** From the first place on: places are in the order of their events, but for transactions that committed late. */
+/**
+ * From the first place on: places are in the order of their events, but for transactions that committed late. The last place stays, so that
+ * followers of a quiet server find the one that they know.
+ */
 const deletePlaces = async (database: Database, retention_days: number): Promise<number> => {
   const [deleted] = await database.run(
     sql => sql<{ rows: number }[]>`
@@ -79,6 +82,7 @@ const deletePlaces = async (database: Database, retention_days: number): Promise
       deleted as (
         delete from signet.event_places
         where number in (select number from first where event_id < ${oldestId(sql, retention_days)})
+          and number <> (select number from signet.event_head where id = 1)
         returning 1
       )
       select count(*)::int as rows from deleted`,

@@ -47,6 +47,31 @@ describe('signetd events --follow', () => {
     return { ...(await runSignetd(environment, ['events', '--follow', ...words])), asked }
   }
 
+  it('says in one line that the server has lost its place, also when quiet, and goes on with what happens', async () => {
+    for (const words of [['--json'], ['--quiet']]) {
+      const said = await follow(
+        [
+          () => stream('retry: 1\n\n', eventAt(7)),
+          gone,
+          () => stream('retry: 1\n\n', eventAt(1_000_000_008)),
+          () => Response.json({}, { status: 403 }),
+        ],
+        ...words,
+      )
+      expect(said.asked.map(([, last]) => last)).toEqual([null, '7', null, '1000000008'])
+      expect(said.out).toHaveLength(words.includes('--json') ? 3 : 2)
+      expect(said.err.filter(line => /lost its place/.test(line))).toEqual([
+        'the server has lost its place in the stream, as after a restored backup: going on with what happens from now on; signetd events --from 2026-11-30T07:12:05.123Z lists what came before',
+      ])
+    }
+  })
+
+  it('ends at once where the place at which it was told to begin is gone', async () => {
+    const said = await follow([gone], '--after', '48213-0123456789ab')
+    expect([said.code, said.asked]).toEqual([1, [['?follow', '48213-0123456789ab']]])
+    expect(said.err).toEqual(['the administration refuses this (410): The cursor is gone'])
+  })
+
   it('goes on behind the last event after a lost connection, and ends with a refusal', async () => {
     const said = await follow(
       [
@@ -54,6 +79,7 @@ describe('signetd events --follow', () => {
         () => stream(`${eventAt(3)}id: 4\ndata: {"cut`),
         () => Response.json({}, { status: 503 }),
         () => stream(eventAt(4).replaceAll('\n', '\r\n')),
+        () => Response.json({ title: 'No', errors: [] }, { status: 422 }),
       ],
       '--json',
     )
@@ -68,7 +94,7 @@ describe('signetd events --follow', () => {
     expect(numbers).toEqual([1, 2, 3, 4])
     expect([said.code, said.out.at(-1)]).toEqual([
       1,
-      '{"refusal":"the administration refuses this (410): The cursor is gone"}',
+      '{"refusal":"the administration refuses this (422): No"}',
     ])
     expect(said.err).toEqual([
       'the server ended the stream; trying again',
@@ -103,7 +129,8 @@ describe('signetd events --follow', () => {
   })
 
   it('is quiet about lost connections with --quiet', async () => {
-    const said = await follow([() => stream('retry: 1\n\n', eventAt(1))], '--quiet')
+    const refuse = () => Response.json({}, { status: 403 })
+    const said = await follow([() => stream('retry: 1\n\n', eventAt(1)), refuse], '--quiet')
     expect(said.out).toEqual([EVENT.id])
     expect(said.err).toHaveLength(1)
   })

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -103,6 +104,16 @@ describe('the commands that ask a running server', () => {
         out: [],
         err: [`no sign-in and no person that is kept has the name ${UNKNOWN_ID}`],
       })
+      const deleted = randomUUID()
+      await server.deployment.database.run(
+        sql => sql`insert into signet.events (kind, user_id) values ('account.deleted', ${deleted})`,
+      )
+      expect((await signetd('why', deleted)).err).toEqual([
+        `the account ${deleted} is no longer kept: signetd events --sub ${deleted} tells what happened to it`,
+      ])
+      expect((await signetd('why', 'app')).err).toEqual([
+        'app is a client: signetd events --client app --kind client.changed tells who changed it',
+      ])
       await person()
       await person()
       const several = await signetd('why', 'person')

@@ -8,6 +8,7 @@ import {
   type EventFollowers,
   type EventsFollowed,
 } from '../../../src/flows/admin/event-followers.ts'
+import { endRestored } from '../../../src/store/end-restored.ts'
 import { createEvents } from '../../../src/store/events/events.ts'
 import { times } from '../../support/ask.ts'
 import { createDatabaseWithSchema, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
@@ -15,6 +16,9 @@ import { type Database, openDatabase } from '../../support/database.ts'
 import { createLog, errorsIn } from '../../support/effects.ts'
 
 const ALL: EventsFollowed = { after: null, wants: () => true, concerns: () => false, examine: async () => {} }
+
+/** A place as a caller names it who knows its number alone. */
+const at = (number: number) => ({ number, tag: null })
 
 /** Events as the store writes them, in a transaction of the test. */
 const writeIn = (sql: Sql, request_ids: readonly string[]) => sql`
@@ -46,7 +50,9 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
   })
 
   const store = () => createEvents(database)
-  const startInstance = (settings: Readonly<{ heartbeat_milliseconds?: number }> = {}) => {
+  const startInstance = (
+    settings: Readonly<{ heartbeat_milliseconds?: number; poll_milliseconds?: number }> = {},
+  ) => {
     const own_store = store()
     let statements = 0
     const counted = <T>(answer: Promise<T>): Promise<T> => {
@@ -56,7 +62,7 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
     const events: Parameters<typeof createEventFollowers>[0]['events'] = {
       place: () => counted(own_store.place()),
       readStream: (after, limit) => counted(own_store.readStream(after, limit)),
-      readBounds: () => counted(own_store.readBounds()),
+      readBounds: number => counted(own_store.readBounds(number)),
     }
     const instance = createEventFollowers({ events, log, poll_milliseconds: 10, ...settings })
     open.push(instance)
@@ -98,7 +104,7 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
     const from_the_beginning = await instance.open({ ...ALL, after: begin })
     const taken = await take(from_the_beginning, 1300)
     expect(new Set(taken).size).toBe(1300)
-    const last = await instance.open({ ...ALL, after: begin + 1299 })
+    const last = await instance.open({ ...ALL, after: at(begin.number + 1299) })
     expect(await take(last, 1)).toEqual(taken.slice(-1))
   })
 
@@ -122,11 +128,12 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
   it('are refused for a place before the oldest that is kept, and for one that was never given', async () => {
     const instance = startInstance()
     await write('kept')
-    const { begin } = await instance.open(ALL)
+    const { begin: known } = await instance.open(ALL)
+    const begin = known.number
     await database.sql`delete from signet.event_places where number < ${begin}`
     const codeOf = (after: number) =>
-      instance.open({ ...ALL, after }).then(
-        ({ begin: behind }) => behind,
+      instance.open({ ...ALL, after: at(after) }).then(
+        ({ begin: behind }) => behind.number,
         (error: unknown) => (error instanceof Problem ? [error.code, error.reason] : error),
       )
     expect(await codeOf(begin - 2)).toEqual(['CURSOR_GONE', 'cursor_far_behind'])
@@ -138,6 +145,64 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
     expect(await codeOf(begin)).toBe(begin)
   })
 
+  /** What a failover to a standby, or a restored backup, makes of the stream: its last places are those of other events. */
+  const rewriteLast = (places: number) => database.sql`
+    update signet.event_places
+    set event_id = gen_random_uuid()
+    where number > (select number from signet.event_head) - ${places}`
+
+  it('are refused for a place that another event has by now, and for one that a restore has skipped', async () => {
+    const instance = startInstance()
+    await write('shared past')
+    const { begin: shared } = await instance.open(ALL)
+    await write('lost')
+    const { begin: lost } = await instance.open(ALL)
+    instance.drain()
+    await rewriteLast(1)
+    const other = startInstance()
+    const gone = { code: 'CURSOR_GONE', reason: 'cursor_of_another_past' }
+    await expect(other.open({ ...ALL, after: lost })).rejects.toMatchObject(gone)
+    expect((await other.open({ ...ALL, after: shared })).begin).toEqual(shared)
+    // Its own number says nothing of the past.
+    expect((await other.open({ ...ALL, after: at(lost.number) })).begin.number).toBe(lost.number)
+
+    const { accounts } = await endRestored(database)
+    await expect(other.open({ ...ALL, after: at(lost.number + 1) })).rejects.toMatchObject(gone)
+    const follower = await other.open({ ...ALL, after: at(lost.number) })
+    const portion = await follower.next()
+    expect(portion?.events).toMatchObject([
+      { kind: 'database.restored', number: lost.number + 1_000_000_001, details: { accounts, sign_ins: 0 } },
+    ])
+    await write('after the restore')
+    expect(await take(follower, 1)).toEqual(['after the restore'])
+  })
+
+  it('are let go where the database has another past by now, and continue with a place of this one', async () => {
+    const instance = startInstance()
+    await write('known')
+    const followers = [await instance.open(ALL), await instance.open(ALL)]
+    await write('told before the failover')
+    for (const follower of followers) await take(follower, 1)
+    const ends = followers.map(({ next }) => next())
+    await rewriteLast(1)
+    expect(await Promise.all(ends)).toEqual([null, null])
+    expect(instance.size()).toBe(0)
+    const anew = await instance.open(ALL)
+    await write('told after the failover')
+    expect(await take(anew, 1)).toEqual(['told after the failover'])
+  })
+
+  it('that read by themselves what is long ago are let go where it is of another past', async () => {
+    const instance = startInstance()
+    const { begin } = await instance.open(ALL)
+    await write(...times(250).map(index => `long ago ${index}`))
+    await store().place()
+    const behind = await startInstance({ poll_milliseconds: 60_000 }).open({ ...ALL, after: begin })
+    await take(behind, 200)
+    await rewriteLast(250)
+    expect(await behind.next()).toBeNull()
+  })
+
   it('pass the places of events that were deleted meanwhile', async () => {
     const instance = startInstance()
     const { begin } = await instance.open(ALL)
@@ -146,8 +211,12 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
       await store().place()
     }
     await database.sql`delete from signet.events where request_id = 'deleted'`
-    expect(await take(await instance.open({ ...ALL, after: begin }), 1)).toEqual(['left'])
-    expect(await store().readStream(begin, 1)).toEqual({ events: [], last: begin + 1 })
+    // An instance that has not read it before.
+    expect(await take(await startInstance().open({ ...ALL, after: begin }), 1)).toEqual(['left'])
+    expect(await store().readStream(begin, 1)).toMatchObject({
+      events: [],
+      last: { number: begin.number + 1 },
+    })
   })
 
   it('are told at each heartbeat how far the stream was read, also when they want nothing of it', async () => {
@@ -155,12 +224,12 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
     const follower = await instance.open({ ...ALL, wants: () => false })
     await write('unwanted')
     let last = follower.begin
-    while (last === follower.begin) {
+    while (last.number === follower.begin.number) {
       const portion = await follower.next()
       expect(portion?.events).toEqual([])
-      last = portion?.last ?? Number.NaN
+      last = portion?.last ?? at(0)
     }
-    expect(last).toBe(follower.begin + 1)
+    expect(last).toEqual({ number: follower.begin.number + 1, tag: expect.stringMatching(/^[0-9a-f]{12}$/) })
   })
 
   it('end at the heartbeat at which they may not follow any longer, and the others go on', async () => {
@@ -203,7 +272,7 @@ describe.skipIf(!hasPostgres)('followers of the events', () => {
     })
     followers[0]?.leave()
     await instance.open(ALL)
-    await expect(instance.open({ ...ALL, after: 0 })).rejects.toMatchObject({ what: 'event_followers' })
+    await expect(instance.open({ ...ALL, after: at(0) })).rejects.toMatchObject({ what: 'event_followers' })
   })
 
   it('all leave when the server begins to stop, and none comes', async () => {

@@ -69,11 +69,12 @@ describe('GET /admin/events?follow', { timeout: 30_000 }, () => {
         const { done, value } = await told.next()
         if (done) return null
         const event = JSON.parse(value.data) as Told
-        expect(value.id).toBe(String(event.number))
+        expect(value.id).toBe(positionOf(event))
         return event
       },
     }
   }
+  const positionOf = ({ id, number }: Told) => `${number}-${id.slice(-12)}`
   type Stream = Awaited<ReturnType<typeof follow>>
   const kindsOf = async ({ next }: Stream, count: number) => {
     const kinds: unknown[] = []
@@ -138,8 +139,29 @@ describe('GET /admin/events?follow', { timeout: 30_000 }, () => {
 
   it('refuses a Last-Event-ID that is none, and one that was never given', async () => {
     expect((await ask(one, { last: 'first' })).status).toBe(422)
+    for (const last of ['1-', '1-0123456789AB', '-0123456789ab', '1-0123456789abc'])
+      expect((await ask(one, { last })).status).toBe(422)
     const gone = await ask(one, { last: '999999999' })
     expect([gone.status, await gone.json()]).toMatchObject([410, { code: 'CURSOR_GONE' }])
+  })
+
+  it('refuses a place that another event had in a past that was lost, and takes that of the present', async () => {
+    const stream = await follow(one)
+    await write('of the present')
+    const told = await stream.next()
+    await stream.close()
+    if (told === null) throw new Error('the stream has ended')
+    await write('the next one')
+    const lost = `${told.number}-${told.id.slice(-12).replace(/^./, digit => (digit === '0' ? '1' : '0'))}`
+    for (const asking of [{ last: lost }, { query: `&after=${lost}` }]) {
+      const gone = await ask(other, asking)
+      expect([gone.status, await gone.json()]).toMatchObject([410, { code: 'CURSOR_GONE' }])
+    }
+    for (const asking of [{ last: positionOf(told) }, { query: `&after=${positionOf(told)}` }]) {
+      const present = await follow(other, asking)
+      expect(await present.next()).toMatchObject({ request_id: 'the next one' })
+      await present.close()
+    }
   })
 
   it('is for those who may see events, and ends for a person whose role was taken, or who was disabled', async () => {
@@ -185,16 +207,17 @@ describe('GET /admin/events?follow', { timeout: 30_000 }, () => {
     const readAll = async (instances: readonly Instance[], breaksOff: () => boolean) => {
       const numbers: number[] = []
       const read: string[] = []
-      let stream = await follow(instances[0] ?? one, { last: String(begin?.number) })
+      let last = String(begin?.number)
+      let stream = await follow(instances[0] ?? one, { last })
       for (let turn = 1; read.length < EVENTS; ) {
         const event = await stream.next()
         if (event?.request_id?.startsWith('race ')) {
           read.push(event.request_id)
           numbers.push(event.number)
+          last = positionOf(event)
         }
         if (!breaksOff()) continue
         await stream.close()
-        const last = String(numbers.at(-1) ?? begin?.number)
         stream = await follow(instances[turn++ % instances.length] ?? one, { last })
       }
       await stream.close()

@@ -53,6 +53,10 @@ describe('the signing keys of the administration', () => {
     ask = await administrationBy(instance, 'operator')
     expect(statesOf(await post(`/keys/${first}/revoke`, { now: true }))).toEqual(['signing'])
     expect(await kindsOf(first)).toEqual(['key.revoked', 'key.retired'])
+    const noteOf = async (kid: string) =>
+      ((await ask(`/find?q=${kid}`)).body['matches'] as readonly Item[]).map(({ kind, note }) => [kind, note])
+    expect(await noteOf(next)).toEqual([['key', 'A published signing key, which was not revoked.']])
+    expect(await noteOf(first)).toEqual([['event', expect.stringContaining('A signing key was revoked')]])
     expect((await instance.ask('/.well-known/jwks.json')).text).not.toContain(first)
     expect((await ask('/keys')).status).toBe(200)
   })

@@ -188,4 +188,22 @@ describe('sign-ins in the administration', () => {
     expect((await ask('/find')).status).toBe(422)
     expect(await find('per')).toHaveLength(Math.min(20, ((await find('per')) as unknown[]).length))
   })
+
+  it('are found by the last event about them when nothing else is left', async () => {
+    const gone = await person()
+    const client_id = `gone-${gone.sub}`
+    const registration = { client_id, grant_types: ['client_credentials'], scope: 'read' }
+    expect((await ask('/clients', { method: 'POST', body: registration })).status).toBe(201)
+    for (const path of [`/accounts/${gone.sub}`, `/clients/${client_id}`])
+      expect((await ask(path, { method: 'DELETE' })).status).toBe(204)
+    for (const [q, kind] of [
+      [gone.sub, 'account.deleted'],
+      [gone.sid, 'sign_in.ended'],
+      [client_id, 'client.deleted'],
+    ] as const) {
+      const [match, ...more] = (await ask(`/find?q=${q}`)).body['matches'] as { kind: string; id: string }[]
+      expect([match?.kind, more]).toEqual(['event', []])
+      expect((await ask(`/events/${match?.id}`)).body['kind']).toBe(kind)
+    }
+  })
 })

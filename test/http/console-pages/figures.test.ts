@@ -28,7 +28,7 @@ describe('the plot of numbers over time', () => {
   })
 
   it.each([
-    [1, ['0', '0.25', '0.5', '0.75', '1']],
+    [1, ['0', '1', '2', '3', '4']],
     [3, ['0', '1', '2', '3', '4']],
     [9_999, ['0', '2500', '5000', '7500', '10k']],
     [3_500_000, ['0', '1M', '2M', '3M', '4M']],
@@ -82,7 +82,15 @@ describe('the bars of keys', () => {
     expect(html).toContain('<rect class="key retired" x="90" y="20" width="230"')
     expect(html).toContain('<rect class="key signing" x="320" y="54" width="6"')
     expect(html).toContain('<line class="now" x1="550" x2="550"')
-    expect(textsOf(html, 'text')).toEqual(['a', 'retired', 'a-name…ters', 'now', '1970-01-01', '1970-01-01'])
+    expect(textsOf(html, 'text')).toEqual([
+      'a',
+      'retired',
+      'a-nam…ers',
+      'signing',
+      'now',
+      '1970-01-01',
+      '1970-01-01',
+    ])
     expect(barsFigure({ label: 'Keys', bars: [], now: 0 }).html).toContain('<line class="now" x1="90"')
   })
 })

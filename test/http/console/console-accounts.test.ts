@@ -81,6 +81,15 @@ describe('the accounts of the console', () => {
     expect(file.headers.get('content-disposition')).toBe(`attachment; filename="account-${sub}.json"`)
     expect(file.body).toMatchObject({ account: { id: sub }, consents: [{ granted: [] }], sign_ins: [{}] })
     expect((await browser.open(`/console/accounts/${randomUUID()}/export`)).status).toBe(404)
+    const exports = async () => (await browser.open(`/console/events?kind=account.exported&sub=${sub}`)).text
+    const once = await exports()
+    expect(once).toContain('account.exported')
+    // A link of another page: its click leaves neither a file nor an event.
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' }
+    const led = await browser.open(`${path}/export`, link)
+    expect([led.status, led.headers.get('location'), led.text]).toEqual([303, path, ''])
+    const rows = (page: string) => page.match(/account\.exported</g)?.length
+    expect(rows(await exports())).toBe(rows(once))
   })
 
   it('are created, and the address is taken from then on', async () => {

@@ -38,6 +38,7 @@ describe('the clients of the console', () => {
     const shown = await browser.open('/console/clients/reports')
     expect(shown.text).toContain('Reports &#60;b&#62;')
     expect(shown.text).not.toContain(secret)
+    expect(shown.text).toMatch(/Changed last[\s\S]*client created[\s\S]*>person\d+@example\.com</)
     const form = await browser.open('/console/clients/reports/change')
     const [, given = ''] = /<textarea[^>]*>\n?([\s\S]*?)<\/textarea>/.exec(form.text) ?? []
     const kept = JSON.parse(unescapeHtml(given)) as object

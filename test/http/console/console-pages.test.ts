@@ -10,6 +10,7 @@ import {
   openConsole,
 } from '../../support/pages/console-browser.ts'
 import { fieldOf, headingOf } from '../../support/pages/person.ts'
+import { unescapeHtml } from '../../support/pages/plain-browser.ts'
 
 describe('the pages of the console', () => {
   let deployment: Deployment
@@ -78,10 +79,18 @@ describe('the pages of the console', () => {
     const page = await admin.open(`${path}/change`)
     const etag = fieldOf(page, 'etag') ?? ''
     const send = (roles: string) => admin.submit(page, `${path}/change`, { etag, roles })
+    for (const forged of ['"a"\r\nx-forwarded-for: 192.0.2.44', '"☃"', '\0'])
+      expect((await admin.submit(page, `${path}/change`, { etag: forged, roles: 'user' })).status).toBe(412)
     expect((await send('user editor')).status).toBe(303)
     const late = await send('user')
     expect([late.status, headingOf(late)]).toEqual([412, 'Change this account'])
     expect((await admin.open(path)).text).toContain('user editor')
+  })
+
+  it('quotes for the shell what an address has named, in the commands that do the same', async () => {
+    const hostile = "a'; touch x; $(id) `id` \u001b[2J"
+    const { text } = await admin.open(`/console/events?actor=${encodeURIComponent(hostile)}`)
+    expect(unescapeHtml(text)).toContain("--actor 'a'\\''; touch x; $(id) `id` \ufffd[2J'")
   })
 
   it('says beside the field what is wrong with a form, and changes nothing', async () => {

@@ -40,9 +40,9 @@ describe('the stream of the console', () => {
     const { user } = await signUp(signet, newEmail())
     const told = await readUntil(stream, user.id)
     expect(told).not.toContain('sign_in.opened')
-    const [, last = ''] = /id: (\d+)\ndata/.exec(told) ?? []
+    const [, last = ''] = /id: (\d+)-[0-9a-f]{12}\ndata/.exec(told) ?? []
     const again = await ask('?kind=account.registered', { 'last-event-id': String(Number(last) - 1) })
-    expect(await readUntil(again, user.id)).toContain(`id: ${last}\n`)
+    expect(await readUntil(again, user.id)).toContain(`id: ${last}-`)
   })
 
   it('is not opened for a page of another origin, nor for a person who is signed out, whom it sends nowhere', async () => {

@@ -107,10 +107,11 @@ describe('every tab of the console', () => {
   })
 
   it('shows one event, by the link of the list', async () => {
-    const list = await browser.visit('/console/events?kind=account.registered')
+    const list = await browser.visit('/console/events?kind=sign_in.opened')
     const [, path = ''] = /href="(\/console\/events\/[\da-f-]{36})"/.exec(list.text) ?? []
     const page = await browser.visit(path)
     expect(page.status).toBe(200)
-    expect(page.text).toContain('account registered')
+    expect(page.text).toContain('sign in opened')
+    expect(page.text).toMatch(/aria-label="Details">\{\n &#34;amr&#34;: \[\n/)
   })
 })

@@ -57,6 +57,7 @@ const ELSEWHERE: readonly EventKind[] = [
   'key.promoted',
   'key.retired',
   'key.revoked',
+  'database.restored',
 ]
 
 type Told = Partial<Event> & Readonly<{ kind: EventKind }>
@@ -82,14 +83,14 @@ describe('every kind of event', () => {
   })
 
   const events = () => createEvents(deployment.database)
-  const placed = async (after: number): Promise<readonly Event[]> => {
+  const placed = async (number: number): Promise<readonly Event[]> => {
     while (await events().place());
-    return (await events().readStream(after, 1000)).events
+    return (await events().readStream({ number, tag: null }, 1000))?.events ?? []
   }
   /** The events that an act writes, which must be these and no other. An act through HTTP is named by its request. */
   const expectEvents = async (act: () => Promise<Answer | void>, told: readonly Told[]) => {
     while (await events().place());
-    const { last: begin } = await events().readBounds()
+    const { number: begin } = (await events().readBounds(null)).last
     const answer = await act()
     const written = (await placed(begin)).toSorted((a, b) => order(told, a) - order(told, b))
     expect(written.map(({ kind, reason }) => [kind, reason])).toEqual(
@@ -315,7 +316,15 @@ describe('every kind of event', () => {
       { kind: 'sign_in.ended', sub, reason: 'password_changed' },
     ])
     await expectEvents(setAnew, [])
+    await expectEvents(
+      () => admin(`/accounts/${sub}/export`),
+      [{ kind: 'account.exported', sub, actor: BY_OPERATOR }],
+    )
     const living = await signIn(signet, new_email, { password: PASSWORD })
+    await expectEvents(
+      () => signet.ask('/auth/me/export', { token: living.access_token }),
+      [{ kind: 'account.exported', sub, actor: self(sub) }],
+    )
     await expectEvents(
       () =>
         signet.ask('/auth/me', {

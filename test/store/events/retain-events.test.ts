@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { firstIdAt } from '../../../src/domain/base/uuid.ts'
+import { createRetainEvents } from '../../../src/store/events/retain-events.ts'
 import { createSweep } from '../../../src/store/janitor.ts'
 import { migrate } from '../../../src/store/migrations/migrate.ts'
 import {
@@ -120,7 +121,17 @@ describe.skipIf(!hasPostgres)('the months of events', () => {
     await sweep(30)
     expect(await partitions()).not.toContain('events_2020_01')
     expect(await ids('events')).toEqual([kept])
-    expect(await database.sql`select event_id from event_places`).toEqual([{ event_id: kept }])
+    const places = () => database.sql`select event_id from event_places`
+    expect(await places()).toEqual([{ event_id: kept }])
+    const moveHead = () => database.sql`update event_head set number = (select max(number) from event_places)`
+    await moveHead()
+    await createRetainEvents(database, 28)()
+    // Followers of a quiet server know the last place.
+    expect(await places()).toEqual([{ event_id: kept }])
+    const next = await putEvent(Date.now())
+    await moveHead()
+    await createRetainEvents(database, 28)()
+    expect(await places()).toEqual([{ event_id: next }])
   })
 
   it('are neither made nor dropped by a role that may not: its sweep deletes rows', async () => {
