@@ -6,7 +6,8 @@ export default defineConfig({
     include: ['test/faults/*.fault.ts'],
     globalSetup: ['test/support/faults/report.ts', 'test/support/global-setup.ts'],
     fileParallelism: false,
-    testTimeout: 300_000,
+    // Longer than all waits of a fault together: each ends with its own reason.
+    testTimeout: 600_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
   },

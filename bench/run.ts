@@ -7,6 +7,7 @@ import { benchEndpoints } from './endpoints.ts'
 import { benchFollower } from './follower.ts'
 import { benchImport } from './import.ts'
 import { benchImportFrom } from './import-from.ts'
+import { benchLockedRow } from './locked-row.ts'
 import { benchPages, benchPagesCrowd } from './pages.ts'
 import { benchPeer } from './peer.ts'
 import { benchProof } from './proof.ts'
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     proof: ['a DPoP proof, beside a bare ES256 verification', benchProof],
     registration: ['ten thousand clients register themselves, 16 connections', benchRegistration],
     'refresh-1m': ['refresh_token, 16 connections, 1 million families', benchRefreshMillion],
+    'locked-row': ['refreshes beside thirty for one locked family, 16 connections, in turns', benchLockedRow],
     rotations: ['rotations alone, 16 connections, 10 thousand families', benchRotations],
     'rotations-1m': ['rotations alone, 16 connections, 1 million families', benchRotationsMillion],
     endpoints: ['introspect and revoke at 16 connections, sign-in at 4', benchEndpoints],

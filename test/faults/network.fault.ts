@@ -58,3 +58,29 @@ describe('the way to Postgres', () => {
     for (const { proxy } of instances) await proxy.accept()
   })
 })
+
+describe('the way from the clients', () => {
+  itSurvives(
+    'lost acknowledgements: answers of both instances are dropped after their commits, and connections cut, ten times',
+    async ({ instances }) => {
+      for (let turn = 0; turn < 10; turn++) {
+        for (const { front } of instances) front.loseAnswers()
+        await lasting(0.3)
+        for (const { front } of instances) front.cut()
+        await lasting(0.5)
+      }
+    },
+  )
+
+  itSurvives(
+    'a proxy that cuts one instance and delays the answers of the other by up to 400 ms',
+    async ({ instances: [one, other] }) => {
+      other.front.slow(400)
+      for (let turn = 0; turn < 16; turn++) {
+        one.front.cut()
+        await lasting(0.5)
+      }
+      other.front.slow(0)
+    },
+  )
+})

@@ -1,14 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { chownSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import postgres, { type Sql } from 'postgres'
 import { describe, expect } from 'vitest'
 import { errorCodeOf } from '../../src/domain/base/error-code.ts'
-import { itSurvives, lasting } from '../support/faults/fault.ts'
-import { reportFault } from '../support/faults/report.ts'
-import { POOL_SIZE, type Stage } from '../support/faults/stage.ts'
-import { postgresOwner } from '../support/services/services.ts'
+import { itSurvives, itSurvivesOn, lasting, lastingUnanswered } from '../support/faults/fault.ts'
+import { reportNote } from '../support/faults/report.ts'
+import { POOL_SIZE } from '../support/faults/stage.ts'
+import { startWithStandby } from '../support/faults/with-standby.ts'
 
 const REQUESTS = 30
 /** Shorter than statement_timeout, so that those who wait for the row are answered too. */
@@ -60,73 +56,19 @@ describe('Postgres', () => {
       await holder`commit`
       holder.release()
       const statuses = (await Promise.all(asked)).map(({ status }) => status)
-      reportFault(`       | beside a locked sign-in: ${locked} answers a second, ${free} before`)
+      reportNote(`beside a locked sign-in: ${locked} answers a second, ${free} before`)
       expect(statuses.filter(status => status !== 200 && status !== 503)).toEqual([])
     },
   )
-})
 
-if (!canMount()) reportFault('LEFT OUT | the disk is full | this user may not mount a small file system')
-
-describe.skipIf(!canMount())('the disk', () => {
-  itSurvives('the disk of the sign-ins and revocations is full for five seconds', async ({ database }) => {
-    const disk = mountSmallDisk()
-    try {
-      await database.sql.unsafe(`create tablespace small location '${disk.directory}'`)
-      await database.sql`alter table refresh_families set tablespace small`
-      await database.sql`alter table revocations set tablespace small`
-      await database.sql`create table filler (text text) tablespace small`
-      await fill(database)
-      await lasting(5)
-      await database.sql`drop table filler`
-      await database.sql`alter table refresh_families set tablespace pg_default`
-      await database.sql`alter table revocations set tablespace pg_default`
-      await database.sql`drop tablespace small`
-    } finally {
-      disk.remove()
-    }
-  })
-})
-
-/** Writes until Postgres says that the disk is full, in smaller and smaller pieces, so that no page is left. */
-const fill = async ({ sql }: Stage['database']) => {
-  for (const rows of [4096, 512, 64, 8, 1]) {
-    const write = () =>
-      sql`insert into filler select repeat(md5(random()::text), 60) from generate_series(1, ${rows}::int)`.then(
-        () => null,
-        errorCodeOf,
-      )
-    await expect.poll(write, { interval: 1, timeout: 30_000 }).toBe('53100')
-  }
-}
-
-const DISK = '24m'
-
-/** A file system in memory that Postgres may write to. */
-const mountSmallDisk = () => {
-  const parent = mkdtempSync(join(tmpdir(), 'signet-small-disk-'))
-  const owner = postgresOwner()
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK}`, 'none', parent])
-  if (owner) chownSync(parent, owner.uid, owner.gid)
-  return {
-    directory: parent,
-    remove: () => {
-      execFileSync('umount', ['-l', parent])
-      rmSync(parent, { recursive: true, force: true })
+  itSurvivesOn(
+    startWithStandby,
+    'the standby that confirms every commit hangs for seven seconds',
+    async (_stage, history, { hang }) => {
+      const goOn = await hang()
+      await lasting(1)
+      await lastingUnanswered(history, 6)
+      goOn()
     },
-  }
-}
-
-/** Only root may mount, and not in every container. */
-function canMount(): boolean {
-  const directory = mkdtempSync(join(tmpdir(), 'signet-mount-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', directory], { stdio: 'ignore' })
-    execFileSync('umount', [directory])
-    return true
-  } catch {
-    return false
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-}
+  )
+})

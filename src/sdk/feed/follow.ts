@@ -3,6 +3,7 @@ import { createJwsReader } from '../verify/jws-reader.ts'
 import { createKeySet } from '../verify/key-set.ts'
 import { fetchText, StatusFault } from '../verify/remote-json.ts'
 import type { RevocationQuery, Standing } from '../verify/revocation-source.ts'
+import { backoffAfter, backoffOfBeginning } from './backoff.ts'
 import { parseFeedAnswer } from './feed-answer.ts'
 import { createFeedKnowledge, type Staleness } from './feed-knowledge.ts'
 import { type FollowOptions, type FollowSettings, parseFollowOptions } from './follow-options.ts'
@@ -34,8 +35,6 @@ export type Following = Readonly<{
 const LARGEST_BYTES = 4_194_304
 /** Seconds that an answer may take beyond the requested wait. */
 const SLOWEST_SECONDS = 8
-/** Seconds between a failure and the next attempt: doubled each time, from the least to the most. */
-const BACKOFF_SECONDS = { least: 0.1, most: 5 } as const
 /** The least seconds from a request whose answer brought nothing to the next request. */
 const PAUSE_SECONDS = 1
 /** The least seconds between other requests, so that entries of the same moment share an answer. Further parts of a set do not wait. */
@@ -81,8 +80,10 @@ export const followOn =
           if (isGone(error)) gone += 1
           fault = error instanceof Error ? error : new Error(String(error))
           settings.onFault(fault)
-          const beginning = isGone(error) && gone > 1 ? backoffOfBeginning(gone, settings) : 0
-          await sleep(Math.max(backoff(failures), beginning), closing.signal)
+          const { max_stale_seconds } = settings
+          const beginning =
+            isGone(error) && gone > 1 ? backoffOfBeginning({ gone, max_stale_seconds }, Math.random) : 0
+          await sleep(Math.max(backoffAfter(failures, Math.random), beginning), closing.signal)
         }
       }
     }
@@ -161,19 +162,6 @@ const createAsk = <Key>(
 
 /** RFC 9110 §15.5.11 – 410: the issuer does not know the cursor any more. */
 const isGone = (error: unknown): boolean => error instanceof StatusFault && error.status === 410
-
-const backoff = (failures: number): number =>
-  scattered(Math.min(BACKOFF_SECONDS.least * 2 ** (failures - 1), BACKOFF_SECONDS.most))
-
-/**
- * Backoff before a repeated request for the whole set: two issuers with different databases under one name reject each other's cursors
- * again and again. Half of the staleness bound at most, so that the knowledge stays current.
- */
-const backoffOfBeginning = (gone: number, { max_stale_seconds }: FollowSettings): number =>
-  scattered(Math.min(2 ** (gone - 1), max_stale_seconds / 2))
-
-/** Jitter, from a half to the whole: followers that lost a server together must not come back together. */
-const scattered = (seconds: number): number => seconds * (0.5 + Math.random() / 2)
 
 const sleep = (seconds: number, signal: AbortSignal): Promise<void> =>
   new Promise(resolve => {

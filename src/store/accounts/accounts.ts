@@ -68,6 +68,7 @@ const createRegister =
           { kind: 'account.registered', from: sql`account`, user_id: sql`account.id` },
         ])}
         select * from account`,
+      `address:${email}`,
     )
     return account ?? null
   }

@@ -8,7 +8,7 @@ import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
 import { jsonText } from '../families/open-family.ts'
 import type { Database } from '../postgres/index.ts'
 import { decidingSession } from './deciding-session.ts'
-import { createRedeemDeviceCode } from './redeem-device-code.ts'
+import { createRedeemDeviceCode, deviceRow } from './redeem-device-code.ts'
 
 /** RFC 8628 – What devices have asked for, and what people decided. */
 export const createDeviceAuthorizations = (
@@ -50,6 +50,7 @@ export const createDeviceAuthorizations = (
         set is_allowed = false
         where digest = ${digest} and is_allowed is null and expires_at > statement_timestamp()
         returning digest`,
+      deviceRow(digest),
     )
     return denied.length > 0
   },

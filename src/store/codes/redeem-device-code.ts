@@ -10,7 +10,7 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
 import { writeEvents } from '../events/write-events.ts'
 import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
-import type { Database } from '../postgres/index.ts'
+import type { ContendedRow, Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 import { isPastDeadline } from '../schema/caller-predicates.ts'
 import { boughtOrigin } from './bought-origin.ts'
@@ -21,6 +21,8 @@ import { boughtOf } from './redeem-code.ts'
 const LATE = 'late'
 /** The code was spent by a redemption that this statement waited for: the family is of after its snapshot. */
 const RACED = 'raced'
+
+export const deviceRow = (digest: Uint8Array): ContendedRow => `code:${Buffer.from(digest).toString('hex')}`
 
 type Row = Omit<BoughtRow, 'user_id' | 'bought_id' | 'nonce'> & Readonly<{ user_id: string | null }>
 
@@ -151,7 +153,7 @@ const createJudgeDeviceCode =
         from judged
         left join account origin on true
         left join opened on true`,
-      `code:${Buffer.from(digest).toString('hex')}`,
+      deviceRow(digest),
     )
     return row
   }

@@ -18,6 +18,7 @@ export const createIssueLinks = (
           for key share
         )
         ${keepOrReplace(sql, link, pepper_ids)}`,
+      `address:${email}`,
     )
     return addressee ?? null
   },

@@ -13,8 +13,11 @@ export type Checkout<T> = Readonly<{
   isBlocked?: () => boolean
 }>
 
-/** A row, by its kind and its key, that a statement may have to wait for because another transaction holds it. */
-export type ContendedRow = `${'account' | 'code' | 'family' | 'link'}:${string}`
+/**
+ * A row, by its kind and its key, that a statement may have to wait for because another transaction holds it. `address`: the account of an
+ * e-mail, where only that is known.
+ */
+export type ContendedRow = `${'account' | 'address' | 'code' | 'family' | 'link'}:${string}`
 
 /** A statement that is sent on a connection before the work itself. */
 export type Preamble = (sql: Sql) => Promise<unknown>

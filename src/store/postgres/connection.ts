@@ -7,11 +7,17 @@ import type { Tagged } from './qualify.ts'
 export type ClientSource = Omit<Dialer, 'connect'> &
   Readonly<{
     create: () => Tagged
-    /** Sent first on each new connection. Rejects when the server is of no use. */
+    /** Sent first on each new connection, and on one that is doubted. Rejects when the server is of no use. */
     verify: Preamble | null
   }>
 
-export type CreateSource = (onClose: () => void) => ClientSource
+type SourceEvents = Readonly<{
+  onClose: () => void
+  /** The address leads to another server too by now: what this connection reaches has to be verified before it is used again. */
+  onDoubt: () => void
+}>
+
+export type CreateSource = (events: SourceEvents) => ClientSource
 
 export type Connection = Readonly<{
   /** Sends the work on this connection, which is busy until the answer. */
@@ -46,12 +52,17 @@ export const createConnection = (
   createSource: CreateSource,
   { onRelease, onAbandon, onClose }: Events,
 ): Connection => {
-  const source = createSource(() => {
-    const wasOpen = isOpen
-    if (!wasOpen) source.failOver()
-    isOpen = false
-    client.noteEnd()
-    onClose(wasOpen)
+  const source = createSource({
+    onClose: () => {
+      const wasOpen = isOpen
+      if (!wasOpen) source.failOver()
+      isOpen = false
+      client.noteEnd()
+      onClose(wasOpen)
+    },
+    onDoubt: () => {
+      isDoubted = true
+    },
   })
   const client = createCurrentClient(source)
   /** The number of the latest checkout. */
@@ -59,6 +70,7 @@ export const createConnection = (
   let isBusy = false
   let isAbandoned = false
   let isOpen = false
+  let isDoubted = false
 
   const release = (isAnswered: boolean) => {
     isBusy = false
@@ -71,7 +83,8 @@ export const createConnection = (
   const releaseFailed = () => release(false)
 
   const send: Connection['send'] = work => {
-    const sent = client.send(work, isOpen)
+    const sent = client.send(work, isOpen && !isDoubted)
+    isDoubted = false
     isBusy = true
     const own = ++latest
     sent.answer.then(releaseAnswered, releaseFailed)
@@ -118,10 +131,10 @@ const createCurrentClient = (source: ClientSource) => {
   }
 
   return {
-    send: <T>(work: (sql: Sql) => Promise<T>, isOpen: boolean): Checkout<T> => {
+    send: <T>(work: (sql: Sql) => Promise<T>, isVerified: boolean): Checkout<T> => {
       if (isStale) renew()
       const { sql } = tagged
-      const preamble = preambleOf(isOpen ? null : source.verify, needsReset)
+      const preamble = preambleOf(isVerified ? null : source.verify, needsReset)
       return preamble === null ? sendNow(sql, work) : sendAfter(preamble, sql, work)
     },
     noteRelease: (isAnswered: boolean) => {

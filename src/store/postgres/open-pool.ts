@@ -48,12 +48,12 @@ export const openPool = (options: Options) => {
     },
   })
   const guard = createHostGuard(options, { addresses, current: sockets.current })
-  const createSource: CreateSource = onClose => {
+  const createSource: CreateSource = ({ onClose, onDoubt }) => {
     const dialer = sockets.createDialer(() => {
       watched.release()
       onClose()
     })
-    const watched = guard.watch(dialer)
+    const watched = guard.watch(dialer, onDoubt)
     const own = { url, address: addresses[0], answer_seconds, isEmbedded, socket: watched.connect, schema }
     return {
       ...dialer,
@@ -62,15 +62,20 @@ export const openPool = (options: Options) => {
       verify: isEmbedded ? null : watched.verify,
     }
   }
-  const pool = createPool({ size: pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS }, onClose =>
-    createSource(() => {
-      options.onClose()
-      onClose()
-    }),
+  const pool = createPool(
+    { size: pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS },
+    ({ onClose, onDoubt }) =>
+      createSource({
+        onClose: () => {
+          options.onClose()
+          onClose()
+        },
+        onDoubt,
+      }),
   )
   const watchdog = createWatchdog({
     open: () => {
-      const { create, ...dialer } = createSource(() => {})
+      const { create, ...dialer } = createSource({ onClose: () => {}, onDoubt: () => {} })
       return { ...create(), ...dialer }
     },
     connections: pool.connections,
@@ -127,8 +132,8 @@ const createHostGuard = (
    * `verify` is sent first on each connection: what a host that is not the primary answers may be from the past. postgres.js 3.4.9 connects
    * again by itself for a statement that came while its connection ended, perhaps to another host; `connect` refuses that.
    */
-  const watch = ({ address, connect, destroy }: Dialer) => {
-    const held = { host: () => describeAddress(address()), destroy }
+  const watch = ({ address, connect, destroy }: Dialer, doubt: () => void) => {
+    const held = { host: () => describeAddress(address()), destroy, doubt }
     let isVerified = false
     const verify: Preamble = async sql => {
       isVerified = false

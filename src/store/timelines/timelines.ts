@@ -11,8 +11,8 @@ export type HostIdentity = Readonly<{
 
 export type HostVerdict = 'primary' | 'standby' | 'former_primary'
 
-/** A connection that is ended when its host proves to be a former primary. */
-export type HeldConnection = Readonly<{ host: () => string; destroy: () => void }>
+/** A connection that is ended when its server proves to be a former primary. `doubt`: it is verified again before its next use. */
+export type HeldConnection = Readonly<{ host: () => string; destroy: () => void; doubt: () => void }>
 
 /** Stands for the identifier of a cluster that the database does not tell. Redis does not learn the timelines of such a cluster. */
 const UNKNOWN_SYSTEM = ''
@@ -45,7 +45,7 @@ export const createTimelines = ({ memory, log }: Needs) => {
   ): Promise<HostVerdict> => {
     if (is_standby || timeline === null) {
       formers.delete(host)
-      if (is_standby) held.endAt(host)
+      if (is_standby) held.doubtAt(host)
       return is_standby ? 'standby' : 'primary'
     }
     const cluster = system ?? UNKNOWN_SYSTEM
@@ -53,7 +53,7 @@ export const createTimelines = ({ memory, log }: Needs) => {
     // No await from here to `held.add`: a higher timeline that is seen later finds the connection, and ends it.
     const newest = highest.find(cluster) ?? timeline
     if (timeline < newest) {
-      held.endAt(host)
+      held.doubtAt(host)
       formers.add(host, { timeline, newest_timeline: newest })
       return 'former_primary'
     }
@@ -135,19 +135,22 @@ type Place = Readonly<{ system: string; timeline: number }>
 /** The connections that are in use, with what their host told when they opened. */
 const createHeldConnections = () => {
   const held = new Map<HeldConnection, Place>()
-  const end = (matches: (connection: HeldConnection, place: Place) => boolean) => {
-    for (const [connection, place] of held) {
-      if (!matches(connection, place)) continue
-      held.delete(connection)
-      connection.destroy()
-    }
-  }
   return {
     add: (connection: HeldConnection, place: Place): void => void held.set(connection, place),
     release: (connection: HeldConnection): void => void held.delete(connection),
-    endBelow: (system: string, timeline: number): void =>
-      end((_, place) => place.system === system && place.timeline < timeline),
-    /** For a host that leads to another server now: it is a pooler or a proxy. */
-    endAt: (host: string): void => end(connection => connection.host() === host),
+    endBelow: (system: string, timeline: number): void => {
+      for (const [connection, place] of held) {
+        if (place.system !== system || place.timeline >= timeline) continue
+        held.delete(connection)
+        connection.destroy()
+      }
+    },
+    /**
+     * For a host that leads to another server now. Behind a pooler the connections that are open may lead there too; behind a proxy, or a name
+     * with several addresses, they lead to the primary as before, and their statements must not be cut off.
+     */
+    doubtAt: (host: string): void => {
+      for (const connection of held.keys()) if (connection.host() === host) connection.doubt()
+    },
   }
 }

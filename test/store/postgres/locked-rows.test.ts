@@ -1,11 +1,18 @@
+import { randomBytes } from 'node:crypto'
+import type { ReservedSql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LINK_SEED_BYTES, linkTokenFrom } from '../../../src/domain/account/email-link.ts'
+import { digestOf } from '../../../src/domain/base/digest.ts'
 import { createAddressees } from '../../../src/store/mail/addressees.ts'
+import { createIssueLinks } from '../../../src/store/mail/issue-links.ts'
 import { signUp, trySignIn } from '../../support/accounts/account-api.ts'
 import { newEmail, times } from '../../support/ask.ts'
+import { askForCodes, TV } from '../../support/authorization/devices.ts'
 import { hasPostgres } from '../../support/backends.ts'
+import { CLIENTS } from '../../support/clients.ts'
 import { type Database, openDatabase, untilWaitingForLock } from '../../support/database.ts'
 import { type Deployment, type Instance, openServedDeployment } from '../../support/deployment.ts'
-import { seedFamily } from '../../support/families.ts'
+import { pepperOf, seedFamily } from '../../support/families.ts'
 import { refresh, rotated } from '../../support/refresh.ts'
 
 const POOL = 4
@@ -18,14 +25,14 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
   let database: Database
   let signet: Instance
   beforeAll(async () => {
-    deployment = await openServedDeployment()
+    deployment = await openServedDeployment([...CLIENTS, TV])
     // A caller waits longer than by default, so that no request is answered while the others are served.
     database = openDatabase({
       url: deployment.environment['DATABASE_URL'] ?? '',
       pool_size: POOL,
       answer_seconds: 60,
     })
-    signet = await deployment.start({ database })
+    signet = await deployment.start({ database, environment: { RATE_LIMIT_DEVICE_REQUESTS: 'off' } })
   })
   afterAll(async () => {
     await deployment.close()
@@ -39,10 +46,11 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
     const holder = await deployment.database.sql.reserve()
     await holder`begin`
     await holder`select from ${holder(table)} where id = any(${ids}::uuid[]) for no key update`
-    return async () => {
-      await holder`rollback`
-      holder.release()
-    }
+    return letGoOf(holder)
+  }
+  const letGoOf = (holder: ReservedSql) => async () => {
+    await holder`rollback`
+    holder.release()
   }
   const countWaiting = async () => {
     const waiting = await deployment.database.sql`
@@ -121,5 +129,43 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
     expect(waiting).toBe(1)
     const [kept] = await database.run(sql => sql`select language from signet.users where id = ${user.id}`)
     expect(kept).toEqual({ language: 'de' })
+  })
+
+  it('serves the others beside thirty password resets of one account that is being deleted', async () => {
+    const email = newEmail()
+    const { user } = await signUp(signet, email)
+    const holder = await deployment.database.sql.reserve()
+    await holder`begin`
+    await holder`select from users where id = ${user.id} for update`
+    const [links, pepper] = [createIssueLinks(database), pepperOf(deployment.pepper)]
+    const issues = times(REQUESTS).map(() => {
+      const seed = randomBytes(LINK_SEED_BYTES)
+      const link = { digest: digestOf(linkTokenFrom(seed, pepper)), seed, pepper_id: pepper.id }
+      return links.issueReset({ email, link, pepper_ids: [pepper.id] })
+    })
+    const { waiting, answers } = await serveBeside(letGoOf(holder), issues)
+    expect(waiting).toBe(1)
+    // Each of them is told the link of the first one.
+    expect(new Set(answers.map(issued => issued?.seed.toString())).size).toBe(1)
+  })
+
+  it('serves the others, and polls with unknown codes, beside thirty polls with one locked device code', async () => {
+    const { form, user_code } = await askForCodes(signet)
+    const holder = await deployment.database.sql.reserve()
+    await holder`begin`
+    await holder`
+      select from device_authorizations where user_code = ${user_code.replace('-', '')} for no key update`
+    const polls = times(REQUESTS).map(() => signet.token(form))
+    await untilWaitingForLock(deployment.database)
+    const unknown = times(REQUESTS).map(turn => {
+      const end = `${String(turn).padStart(7, 'B')}A`
+      return signet.token({ ...form, device_code: form['device_code']?.replace(/.{8}$/, end) ?? '' })
+    })
+    expect(new Set((await Promise.all(unknown)).map(({ body }) => body.error))).toEqual(
+      new Set(['invalid_grant']),
+    )
+    const { waiting, answers } = await serveBeside(letGoOf(holder), polls)
+    expect(waiting).toBe(1)
+    expect(answers.map(({ body }) => body.error)).toContain('authorization_pending')
   })
 })

@@ -24,6 +24,7 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
   )
   const sightings = new Map<string, Sighting>()
   const stopping = new AbortController()
+  const closing = new AbortController()
   let lastEnding = performance.now()
 
   const collect = () => {
@@ -41,7 +42,7 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
   }
   const unheard = () => [...sightings.values()].filter(({ heard }) => heard.includes(null))
   const watch = async () => {
-    while (!stopping.signal.aborted || unheard().length > 0) {
+    while (!closing.signal.aborted && (!stopping.signal.aborted || unheard().length > 0)) {
       await pause(LOOK_MILLISECONDS)
       collect()
       unheard().forEach(look)
@@ -55,14 +56,17 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
      * Waits for the endings that are unheard. Returns how many stayed so, and the longest time between an acknowledgement, or the end of the
      * fault where it came later, and a follower.
      */
-    stop: async ({ began, over }: Readonly<{ began: number; over: number }>) => {
+    finish: async ({ began, over }: Readonly<{ began: number; over: number }>) => {
       stopping.abort()
       await watching
-      for (const follower of followers) follower.close()
       const seconds = [...sightings.values()].flatMap(({ at, heard }) =>
         heard.map(time => (time === null ? 0 : lateness({ at, heard: time }, { began, over }))),
       )
       return { unheard: unheard().length, slowest_seconds: Math.max(0, ...seconds) / 1000 }
+    },
+    close: () => {
+      closing.abort()
+      for (const follower of followers) follower.close()
     },
   }
 }

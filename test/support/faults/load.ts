@@ -71,9 +71,12 @@ export const startLoad = async (stage: Stage, history: History) => {
     work(families.slice(index * share, (index + 1) * share)),
   )
   return {
+    /** Resolves when each worker has had its last answer. */
     stop: async () => {
       stopping.abort()
       await Promise.all(workers)
     },
+    /** For a stage that is closed next, which ends the requests that are under way. */
+    abandon: () => stopping.abort(),
   }
 }

@@ -8,58 +8,63 @@ import { openDatabase } from '../database.ts'
 import { seedFamily } from '../families.ts'
 import { becomesReady, openSandbox, type Program, stopProgram } from '../process.ts'
 import { type FaultProxy, openFaultProxy } from '../services/fault-proxy.ts'
-import { findPostgresBinaries, freePort, type Service, startPostgres } from '../services/services.ts'
+import { freeLowPort, type Service } from '../services/services.ts'
 
 export const POOL_SIZE = 6
 export const ISSUER_OF_STAGE = 'http://localhost:8080'
 const RECOVERY_MILLISECONDS = 60_000
 
-export type StageOptions = Readonly<{
-  /** Settings of both instances, such as REDIS_URL. */
-  environment?: Readonly<Record<string, string>>
-  /** Starts the Postgres. Default: one of its own, which the fault may freeze, fill and exhaust. */
-  startService?: () => Promise<Service>
-}>
-
-const startOwnPostgres = async () => {
-  const binaries = findPostgresBinaries()
-  if (binaries === null) throw new Error('the faults need Postgres')
-  return startPostgres(binaries, { fsync: 'off', max_connections: '60' })
+/** Two programs, each behind the fault proxy of its way to one Postgres and before that of its clients, and connections past the proxies. */
+export const openStage = async (service: Service) => {
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).toReversed()) await closer()
+  }
+  try {
+    return { ...(await openParts(service, closers)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
 }
 
-/** Two programs, each behind the fault proxy of its way to one Postgres, and connections past the proxies. */
-export const openStage = async ({ environment = {}, startService = startOwnPostgres }: StageOptions = {}) => {
-  const [service, sandbox] = await Promise.all([startService(), openSandbox()])
+const openParts = async (service: Service, closers: (() => Promise<unknown>)[]) => {
   await migrate({ url: service.url })
   const database = openDatabase({ url: service.url, pool_size: 4, answer_seconds: 60 })
+  closers.push(database.close)
+  const sandbox = await openSandbox()
+  closers.push(sandbox.close)
   const pepper = createPepperText()
   const CLIENTS_FILE = join(sandbox.directory, 'clients.json')
   writeFileSync(CLIENTS_FILE, JSON.stringify(CLIENTS))
-  const { hostname, port } = new URL(service.url)
-  const target = { host: hostname, port: Number(port) }
+  const { hostname, port: postgres_port } = new URL(service.url)
 
   const openInstance = async (): Promise<StagedInstance> => {
-    const [proxy, own] = await Promise.all([openFaultProxy(target), freePort()])
+    const port = await freeLowPort()
+    const proxy = await openFaultProxy({ host: hostname, port: Number(postgres_port) })
+    const front = await openFaultProxy({ host: '127.0.0.1', port })
+    closers.push(proxy.close, front.close)
     const DATABASE_URL = Object.assign(new URL(service.url), { port: String(proxy.port) }).href
     const start = async () => {
       const program = sandbox.start({
         ...SETTINGS,
-        PORT: String(own),
+        PORT: String(port),
         DATABASE_URL,
         CLIENTS_FILE,
         REFRESH_TOKEN_PEPPER: pepper,
-        ...environment,
       })
       await becomesReady(program)
       return program
     }
     let program = await start()
-    const origin = `http://127.0.0.1:${own}`
+    const origin = `http://127.0.0.1:${front.port}`
     const ask = createAsk(origin)
     return {
       origin,
+      port,
       ask,
       proxy,
+      front,
       program: () => program,
       kill: async () => {
         await stopProgram(program, 'SIGKILL')
@@ -88,22 +93,21 @@ export const openStage = async ({ environment = {}, startService = startOwnPostg
       for (const { isReady } of instances)
         await expect.poll(isReady, { timeout: RECOVERY_MILLISECONDS }).toBe(true)
     },
-    close: async () => {
-      await sandbox.close()
-      for (const { proxy } of instances) await proxy.close()
-      await database.close()
-      await service.stop()
-    },
   }
 }
 
 export type Stage = Awaited<ReturnType<typeof openStage>>
 
 export type StagedInstance = Readonly<{
+  /** Where its clients find it: the front proxy. */
   origin: string
+  /** Its own port, for attacks that come straight. */
+  port: number
   ask: ReturnType<typeof createAsk>
   /** Between the instance and Postgres. */
   proxy: FaultProxy
+  /** Between the clients and the instance. */
+  front: FaultProxy
   program: () => Program
   kill: () => Promise<void>
   restart: () => Promise<void>

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cluster, Redis } from 'ioredis'
 import type { RedisForm } from '../../../src/domain/base/redis-url.ts'
 import { redisRights } from '../repository/redis-rights.ts'
 import { freePort } from '../services/services.ts'
 import { MASTER, openSentinels, sentinelUrl } from './redis-sentinels.ts'
-import { createCertificate, openRedisServer, type RedisServer } from './redis-server.ts'
+import { openRedisServer, openTls, PLAIN, type RedisServer, type Transport } from './redis-server.ts'
 
 /** A Redis in one of its forms, with a user that has exactly the rights of docs/redis.md. */
 export type RedisInForm = Readonly<{
@@ -37,8 +36,6 @@ const userOf = (prefix: string) => [
   `~${prefix}*`,
   ...redisRights('signet'),
 ]
-const withTls = ({ cert, key }: ReturnType<typeof createCertificate>) =>
-  `--tls-cert-file ${cert} --tls-key-file ${key} --tls-ca-cert-file ${cert} --tls-auth-clients no`.split(' ')
 const inCluster = (bus: number) =>
   `--cluster-enabled yes --cluster-config-file nodes.conf --cluster-node-timeout 1000 --cluster-port ${bus}`.split(
     ' ',
@@ -51,9 +48,12 @@ const SERVICE = {
   retryStrategy: () => 50,
 }
 
-const openServer = async ({ prefix }: Prefix): Promise<RedisInForm> => {
-  const server = await openRedisServer({ settings: userOf(prefix) })
-  return alone(server, { url: `redis://${LOGIN}127.0.0.1:${server.port}/1`, database: 1 })
+const openServer = async (
+  { prefix }: Prefix,
+  { scheme, listens, at, settings }: Transport,
+): Promise<RedisInForm> => {
+  const server = await openRedisServer({ settings: [...userOf(prefix), ...settings], listens, at })
+  return alone(server, { url: `${scheme}://${LOGIN}127.0.0.1:${server.port}/1`, database: 1 })
 }
 
 const openSocket = async ({ prefix }: Prefix): Promise<RedisInForm> => {
@@ -70,20 +70,18 @@ const openSocket = async ({ prefix }: Prefix): Promise<RedisInForm> => {
   return alone(server, { url: `redis+unix://${LOGIN}${path}?db=1`, database: 1 })
 }
 
-const openTls = async ({ prefix }: Prefix): Promise<RedisInForm> => {
-  const certificate = createCertificate()
-  const server = await openRedisServer({
-    settings: [...userOf(prefix), ...withTls(certificate)],
-    listens: port => ['--port', '0', '--tls-port', String(port)],
-    at: port => ({ host: '127.0.0.1', port, tls: { ca: readFileSync(certificate.cert, 'utf8') } }),
-  })
-  const form = alone(server, { url: `rediss://${LOGIN}127.0.0.1:${server.port}`, database: 0 })
-  const close = async () => {
-    await form.close()
-    certificate.remove()
+/** The form over TLS. Its certificate goes with it. */
+const overTls =
+  (open: (prefix: Prefix, transport: Transport) => Promise<RedisInForm>) =>
+  async (prefix: Prefix): Promise<RedisInForm> => {
+    const transport = openTls()
+    const form = await open(prefix, transport)
+    const close = async () => {
+      await form.close()
+      transport.close()
+    }
+    return { ...form, environment: transport.environment, close }
   }
-  return { ...form, environment: { NODE_EXTRA_CA_CERTS: certificate.cert }, close }
-}
 
 const alone = (
   server: RedisServer,
@@ -111,16 +109,20 @@ const alone = (
   }
 }
 
-const openSentinel = async ({ prefix }: Prefix): Promise<RedisInForm> => {
-  const first = await openRedisServer({ settings: userOf(prefix) })
+const openSentinel = async ({ prefix }: Prefix, transport: Transport): Promise<RedisInForm> => {
+  const { scheme, listens, at, client } = transport
+  const settings = [...userOf(prefix), ...transport.settings]
+  const first = await openRedisServer({ settings, listens, at })
   const replica = await openRedisServer({
-    settings: [...userOf(prefix), '--replicaof', '127.0.0.1', String(first.port)],
+    settings: [...settings, '--replicaof', '127.0.0.1', String(first.port)],
+    listens,
+    at,
   })
   const servers = [first, replica]
   const pair = ofPair(servers)
   // A Sentinel looks for replicas when it begins, and then every ten seconds.
   await pair.settle()
-  const sentinels = await openSentinels(first.port)
+  const sentinels = await openSentinels(first.port, transport)
   const [sentinel = first] = sentinels
   const isKnown = async () => {
     const states = await Promise.all(
@@ -147,11 +149,13 @@ const openSentinel = async ({ prefix }: Prefix): Promise<RedisInForm> => {
     ...SERVICE,
     sentinels: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
     name: MASTER,
+    ...client,
+    ...(client.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: client.tls }),
   })
   service.on('error', () => {})
   return {
     environment: {},
-    url: sentinelUrl(sentinels, LOGIN),
+    url: sentinelUrl(sentinels, { login: LOGIN, scheme }),
     isCluster: false,
     isReplicated: true,
     primary: named,
@@ -176,12 +180,15 @@ const openSentinel = async ({ prefix }: Prefix): Promise<RedisInForm> => {
 const NODES = 3
 const SLOTS = 16_384
 
-const openCluster = async ({ prefix }: Prefix): Promise<RedisInForm> => {
+const openCluster = async (
+  { prefix }: Prefix,
+  { scheme, listens, at, client, settings: own }: Transport,
+): Promise<RedisInForm> => {
   const open = async () => {
     // The standard port of the bus, ten thousand above the other one, need not be free.
     const bus = await freePort()
-    const settings = [...userOf(`{${prefix}}`), ...inCluster(bus)]
-    return { server: await openRedisServer({ settings }), bus }
+    const settings = [...userOf(`{${prefix}}`), ...inCluster(bus), ...own]
+    return { server: await openRedisServer({ settings, listens, at }), bus }
   }
   const nodes = await Promise.all(Array.from({ length: NODES + 1 }, open))
   const [first] = nodes
@@ -220,12 +227,12 @@ const openCluster = async ({ prefix }: Prefix): Promise<RedisInForm> => {
   await settle()
   const service = new Cluster(
     nodes.map(({ server }) => ({ host: '127.0.0.1', port: server.port })),
-    { redisOptions: { socketTimeout: 1_000, commandTimeout: 500 }, slotsRefreshInterval: 500 },
+    { redisOptions: { socketTimeout: 1_000, commandTimeout: 500, ...client }, slotsRefreshInterval: 500 },
   )
   service.on('error', () => {})
   return {
     ...replicated,
-    url: `redis+cluster://${LOGIN}${nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`,
+    url: `${scheme}+cluster://${LOGIN}${nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`,
     isCluster: true,
     settle,
     demote: async () => {
@@ -293,11 +300,16 @@ const within = <T>(asked: Promise<T>, otherwise: T): Promise<T> =>
 
 const pause = (milliseconds = 20) => new Promise(resolve => setTimeout(resolve, milliseconds))
 
-/** The forms of `REDIS_URL`, and TLS. */
+/** The forms of `REDIS_URL`, and those over TLS. */
 export const REDIS_FORMS = {
-  server: openServer,
-  tls: openTls,
+  server: prefix => openServer(prefix, PLAIN),
   socket: openSocket,
-  sentinel: openSentinel,
-  cluster: openCluster,
-} satisfies Record<RedisForm | 'tls', (prefix: Prefix) => Promise<RedisInForm>>
+  sentinel: prefix => openSentinel(prefix, PLAIN),
+  cluster: prefix => openCluster(prefix, PLAIN),
+  tls: overTls(openServer),
+  'sentinel-tls': overTls(openSentinel),
+  'cluster-tls': overTls(openCluster),
+} satisfies Record<
+  RedisForm | 'tls' | `${'sentinel' | 'cluster'}-tls`,
+  (prefix: Prefix) => Promise<RedisInForm>
+>

@@ -77,7 +77,15 @@ const EXPECTED: Readonly<Record<TroubleName, Readonly<Record<'alone' | 'replicat
 
 type Expected = 'redis' | 'redis_eviction' | 'followed' | 'unharmed'
 
-export const FORM_NAMES = ['server', 'tls', 'socket', 'sentinel', 'cluster'] as const
+export const FORM_NAMES = [
+  'server',
+  'tls',
+  'socket',
+  'sentinel',
+  'sentinel-tls',
+  'cluster',
+  'cluster-tls',
+] as const
 
 export type FormName = (typeof FORM_NAMES)[number]
 

@@ -1,16 +1,19 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { redisRights } from '../repository/redis-rights.ts'
-import { openRedisServer, type RedisServer } from './redis-server.ts'
+import { openRedisServer, PLAIN, type RedisServer, type Transport } from './redis-server.ts'
 
 export const MASTER = 'signet-redis'
 
 /** Three Sentinels, two of which promote a replica half a second after the primary of this port is gone. */
-export const openSentinels = (primary: number): Promise<readonly RedisServer[]> => {
+export const openSentinels = (
+  primary: number,
+  { listens, settings, at }: Transport = PLAIN,
+): Promise<readonly RedisServer[]> => {
   const file = (port: number, directory: string) => {
     const path = join(directory, 'sentinel.conf')
     const lines = [
-      `port ${port}`,
+      ...toLines([...listens(port), ...settings]),
       'bind 127.0.0.1',
       `dir ${directory}`,
       `user watcher on >hidden ${redisRights('sentinel').join(' ')}`,
@@ -19,8 +22,15 @@ export const openSentinels = (primary: number): Promise<readonly RedisServer[]> 
     writeFileSync(path, `${lines.join('\n')}\n`)
     return path
   }
-  return Promise.all(Array.from({ length: 3 }, () => openRedisServer({ file })))
+  return Promise.all(Array.from({ length: 3 }, () => openRedisServer({ file, at })))
 }
+
+/** Words of the command line, as lines of a file. */
+const toLines = (words: readonly string[]) =>
+  words
+    .join(' ')
+    .split(/(?:^| )--/)
+    .filter(line => line !== '')
 
 const monitor = (port: number) => [
   ['monitor', MASTER, '127.0.0.1', String(port), '2'],
@@ -35,5 +45,8 @@ export const renamePrimary = async ({ admin }: RedisServer, port: number) => {
 }
 
 /** A URL of the Sentinels, by the user that docs/redis.md describes. */
-export const sentinelUrl = (sentinels: readonly RedisServer[], login = ''): string =>
-  `redis+sentinel://${login}${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${MASTER}?sentinel_username=watcher&sentinel_password=hidden`
+export const sentinelUrl = (
+  sentinels: readonly RedisServer[],
+  { login = '', scheme = 'redis' }: Readonly<{ login?: string; scheme?: Transport['scheme'] }> = {},
+): string =>
+  `${scheme}+sentinel://${login}${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${MASTER}?sentinel_username=watcher&sentinel_password=hidden`

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -96,8 +96,49 @@ export const openRedisServer = async ({
   }
 }
 
+/** How the servers of a form are reached, by their clients and by each other. */
+export type Transport = Readonly<{
+  scheme: 'redis' | 'rediss'
+  listens: (port: number) => readonly string[]
+  at: (port: number) => RedisClientOptions & Readonly<{ host: string; port: number }>
+  /** Beside host and port. */
+  client: Pick<RedisClientOptions, 'tls'>
+  settings: readonly string[]
+  /** What the program needs. */
+  environment: Readonly<Record<string, string>>
+  close: () => void
+}>
+
+export const PLAIN: Transport = {
+  scheme: 'redis',
+  listens: port => ['--port', String(port)],
+  at: port => ({ host: '127.0.0.1', port }),
+  client: {},
+  settings: [],
+  environment: {},
+  close: () => {},
+}
+
+/** TLS to every server, and between them. No server listens in another way. */
+export const openTls = (): Transport => {
+  const { cert, key, remove } = createCertificate()
+  const client = { tls: { ca: readFileSync(cert, 'utf8') } }
+  return {
+    scheme: 'rediss',
+    listens: port => ['--port', '0', '--tls-port', String(port)],
+    at: port => ({ host: '127.0.0.1', port, ...client }),
+    client,
+    settings:
+      `--tls-cert-file ${cert} --tls-key-file ${key} --tls-ca-cert-file ${cert} --tls-auth-clients no --tls-replication yes --tls-cluster yes`.split(
+        ' ',
+      ),
+    environment: { NODE_EXTRA_CA_CERTS: cert },
+    close: remove,
+  }
+}
+
 /** An authority and a certificate for 127.0.0.1, made for this run. */
-export const createCertificate = () => {
+const createCertificate = () => {
   const openssl = findOnPath('openssl')
   if (openssl === null) throw new Error('no openssl')
   const directory = mkdtempSync(join(tmpdir(), 'signet-certificate-'))

@@ -78,7 +78,7 @@ export const startPostgres = async (
   return { url, stop }
 }
 
-const askPostgres = async (url: string) => {
+export const askPostgres = async (url: string) => {
   const sql = postgres(url, { max: 1, connect_timeout: 2 })
   try {
     await sql`select 1`
@@ -173,10 +173,21 @@ const makeDirectory = (prefix: string, owner: Owner | null): string => {
 }
 
 /** A port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> => tryPort(0)
+
+/**
+ * The same for a program that leaves its port and comes back to it: below the range from which Linux gives ports to connections, which would
+ * take it meanwhile.
+ */
+export const freeLowPort = (): Promise<number> =>
+  tryPort(LOW_PORTS.from + Math.floor(Math.random() * LOW_PORTS.count)).catch(freeLowPort)
+
+const LOW_PORTS = { from: 12_000, count: 20_000 }
+
+const tryPort = (wanted: number): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address()
       const port = typeof address === 'object' && address !== null ? address.port : 0
       server.close(() => resolve(port))
