@@ -8,6 +8,7 @@ import type {
   RefreshTransport,
   SteppedUpFamily,
 } from '../domain/sign-in/refresh-family.ts'
+import type { PresentedRefreshToken } from '../domain/sign-in/refresh-token.ts'
 import type { RefreshOutcome, Rotation } from '../domain/sign-in/refresh-verdict.ts'
 import type { SignIn } from '../domain/sign-in/sign-in.ts'
 
@@ -53,4 +54,9 @@ export type RefreshFamilies = {
   endSignIn(family: { id: string; user_id: string; reason: EndReason }): Promise<readonly string[]>
   /** The family whose *current* token this is. Null unless the family and its account live. */
   findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
+  /**
+   * The account of the family that a refresh by this token would go on with, apart from the grace of its client: the token is current, or it
+   * is the one before in a cookie and within the grace of cookies. Null otherwise, and unless the family and its account live.
+   */
+  findAnswered(token: PresentedRefreshToken): Promise<Readonly<{ user_id: string }> | null>
 }

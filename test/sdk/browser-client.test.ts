@@ -1,23 +1,32 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import type { Page } from 'playwright-core'
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { newEmail, PASSWORD } from '../support/ask.ts'
+import { newEmail, PASSWORD, times } from '../support/ask.ts'
 import {
   authStatusOf,
   type BrowserApplications,
   becomesStatus,
   openBrowserApplications,
   openBrowserPackage,
+  RENEW,
+  signUpByAccountApi,
   signUpByApplication,
   signUpOnPages,
   tokenOf,
+  WAYS_TO_SIGN_IN,
 } from '../support/pages/browser-applications.ts'
 
 const SIZE_MOST_BYTES = 6_000
 const REACT_SIZE_MOST_BYTES = 1_500
+
+/** Chromium has no back-forward cache when it is driven: these are the events by which a page learns of it. */
+const LEAVE_FOR_THE_CACHE = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
+const COME_BACK_FROM_THE_CACHE =
+  "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
 
 let pack: ReturnType<typeof openBrowserPackage>
 beforeAll(() => {
@@ -130,114 +139,131 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await context.close()
   })
 
-  it('renews once for ten tabs that wake at the same time, and gives each a token', async () => {
-    const { context, openAt } = await openBrowser()
-    const page = await openAt('/')
-    const email = await signUpOnPages(page, '/')
-    const others = await Promise.all(Array.from({ length: 9 }, () => openAt('/')))
-    const tabs = [page, ...others]
-    await Promise.all(tabs.map(tab => becomesStatus(tab, 'signed-in')))
-    const before = (await familyOf(email))?.generation ?? 0
-    const old = JSON.stringify(await tokenOf(page))
-    const tokens = await Promise.all(
-      tabs.map(tab => tab.evaluate<string>(`auth.getToken({ isRefused: ${old} })`)),
-    )
-    expect(tokens.every(token => token.startsWith('ey'))).toBe(true)
-    expect(await familyOf(email)).toEqual({ generation: before + 1, revoked_at: null })
-    await context.close()
-  })
-
-  it('answers ten tabs alike that renew at once without a lock or a channel', async () => {
-    const { context, openAt } = await openBrowser()
-    await context.addInitScript('delete Navigator.prototype.locks; delete window.BroadcastChannel')
-    const page = await openAt('/')
-    const email = await signUpOnPages(page, '/')
-    const tabs = [page, ...(await Promise.all(Array.from({ length: 9 }, () => openAt('/'))))]
-    await Promise.all(tabs.map(tab => becomesStatus(tab, 'signed-in')))
-    await Promise.all(
-      tabs.map(tab => tab.evaluate('auth.getToken().then(isRefused => auth.getToken({ isRefused }))')),
-    )
-    await Promise.all(tabs.map(async tab => expect(await authStatusOf(tab)).toBe('signed-in')))
-    expect((await familyOf(email))?.revoked_at).toBeNull()
-    await context.close()
-  })
-
-  it('keeps the sign-in when every second answer is lost', async () => {
-    const { context, openAt } = await openBrowser()
-    let answers = 0
-    await context.route('**/token', async route => {
-      const response = await route.fetch()
-      answers += 1
-      await (answers % 2 === 1 ? route.abort() : route.fulfill({ response }))
+  describe.each(WAYS_TO_SIGN_IN)('signed in $way', ({ path, renewal, signUp }) => {
+    it('renews once for ten tabs that wake at the same time, and gives each a token', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      const email = await signUp(page)
+      const tabs = [page, ...(await Promise.all(times(9).map(() => openAt(path))))]
+      await Promise.all(tabs.map(tab => becomesStatus(tab, 'signed-in')))
+      const before = (await familyOf(email))?.generation ?? 0
+      const old = JSON.stringify(await tokenOf(page))
+      const answer = applications.hold(renewal)
+      const asked = Promise.all(tabs.map(tab => tab.evaluate<string>(`auth.getToken({ isRefused: ${old} })`)))
+      await answer.arrived
+      const waiting = 'navigator.locks.query().then(({ pending }) => pending.length)'
+      await expect.poll(() => page.evaluate(waiting), { timeout: 10_000 }).toBe(9)
+      answer.release()
+      expect(new Set(await asked).size).toBe(1)
+      expect(await tokenOf(page)).toMatch(/^ey/)
+      expect(JSON.stringify(await tokenOf(page))).not.toBe(old)
+      expect(await familyOf(email)).toEqual({ generation: before + 1, revoked_at: null })
+      await context.close()
     })
-    const page = await openAt('/')
-    const email = await signUpOnPages(page, '/')
-    for (let round = 0; round < 3; round++) {
-      const renew = 'auth.getToken().then(isRefused => auth.getToken({ isRefused }))'
-      expect(await page.evaluate(`${renew}.catch(({ code }) => code)`)).toBe('network')
-      expect(await page.evaluate(renew)).toMatch(/^ey/)
-    }
-    expect((await familyOf(email))?.revoked_at).toBeNull()
-    await context.close()
-  })
 
-  it('keeps the sign-in without a connection, and goes on when it is back', async () => {
-    const { context, openAt } = await openBrowser()
-    const page = await openAt('/')
-    await signUpOnPages(page, '/')
-    await context.setOffline(true)
-    const renew = 'auth.getToken().then(isRefused => auth.getToken({ isRefused }))'
-    expect(await page.evaluate(`${renew}.catch(({ code }) => code)`)).toBe('network')
-    expect(await authStatusOf(page)).toBe('signed-in')
-    await context.setOffline(false)
-    expect(await page.evaluate(renew)).toMatch(/^ey/)
-    await context.close()
-  })
+    it('answers ten tabs alike that renew at once without a lock or a channel', async () => {
+      const { context, openAt } = await openBrowser()
+      await context.addInitScript('delete Navigator.prototype.locks; delete window.BroadcastChannel')
+      const page = await openAt(path)
+      const email = await signUp(page)
+      const tabs = [page, ...(await Promise.all(times(9).map(() => openAt(path))))]
+      await Promise.all(tabs.map(tab => becomesStatus(tab, 'signed-in')))
+      await Promise.all(tabs.map(tab => tab.evaluate(RENEW)))
+      await Promise.all(tabs.map(async tab => expect(await authStatusOf(tab)).toBe('signed-in')))
+      expect((await familyOf(email))?.revoked_at).toBeNull()
+      await context.close()
+    })
 
-  it('signs in and renews on a machine whose clock is wrong by an hour', async () => {
-    for (const hours of [-1, 1]) {
+    it('gives the other tab the token of a renewal, also after the renewing tab was closed', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      const email = await signUp(page)
+      const other = await openAt(path)
+      await becomesStatus(other, 'signed-in')
+      const before = (await familyOf(email))?.generation ?? 0
+      const renewed = await page.evaluate<string>(RENEW)
+      await expect.poll(() => tokenOf(other), { timeout: 10_000 }).toBe(renewed)
+      expect((await familyOf(email))?.generation).toBe(before + 1)
+      await page.close()
+      expect(await other.evaluate(RENEW)).toMatch(/^ey/)
+      expect(await familyOf(email)).toEqual({ generation: before + 2, revoked_at: null })
+      await context.close()
+    })
+
+    it('keeps the sign-in when every second answer is lost', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      const email = await signUp(page)
+      for (let round = 0; round < 3; round++) {
+        applications.lose(renewal)
+        expect(await page.evaluate(`${RENEW}.catch(({ code }) => code)`)).toBe('network')
+        expect(await authStatusOf(page)).toBe('signed-in')
+        expect(await page.evaluate(RENEW)).toMatch(/^ey/)
+      }
+      applications.lose(renewal)
+      await page.reload()
+      await becomesStatus(page, 'signed-in')
+      expect((await familyOf(email))?.revoked_at).toBeNull()
+      await context.close()
+    })
+
+    it('keeps the sign-in without a connection, and goes on when it is back', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      await signUp(page)
+      await context.setOffline(true)
+      expect(await page.evaluate(`${RENEW}.catch(({ code }) => code)`)).toBe('network')
+      expect(await authStatusOf(page)).toBe('signed-in')
+      await context.setOffline(false)
+      expect(await page.evaluate(RENEW)).toMatch(/^ey/)
+      await context.close()
+    })
+
+    it.each([-1, 1])('signs in and renews on a machine whose clock is wrong by %i h', async hours => {
       const { context, openAt } = await openBrowser()
       await context.addInitScript(`const now = Date.now; Date.now = () => now() + ${hours} * 3600_000`)
-      const page = await openAt('/')
-      const email = await signUpOnPages(page, '/')
-      const generation = (await familyOf(email))?.generation
+      const page = await openAt(path)
+      const email = await signUp(page)
+      const generation = (await familyOf(email))?.generation ?? 0
       expect(await tokenOf(page)).toMatch(/^ey/)
       expect((await familyOf(email))?.generation).toBe(generation)
       await page.reload()
       expect(await authStatusOf(page)).toBe('signed-in')
+      expect(await page.evaluate(RENEW)).toMatch(/^ey/)
+      expect(await familyOf(email)).toEqual({ generation: generation + 2, revoked_at: null })
       await context.close()
-    }
-  })
+    })
 
-  it('finds out about a sign-out when a page comes back from the back-forward cache', async () => {
-    const { context, openAt } = await openBrowser()
-    const page = await openAt('/')
-    await signUpOnPages(page, '/')
-    await page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
-    const second = await openAt('/')
-    await second.evaluate('void auth.signOut()')
-    await second.waitForURL(/\/goodbye/)
-    expect(await page.evaluate('auth.state().status')).toBe('signed-in')
-    await page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
-    await becomesStatus(page, 'signed-out')
-    await context.close()
-  })
+    it('finds out about a sign-out when a page comes back from the back-forward cache', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      const email = await signUp(page)
+      await page.evaluate(LEAVE_FOR_THE_CACHE)
+      const second = await openAt(path)
+      await second.evaluate('void auth.signOut()')
+      await expect.poll(async () => (await familyOf(email))?.revoked_at, { timeout: 10_000 }).not.toBeNull()
+      expect(await page.evaluate('auth.state().status')).toBe('signed-in')
+      await page.evaluate(COME_BACK_FROM_THE_CACHE)
+      await becomesStatus(page, 'signed-out')
+      await context.close()
+    })
 
-  it('is signed out in a page that comes back, also where the server never heard of the sign-out', async () => {
-    const { context, openAt } = await openBrowser()
-    const page = await openAt('/')
-    await signUpOnPages(page, '/')
-    await page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
-    const second = await openAt('/')
-    await context.route('**/revoke', route => route.abort())
-    await context.route('**/logout?*', route => route.fulfill({ status: 204 }))
-    await second.evaluate('void auth.signOut()')
-    await becomesStatus(second, 'signed-out')
-    await page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
-    await becomesStatus(page, 'signed-out')
-    await page.reload()
-    expect(await authStatusOf(page)).toBe('signed-out')
-    await context.close()
+    it('is signed out in a page that comes back, also where the server never heard of the sign-out', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      await signUp(page)
+      await page.evaluate(LEAVE_FOR_THE_CACHE)
+      const second = await openAt(path)
+      await context.route(/\/(?:revoke|auth\/logout)$/, route => route.abort())
+      await context.route('**/logout?*', route => route.fulfill({ status: 204 }))
+      await second.evaluate('void auth.signOut().catch(() => {})')
+      await becomesStatus(second, 'signed-out')
+      await page.evaluate(COME_BACK_FROM_THE_CACHE)
+      await becomesStatus(page, 'signed-out')
+      await page.reload()
+      expect(await authStatusOf(page)).toBe('signed-out')
+      await context.close()
+    })
   })
 
   it('refuses a callback that this tab has not begun, of another server, or a second time', async () => {
@@ -304,7 +330,7 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
   })
 
   it.each([
-    ['a renewal', '/auth/refresh', 'auth.getToken().then(isRefused => auth.getToken({ isRefused }))'],
+    ['a renewal', '/auth/refresh', RENEW],
     ['a sign-out', '/auth/logout', 'auth.signOut()'],
   ])('keeps a new person signed in when %s of the former one is answered late', async (_, path, call) => {
     const { context, openAt } = await openBrowser()
@@ -330,6 +356,74 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
       expect(await tab.evaluate('auth.state().user.email')).toBe(email)
     }
     await context.close()
+  })
+
+  it('leaves no living sign-in when a page signs out and closes at once, while a renewal is answered late', async () => {
+    const { context, openAt } = await openBrowser()
+    const other = await openAt('/account')
+    const email = await signUpByAccountApi(other)
+    const opened = context.waitForEvent('page')
+    // A page that a script has opened may be closed by its own.
+    await other.evaluate("void window.open('/account/b')")
+    const page = await opened
+    await page.waitForFunction("window.auth?.state().status === 'signed-in'", undefined, { polling: 50 })
+    const answer = applications.hold('/auth/refresh')
+    const late = other.evaluate(`${RENEW}.catch(({ code }) => code)`)
+    await answer.arrived
+    await page.evaluate('setTimeout(() => { void auth.signOut(); window.close() })')
+    if (!page.isClosed()) await page.waitForEvent('close')
+    await becomesStatus(other, 'signed-out')
+    const endedAt = async () => (await familyOf(email))?.revoked_at
+    await expect.poll(endedAt, { timeout: 10_000 }).toBeInstanceOf(Date)
+    answer.release()
+    expect(await late).toBe('signed_out')
+    expect(await authStatusOf(other)).toBe('signed-out')
+    // The late answer has brought a cookie back, which is dead, and nothing of the person.
+    expect(await other.evaluate('JSON.stringify(localStorage)')).not.toContain(email)
+    const next = await openAt('/account')
+    expect(await next.evaluate('auth.ready()')).toEqual({ status: 'signed-out', user: null, error: null })
+    expect((await context.cookies()).map(({ name }) => name)).not.toContain('signet-refresh')
+    await context.close()
+  })
+
+  it.each([
+    ['page of the application', (page: Page) => page.reload()],
+    [
+      'sign-in',
+      (page: Page) =>
+        page.evaluate(`auth.signUp(${JSON.stringify({ email: newEmail(), password: PASSWORD })})`),
+    ],
+  ])('sends a sign-out again with the next %s where the server never heard of it', async (_, come) => {
+    const { context, openAt } = await openBrowser()
+    const page = await openAt('/account')
+    const email = await signUpByAccountApi(page)
+    await context.setOffline(true)
+    expect(await page.evaluate('auth.signOut().catch(({ code }) => code)')).toBe('network')
+    expect(await authStatusOf(page)).toBe('signed-out')
+    expect((await familyOf(email))?.revoked_at).toBeNull()
+    await context.setOffline(false)
+    await come(page)
+    await authStatusOf(page)
+    expect((await familyOf(email))?.revoked_at).toBeInstanceOf(Date)
+    await context.close()
+  })
+
+  it('signs out everywhere while another tab renews', async () => {
+    const [here, elsewhere] = [await openBrowser(), await openBrowser()]
+    const other = await here.openAt('/account')
+    const email = await signUpByAccountApi(other)
+    const page = await here.openAt('/account/b')
+    await becomesStatus(page, 'signed-in')
+    const away = await elsewhere.openAt('/account')
+    await away.evaluate(`auth.signIn(${JSON.stringify({ email, password: PASSWORD })})`)
+    const answer = applications.hold('/auth/refresh')
+    const late = other.evaluate(`${RENEW}.catch(({ code }) => code)`)
+    await answer.arrived
+    await page.evaluate('auth.signOut({ everywhere: true })')
+    expect(await away.evaluate(`${RENEW}.catch(({ code }) => code)`)).toBe('signed_out')
+    answer.release()
+    expect(await late).toBe('signed_out')
+    await Promise.all([here, elsewhere].map(({ context }) => context.close()))
   })
 
   it("leads a visitor of React's guarded page to the sign-in once, and back, under StrictMode", async () => {

@@ -36,18 +36,19 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
 
     /**
      * Signs out by a refresh token of a first-party client. A spent token ends its own sign-in alone. "everywhere" takes the current token,
-     * because an old token out of a log could otherwise sign its owner out of every device. Returns the sign-in, for the log.
+     * because an old token out of a log could otherwise sign its owner out of every device; and a cookie that another tab has refreshed
+     * since it was sent. Returns the sign-in, for the log.
      */
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<AboutSignIn> => {
       const { token, client, about } = await readFirstPartyToken(text, admits)
-      if (everywhere) {
-        const family = await refreshFamilies.findCurrent(token)
-        if (family === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current', about })
-        await endEverywhere(family.user_id)
+      const owner = everywhere ? await refreshFamilies.findAnswered(token) : null
+      if (owner !== null) {
+        await endEverywhere(owner.user_id)
         return about
       }
       const { family_id: id, salt } = token
       await refreshFamilies.end({ id, salt, client_id: client.client_id, reason: 'signed_out' })
+      if (everywhere) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current', about })
       return about
     },
   }

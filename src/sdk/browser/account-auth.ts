@@ -1,11 +1,11 @@
 import type { Auth, Tokens, User } from './auth.ts'
 import { AuthError, asAuthError } from './auth-error.ts'
-import { createCookieTurns } from './cookie-turns.ts'
 import { randomText, readClaims } from './encoding.ts'
 import { absentOr, isIssuerOrigin, isText, type OptionRule, requireOptions } from './options.ts'
 import { asText, isObject, type JsonObject, sendPost } from './request.ts'
 import { createSession } from './session.ts'
 import { openPageStore, type PageStore } from './store.ts'
+import { underLock } from './tab-lock.ts'
 
 export type AccountOptions = Readonly<{
   /** The address of Signet. Its `CORS_ORIGINS`, or the client's redirect URIs, name this page's origin. */
@@ -36,7 +36,10 @@ export type AccountAuth = Auth &
     signIn(credentials: EmailAndPassword): Promise<FactorNeeded>
     proveFactor(needed: NonNullable<FactorNeeded>, proof: SecondFactor): Promise<void>
     signUp(credentials: EmailAndPassword): Promise<void>
-    /** Ends the sign-in in every tab and at the server; `everywhere` ends all sign-ins of the person. Throws AuthError where the server did not hear of it. */
+    /**
+     * Ends the sign-in in every tab and at the server, also when the page closes at once; `everywhere` ends all sign-ins of the person. Throws
+     * AuthError where the server has not answered yet: the next page of the application, or the next call, tells it again.
+     */
     signOut(options?: Readonly<{ everywhere?: boolean }>): Promise<void>
   }>
 
@@ -49,21 +52,23 @@ export const createAccountAuth = (options: AccountOptions): AccountAuth => {
   const { issuer, client_id, resource } = options
   const name = `signet ${issuer} ${client_id ?? ''} ${resource ?? ''} account`
   const kept = openPageStore(() => localStorage, name)
-  const inTurn = createCookieTurns(issuer)
-  const session = createSession({
-    name,
-    renew: () => inTurn('shared', () => renew(options, kept)),
-    forget: () => kept.write(null),
-  })
+  /**
+   * Ours (docs/decisions/0030) – The requests whose answers set the cookie, in all tabs of an origin. A browser keeps the cookie of the answer
+   * that comes last: a sign-in therefore waits for the answers to renewals and sign-outs, which run beside each other.
+   */
+  const inTurn = <T>(mode: LockMode, work: () => Promise<T>) =>
+    underLock(`signet ${issuer} cookie`, mode, work)
+  const session = createSession({ name, renew: () => inTurn('shared', () => renew(options, kept)) })
   const accept = (answer: JsonObject) => {
     const tokens = readTokens(answer, null)
     kept.write({ user: tokens.user })
     session.signIn(tokens)
   }
-  const ask = (path: string, body: JsonObject) =>
-    sendPost({ url: `${issuer}${path}`, body, credentials: 'include' })
   const enter = (path: string, body: JsonObject) =>
-    inTurn('exclusive', async () => accept(await ask(path, body)))
+    inTurn('exclusive', async () => {
+      await leaveFirst(issuer, kept)
+      accept(await sendPost({ url: issuer + path, body, credentials: 'include' }))
+    })
   const about = { ...(client_id ? { client_id } : {}), ...(resource ? { resource } : {}) }
   const transport = { refresh_transport: 'cookie', ...about }
   if (typeof window !== 'undefined') void session.comeBack()
@@ -83,15 +88,35 @@ export const createAccountAuth = (options: AccountOptions): AccountAuth => {
     proveFactor: ({ handle }, proof) => enter('/auth/login/second-factor', { handle, ...proof }),
     signUp: ({ email, password }) => enter('/auth/register', { email, password, ...transport }),
     signOut: async ({ everywhere = false } = {}) => {
-      kept.write(null)
+      kept.write({ leaving: { everywhere } })
       session.signOut()
-      await inTurn('exclusive', async () => {
-        // A renewal that was under way may have kept the person again.
-        kept.write(null)
-        await ask('/auth/logout', { everywhere })
-      })
+      const left = leave(issuer, kept, everywhere)
+      void inTurn('shared', () => left).catch(() => {})
+      return left
     },
   }
+}
+
+/**
+ * Sends a sign-out, at once and also when the page closes meanwhile. That the person is leaving stays kept until the server has answered, so
+ * that the next page can send it again. A renewal that is answered later brings back the cookie of a sign-in that has ended.
+ */
+const leave = async (issuer: string, kept: PageStore, everywhere: boolean): Promise<void> => {
+  const sent = { url: `${issuer}/auth/logout`, credentials: 'include', keepalive: true } as const
+  // Without a body, the browser sends no preflight before.
+  const answer = await sendPost(everywhere ? { ...sent, body: { everywhere } } : sent).catch(asAuthError)
+  const refused = answer instanceof AuthError ? answer : null
+  const isOver = refused === null || refused.status === 401
+  if (isOver && kept.read()?.['leaving']) kept.write(null)
+  if (refused !== null && (everywhere || !isOver)) throw refused
+}
+
+/** Sends a sign-out again that the server may not have heard of. */
+const leaveFirst = async (issuer: string, kept: PageStore): Promise<boolean> => {
+  const leaving = kept.read()?.['leaving']
+  if (!isObject(leaving)) return false
+  await leave(issuer, kept, leaving['everywhere'] === true).catch(() => {})
+  return true
 }
 
 /**
@@ -99,20 +124,23 @@ export const createAccountAuth = (options: AccountOptions): AccountAuth => {
  * after a lost answer, are one attempt to the server.
  */
 const renew = async ({ issuer, resource }: AccountOptions, kept: PageStore): Promise<Tokens | null> => {
+  if (await leaveFirst(issuer, kept)) return null
   const before = kept.read()
   const attempt = asText(before?.['attempt']) ?? randomText()
   kept.write({ ...before, attempt })
+  /** False where a tab has renewed, signed in or signed out meanwhile. */
+  const isLatest = () => kept.read()?.['attempt'] === attempt
   const body = resource ? { resource } : {}
   const url = `${issuer}/auth/refresh`
   try {
     const answer = await sendPost({ url, body, idempotency_key: attempt, credentials: 'include' })
     const tokens = readTokens(answer, before?.['user'])
-    kept.write({ user: tokens.user })
-    return tokens
+    if (isLatest()) kept.write({ user: tokens.user })
+    return kept.read()?.['user'] ? tokens : null
   } catch (error) {
     const refused = asAuthError(error)
     if (refused.status !== 401 || !refused.reason?.startsWith('AUTH_')) throw refused
-    kept.write(null)
+    if (isLatest()) kept.write(null)
     if (before?.['user'] === undefined) return null
     throw new AuthError('signed_out', 'The sign-in has ended.', { reason: refused.reason, cause: refused })
   }

@@ -16,30 +16,25 @@ type Detail = Readonly<{
   status?: number | undefined
   retry_after_seconds?: number | undefined
   /** The wrong fields of a form, each with what to say beside it. */
-  fields?: Readonly<Record<string, string>> | undefined
+  fields?: Readonly<Record<string, string>>
   /** `handle` of a sign-in that needs a second factor. */
-  problem?: Readonly<Record<string, unknown>> | undefined
+  problem?: Readonly<Record<string, unknown>>
   cause?: unknown
 }>
 
 /** The one error that this library throws. */
 export class AuthError extends Error {
   override readonly name = 'AuthError'
-  readonly code: AuthErrorCode
-  readonly reason: string | undefined
-  readonly status: number | undefined
-  readonly retry_after_seconds: number | undefined
-  readonly fields: Readonly<Record<string, string>>
-  readonly problem: Readonly<Record<string, unknown>>
+  declare readonly code: AuthErrorCode
+  declare readonly reason: string | undefined
+  declare readonly status: number | undefined
+  declare readonly retry_after_seconds: number | undefined
+  declare readonly fields: Readonly<Record<string, string>>
+  declare readonly problem: Readonly<Record<string, unknown>>
 
   constructor(code: AuthErrorCode, message: string, detail: Detail = {}) {
-    super(message, detail.cause === undefined ? {} : { cause: detail.cause })
-    this.code = code
-    this.reason = detail.reason
-    this.status = detail.status
-    this.retry_after_seconds = detail.retry_after_seconds
-    this.fields = detail.fields ?? {}
-    this.problem = detail.problem ?? {}
+    super(message, detail)
+    Object.assign(this, { fields: {}, problem: {} }, detail, { code })
   }
 
   /** True where the same call can succeed later, and the sign-in is kept meanwhile. */

@@ -32,6 +32,7 @@ export const renewKept = async (options: PagesOptions, store: PageStore): Promis
     // Another tab has renewed, and this one has presented the token from before.
     const now = readKept(store)
     if (now !== null && now.refresh_token !== refresh_token) return renewKept(options, store)
+    store.write(null)
     throw new AuthError('signed_out', 'The sign-in has ended.', { reason: 'invalid_grant', cause: refused })
   }
 }

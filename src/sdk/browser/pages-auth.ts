@@ -54,7 +54,6 @@ export const createPagesAuth = (options: PagesOptions): PagesAuth => {
       )
       return isCompleted ? null : renewKept(options, kept)
     },
-    forget: () => kept.write(null),
   })
   let completed: Promise<string> | null = null
   const completeOnce = () => {

@@ -6,8 +6,8 @@ export type JsonObject = Readonly<Record<string, unknown>>
 
 type Sent = Readonly<{
   url: string
-  /** A form (RFC 6749) or a JSON object (the account API). */
-  body: URLSearchParams | JsonObject
+  /** A form (RFC 6749) or a JSON object (the account API). Default none. */
+  body?: URLSearchParams | JsonObject
   idempotency_key?: string | undefined
   credentials?: RequestCredentials
   /** True for a request that must survive the page. */
@@ -22,14 +22,14 @@ export const sendPost = async ({
   credentials = 'omit',
   keepalive = false,
 }: Sent): Promise<JsonObject> => {
-  const isForm = body instanceof URLSearchParams
+  const isJson = body !== undefined && !(body instanceof URLSearchParams)
   const response = await fetch(url, {
     method: 'POST',
-    body: isForm ? body : JSON.stringify(body),
+    body: isJson ? JSON.stringify(body) : (body ?? null),
     headers: {
       Accept: 'application/json',
       // A form's type is set by the browser; without a preflight where no other header asks for one.
-      ...(isForm ? {} : { 'Content-Type': 'application/json' }),
+      ...(isJson ? { 'Content-Type': 'application/json' } : {}),
       ...(idempotency_key === undefined ? {} : { 'Idempotency-Key': idempotency_key }),
     },
     credentials,

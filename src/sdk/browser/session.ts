@@ -8,10 +8,8 @@ import { openTabs } from './tabs.ts'
 type Needs = Readonly<{
   /** Shared by the pages of one origin, client and issuer. */
   name: string
-  /** The next tokens; null where this browser has no sign-in. Throws AuthError. */
+  /** The next tokens; null where this browser has no sign-in. Throws AuthError: `signed_out` where what was kept of the sign-in is removed. */
   renew: () => Promise<Tokens | null>
-  /** Removes what this browser keeps of a sign-in that has ended. */
-  forget: () => void
 }>
 
 const RETRY_MOST_SECONDS = 60
@@ -56,7 +54,7 @@ const createKnown = (timer: ReturnType<typeof createTimer>) => {
 }
 
 /** One sign-in as one page knows it: renews its token, hears of the other tabs, and tells its listeners. */
-export const createSession = ({ name, renew, forget }: Needs) => {
+export const createSession = ({ name, renew }: Needs) => {
   const timer = createTimer(() => void comeBack())
   const { state, held, epoch, hold, begin, end, finish } = createKnown(timer)
   const tabs = openTabs(name, {
@@ -68,21 +66,24 @@ export const createSession = ({ name, renew, forget }: Needs) => {
   })
   const fail = (error: AuthError) => {
     if (error.code === 'signed_out') {
-      forget()
       tabs.say({ kind: 'signed-out' })
       return end(error)
     }
     timer.setRetry(error.retry_after_seconds)
     if (state.current().status === 'loading') state.change({ ...LOADING, error })
   }
-  const renewShared = shareCalls(async () => {
+  const renewShared = shareCalls(epoch, async () => {
     const started = epoch()
     try {
-      const { tokens, isOurs } = await tabs.alone(renew)
+      const tokens = await tabs.alone(async () => {
+        const renewed = await renew()
+        // Told while the other tabs still wait: the next one then has a token and renews nothing.
+        if (renewed !== null && started === epoch()) tabs.say({ kind: 'renewed', tokens: renewed })
+        return renewed
+      })
       if (started !== epoch()) return
       if (tokens === null) return end(null)
       hold(tokens)
-      if (isOurs) tabs.say({ kind: 'renewed', tokens })
     } catch (error) {
       if (started === epoch()) fail(asAuthError(error))
       throw error
@@ -138,14 +139,18 @@ const createGetToken =
     return token
   }
 
-/** One call at a time: calls that come meanwhile share it. */
-const shareCalls = (work: () => Promise<void>): (() => Promise<void>) => {
+/** One call at a time for each epoch: calls that come meanwhile share it. The result of an earlier epoch's is ignored, and none of theirs. */
+const shareCalls = (epoch: () => number, work: () => Promise<void>): (() => Promise<void>) => {
   let underway: Promise<void> | null = null
+  let began = 0
   return () => {
-    underway ??= work().finally(() => {
-      underway = null
+    if (underway !== null && began === epoch()) return underway
+    began = epoch()
+    const call = work().finally(() => {
+      if (underway === call) underway = null
     })
-    return underway
+    underway = call
+    return call
   }
 }
 

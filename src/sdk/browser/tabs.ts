@@ -1,5 +1,5 @@
 import type { Tokens } from './auth.ts'
-import { underLease } from './lease.ts'
+import { underLock } from './tab-lock.ts'
 
 type Message = Readonly<{ kind: 'signed-in' | 'renewed'; tokens: Tokens }> | Readonly<{ kind: 'signed-out' }>
 
@@ -11,8 +11,6 @@ type Heard = Readonly<{
 
 /** A message that is older has waited in a frozen tab: its lifetimes no longer hold. */
 const FRESH_MILLISECONDS = 5_000
-/** How long a tab waits for the renewal of another tab before it renews, too. */
-const WAIT_MILLISECONDS = 4_000
 
 /** The tabs of one browser that share a sign-in. */
 export type Tabs = Readonly<{
@@ -20,24 +18,21 @@ export type Tabs = Readonly<{
   close(): void
   say(message: Message): void
   /**
-   * Does the work unless another tab is doing it, whose result is then waited for. An optimisation: the server answers tabs that renew at
-   * once alike, so that a lock that is held too long, or none, costs a request and no sign-in.
+   * Does the work when no other tab is doing it, or resolves with the tokens that another tab has told of meanwhile. Work that tells of its
+   * tokens before it resolves is done once for all tabs that wait. An optimisation: the server answers tabs that renew at once alike.
    */
-  alone(work: () => Promise<Tokens | null>): Promise<Renewed>
+  alone(work: () => Promise<Tokens | null>): Promise<Tokens | null>
 }>
-
-/** `isOurs` is false for the result of another tab, which the others have heard already. */
-type Renewed = Readonly<{ tokens: Tokens | null; isOurs: boolean }>
 
 export const openTabs = (name: string, heard: Heard): Tabs => {
   let channel: BroadcastChannel | null = null
-  const waiting = new Set<(tokens: Tokens | null) => void>()
+  const waiting = new Set<(tokens: Tokens) => void>()
 
   const hear = ({ data }: MessageEvent<Message & { at: number }>) => {
     if (data.kind === 'signed-out') heard.signedOut()
     else if (Math.abs(Date.now() - data.at) < FRESH_MILLISECONDS) {
       heard[data.kind === 'renewed' ? 'renewed' : 'signedIn'](data.tokens)
-      for (const resolve of waiting) resolve(data.tokens)
+      for (const take of waiting) take(data.tokens)
     }
   }
   const open = () => {
@@ -45,16 +40,6 @@ export const openTabs = (name: string, heard: Heard): Tabs => {
     channel = new BroadcastChannel(name)
     channel.addEventListener('message', hear)
   }
-  const nextResult = () =>
-    new Promise<Tokens | null>(resolve => {
-      const timer = setTimeout(() => settle(null), WAIT_MILLISECONDS)
-      const settle = (tokens: Tokens | null) => {
-        clearTimeout(timer)
-        waiting.delete(settle)
-        resolve(tokens)
-      }
-      waiting.add(settle)
-    })
 
   open()
   return {
@@ -65,15 +50,16 @@ export const openTabs = (name: string, heard: Heard): Tabs => {
     },
     say: message => channel?.postMessage({ ...message, at: Date.now() }),
     alone: async work => {
-      const ours = async () => ({ tokens: await work(), isOurs: true })
-      const locks = typeof navigator === 'undefined' ? undefined : navigator.locks
-      if (locks === undefined) return underLease(name, ours)
-      if (channel === null) return ours()
-      const elsewhere = nextResult()
-      const done = await locks.request(name, { ifAvailable: true }, lock => (lock === null ? null : ours()))
-      if (done !== null) return done
-      const tokens = await elsewhere
-      return tokens === null ? ours() : { tokens, isOurs: false }
+      let told: Tokens | null = null
+      const take = (tokens: Tokens) => {
+        told = tokens
+      }
+      waiting.add(take)
+      try {
+        return await underLock(name, 'exclusive', async () => told ?? work())
+      } finally {
+        waiting.delete(take)
+      }
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
+import { COOKIE_GRACE_SECONDS, type Family, type Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
@@ -20,6 +20,7 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   list: createListGrouped(database),
   endSignIn: createEndGrouped(database, lifetimes),
   findCurrent: createFindCurrent(database),
+  findAnswered: createFindAnswered(database),
 })
 
 const createFindOwner =
@@ -90,4 +91,27 @@ const createFindCurrent =
           and u.disabled_at is null`,
     )
     return family ?? null
+  }
+
+/** `rotate` judges by the same rule. */
+const createFindAnswered =
+  (database: Database): RefreshFamilies['findAnswered'] =>
+  async ({ family_id, salt, generation, digest }) => {
+    const [owner] = await database.run(
+      sql => sql<{ user_id: string }[]>`
+        select f.user_id
+        from signet.refresh_families f
+        join ${accountOfFamily(sql)}
+        where f.id = ${family_id}
+          and f.salt = ${salt}
+          and (
+            f.token_digest = ${digest}
+            or f.refresh_transport = 'cookie'
+            and f.generation = ${generation}::bigint + 1
+            and statement_timestamp() < f.rotated_at + make_interval(secs => ${COOKIE_GRACE_SECONDS})
+          )
+          and ${isLivingFamily(sql)}
+          and u.disabled_at is null`,
+    )
+    return owner ?? null
   }

@@ -269,11 +269,12 @@ describe.skipIf(!hasPostgres || !hasRedis)('the account API with tokens', () => 
     it('refuses a spent refresh token for everywhere, so that an old token cannot sign its owner out of all devices', async () => {
       const person = await signUp(server, newEmail())
       const other = await signIn(server, person.user.email)
-      await refreshTokens(server, person)
+      const next = (await refreshTokens(server, person)).body
       const { status, body } = await logout({
         body: { refresh_token: person.refresh_token, everywhere: true },
       })
       expect({ status, code: body.code }).toEqual({ status: 401, code: 'AUTH_TOKEN_INVALID' })
+      expect(await lives(server, next)).toEqual(DEAD)
       expect(await lives(server, other)).toEqual(ALIVE)
     })
 

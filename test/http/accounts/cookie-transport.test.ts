@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { outcomeOf, refreshTokens, signUp, trySignIn, trySignUp } from '../../support/accounts/account-api.ts'
+import {
+  ALIVE,
+  DEAD,
+  lives,
+  outcomeOf,
+  refreshTokens,
+  signIn,
+  signUp,
+  trySignIn,
+  trySignUp,
+} from '../../support/accounts/account-api.ts'
 import type { Answer } from '../../support/answer.ts'
 import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
@@ -281,6 +291,27 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
     await age('window@two.example', 1)
     expect(outcomeOf(await refresh(other, jarOf(opened)))).toBe('401 AUTH_TOKEN_INVALID')
   })
+
+  it.each([
+    [9, '204', DEAD],
+    [10, '401 AUTH_TOKEN_INVALID', ALIVE],
+  ])(
+    'signs out everywhere by a cookie that was refreshed %i seconds ago: %s, and ends its own sign-in in any case',
+    async (seconds, outcome, state) => {
+      const email = `everywhere-${seconds}@two.example`
+      const opened = await trySignUp(one, email, COOKIE)
+      const [elsewhere, bystander] = [await signIn(one, email), await signUp(one, `not-${email}`)]
+      const refreshed = await refresh(one, jarOf(opened))
+      await age(email, seconds)
+      const body = { everywhere: true }
+      const headers = { Origin: ISSUER, Cookie: jarOf(opened) }
+      const left = await other.ask('/auth/logout', { method: 'POST', body, headers })
+      expect(outcomeOf(left)).toBe(outcome)
+      expect(outcomeOf(await refresh(one, jarOf(refreshed)))).toBe('401 AUTH_TOKEN_INVALID')
+      expect(await lives(one, elsewhere)).toEqual(state)
+      expect(await lives(one, bystander)).toEqual(ALIVE)
+    },
+  )
 })
 
 describe.skipIf(!hasPostgres)('the cookie of an https issuer', () => {

@@ -107,13 +107,14 @@ export const openBrowserApplications = async (pack: BrowserPackage) => {
   }
   const app = { ...common, client_id: 'app', grant_types: ['refresh_token'], audience: [API] }
   const deployment = await openDeployment([spa, app])
-  const signet = await listen(deployment)
-  const front = await openSlowFront(signet.port)
+  const front_port = await freePort()
+  const issuer = `http://localhost:${front_port}`
+  const signet = await listen(deployment, { environment: { ISSUER: issuer } })
+  const front = await openSlowFront(front_port, signet.port)
   const refused = new Set<string>()
   const modules = new Map<string, string>()
-  const { issuer } = signet
   modules.set('/pages.js', await pack.bundle(PAGES_APPLICATION(issuer, origin)))
-  modules.set('/account.js', await pack.bundle(ACCOUNT_APPLICATION(front.origin)))
+  modules.set('/account.js', await pack.bundle(ACCOUNT_APPLICATION(issuer)))
   modules.set('/react.js', await pack.bundle(REACT_APPLICATION(issuer, origin)))
   const close = await serveAt(port, ({ url = '', headers }, response) => {
     const { pathname } = new URL(url, origin)
@@ -150,8 +151,8 @@ export const openBrowserApplications = async (pack: BrowserPackage) => {
   return {
     origin,
     signet,
-    /** Holds an answer of the account API back. */
     hold: front.hold,
+    lose: front.lose,
     /** The tokens that the API of the application refuses. */
     refused,
     openBrowser,
@@ -187,6 +188,22 @@ export const signUpOnPages = async (page: Page, path: string) => {
   expect(await page.evaluate('auth.completeSignIn()')).toBe(path)
   return email
 }
+
+export const signUpByAccountApi = async (page: Page) => {
+  const email = newEmail()
+  await authStatusOf(page)
+  await page.evaluate(`auth.signUp(${JSON.stringify({ email, password: PASSWORD })})`)
+  return email
+}
+
+/** Each way to sign in: the page that begins it, and where its tokens are renewed. */
+export const WAYS_TO_SIGN_IN = [
+  { way: 'on the pages', path: '/', renewal: '/token', signUp: (page: Page) => signUpOnPages(page, '/') },
+  { way: 'by the account API', path: '/account', renewal: '/auth/refresh', signUp: signUpByAccountApi },
+] as const
+
+/** A renewal: the token that the page has counts as refused. */
+export const RENEW = 'auth.getToken().then(isRefused => auth.getToken({ isRefused }))'
 
 export const authStatusOf = (page: Page) => page.evaluate('auth.ready().then(({ status }) => status)')
 /** Asked by a timer: a page in the background draws no frames. */

@@ -1,0 +1,25 @@
+import { underLease } from './lease.ts'
+
+/** Longer than a request may take: by then, every answer that was under way has come or was given up. */
+const WAIT_MILLISECONDS = 11_000
+
+/**
+ * Does the work while no other tab does its own under the same name; with `shared`, beside others that are shared. A lock that is held longer
+ * than a request takes is not waited for: a frozen tab may hold it.
+ */
+export const underLock = async <T>(name: string, mode: LockMode, work: () => Promise<T>): Promise<T> => {
+  const locks: LockManager | undefined = typeof navigator === 'undefined' ? undefined : navigator.locks
+  if (locks === undefined) return underLease(name, work)
+  let isBegun = false
+  const begin = async () => {
+    isBegun = true
+    // A round trip to the browser: by then, this tab has heard the messages that other tabs sent before they released the lock.
+    await locks.query()
+    return work()
+  }
+  const signal = AbortSignal.timeout(WAIT_MILLISECONDS)
+  return locks.request(name, { mode, signal }, begin).catch((error: unknown) => {
+    if (isBegun) throw error
+    return work()
+  })
+}
