@@ -27,7 +27,19 @@ const PERMISSIVE = [
 ]
 
 /** Licences of development tools, which are not distributed. */
-const TOOLS = [...PERMISSIVE, 'MIT OR Apache-2.0', 'BlueOak-1.0.0', '(MIT AND Zlib)', 'MPL-2.0', 'CC0-1.0']
+const TOOLS = [
+  ...PERMISSIVE,
+  'MIT OR Apache-2.0',
+  'BlueOak-1.0.0',
+  '(MIT AND Zlib)',
+  'MPL-2.0',
+  'CC0-1.0',
+  // caniuse-lite and sharp, which come with Next.js.
+  'CC-BY-4.0',
+  'LGPL-3.0-or-later',
+  'Apache-2.0 AND LGPL-3.0-or-later',
+  'Apache-2.0 AND LGPL-3.0-or-later AND MIT',
+]
 
 /** Whose package.json does not say, and whose licence file does. */
 const BY_HAND: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from 'react'
 import { go } from './route.js'
 
 const ICONS = {
+  alert: 'M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20M12 8v4m0 4h.01',
   tick: 'M20 6 9 17l-5-5',
   plus: 'M12 5v14M5 12h14',
   bin: 'M3 6h18M8 6V4h8v2m3 0-1 14H6L5 6m5 5v5m4-5v5',
@@ -61,9 +62,23 @@ export const Title = ({ children, hidden = false }) => {
 export const Fault = ({ children }) =>
   children ? (
     <p className="note bad" role="alert">
-      {children}
+      <Icon name="alert" />
+      <span>{children}</span>
     </p>
   ) : null
+
+/** A password, which the person may look at before it is sent. */
+export const Secret = props => {
+  const [isShown, setShown] = useState(false)
+  return (
+    <div className="secret">
+      <input {...props} type={isShown ? 'text' : 'password'} />
+      <button type="button" aria-controls={props.id} onClick={() => setShown(!isShown)}>
+        {isShown ? 'Hide' : 'Show'}
+      </button>
+    </div>
+  )
+}
 
 /** A field with its label, and what is wrong with it beside it. */
 export const Field = ({ label, fault, as: Control = 'input', aside, ...rest }) => {

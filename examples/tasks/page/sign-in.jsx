@@ -1,8 +1,8 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useAuth } from 'signetd-browser/react'
 import { auth, issuer, returnPath } from './auth.js'
 import { Gate } from './gate.jsx'
-import { Fault, Field, Link, Submit, useAction } from './parts.jsx'
+import { Fault, Field, Link, Secret, Submit, useAction } from './parts.jsx'
 import { go } from './route.js'
 
 /** Both forms go on as soon as the person is signed in: here, or in another tab. */
@@ -18,14 +18,33 @@ const valuesOf = event => {
   return Object.fromEntries(new FormData(event.currentTarget))
 }
 
+/** An empty field is no wrong password: this is said beside the field, and Signet is not asked. */
+const requireValues = ({ email, password }) => {
+  const fields = {
+    ...(email.trim() === '' && { email: 'Please enter your e-mail address.' }),
+    ...(password === '' && { password: 'Please enter your password.' }),
+  }
+  if (Object.keys(fields).length > 0)
+    throw Object.assign(new Error('Please fill in both fields.'), { fields })
+}
+
 /** The fault of the whole form; a fault of a field is said beside the field. */
 const faultOf = error => (error && Object.keys(error.fields).length === 0 ? error.message : null)
 
 const CredentialsForm = ({ verb, autoComplete, hint, send }) => {
   const { isBusy, error, act } = useAction()
   const fields = error?.fields ?? {}
+  const form = useRef(null)
+  const submit = async values => {
+    requireValues(values)
+    await send(values)
+  }
+  // The button that was pressed could not keep the focus while it was disabled.
+  useEffect(() => {
+    if (error) form.current.querySelector('[aria-invalid], [name=password]').focus()
+  }, [error])
   return (
-    <form noValidate onSubmit={event => act(() => send(valuesOf(event)))}>
+    <form noValidate ref={form} onSubmit={event => act(() => submit(valuesOf(event)))}>
       <Fault>{faultOf(error)}</Fault>
       <Field
         label="E-mail address"
@@ -40,7 +59,7 @@ const CredentialsForm = ({ verb, autoComplete, hint, send }) => {
       <Field
         label="Password"
         name="password"
-        type="password"
+        as={Secret}
         autoComplete={autoComplete}
         aside={hint}
         fault={fields.password}
