@@ -26,6 +26,7 @@ import { createRaiseAlert } from '../grants/security-alert.ts'
 import { createIssuerKeys } from '../grants/verification/issuer-keys.ts'
 import { createOwnTokens } from '../grants/verification/own-tokens.ts'
 import { createVerifyByIssuer } from '../grants/verification/verify-by-issuer.ts'
+import { onBehalfOf } from '../platform/origin-context.ts'
 import type { EnsureStore } from '../ports/effects.ts'
 import type { Base } from './base.ts'
 
@@ -66,6 +67,7 @@ export const composeOAuth = (config: Config, parts: Parts) => {
     isBounded,
     raiseAlert,
     rotate,
+    onBehalfOf,
     exchangeSession: composeSessionExchange(config, { ...parts, issue }),
   })
   return {

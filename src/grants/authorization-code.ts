@@ -38,6 +38,7 @@ type Needs = Readonly<{
  */
 export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
   grant_type: 'authorization_code',
+  handsOriginDown: true,
   exchange: async request => {
     const { codes, metrics, raiseAlert } = needs
     const { client } = request

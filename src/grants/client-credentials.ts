@@ -13,6 +13,7 @@ type Needs = Readonly<{ issue: Issue; policy: AudiencePolicy; ensureStore: Ensur
  */
 export const createClientCredentialsGrant = ({ issue, policy, ensureStore }: Needs): Grant => ({
   grant_type: 'client_credentials',
+  handsOriginDown: true,
   exchange: async ({ client, form, proveSender }) => {
     if (client.token_endpoint_auth_method === 'none') throw new OAuthError('public_client')
     const scope = narrowScope(form.get('scope'), client.scope)

@@ -1,3 +1,4 @@
+import type { OnBehalfOf } from '../ports/events.ts'
 import { createAuthorizationCodeGrant } from './authorization-code.ts'
 import { createClientCredentialsGrant } from './client-credentials.ts'
 import { createDeviceCodeGrant } from './device-code.ts'
@@ -11,14 +12,28 @@ type Needs = Parameters<typeof createAuthorizationCodeGrant>[0] &
   Parameters<typeof createDeviceCodeGrant>[0] &
   Parameters<typeof createRefreshTokenGrant>[0] &
   Parameters<typeof createTokenExchangeGrant>[0] &
-  Parameters<typeof createJwtBearerGrant>[0]
+  Parameters<typeof createJwtBearerGrant>[0] &
+  Readonly<{ onBehalfOf: OnBehalfOf }>
 
 /** Every grant. The token endpoint and the metadata follow this list. */
-export const createGrants = (needs: Needs): readonly Grant[] => [
-  createAuthorizationCodeGrant(needs),
-  createClientCredentialsGrant(needs),
-  createRefreshTokenGrant(needs),
-  createDeviceCodeGrant(needs),
-  createTokenExchangeGrant(needs),
-  createJwtBearerGrant(needs),
-]
+export const createGrants = (needs: Needs): readonly Grant[] =>
+  [
+    createAuthorizationCodeGrant(needs),
+    createClientCredentialsGrant(needs),
+    createRefreshTokenGrant(needs),
+    createDeviceCodeGrant(needs),
+    createTokenExchangeGrant(needs),
+    createJwtBearerGrant(needs),
+  ].map(grant => onBehalfOfSender(grant, needs))
+
+/** The grant, with the origin of a request following it where the grant does not hand it down. */
+const onBehalfOfSender = (grant: Grant, { onBehalfOf }: Pick<Needs, 'onBehalfOf'>): Grant => {
+  if (grant.handsOriginDown) return grant
+  return {
+    ...grant,
+    exchange: request => {
+      const { ip, request_id } = request.source
+      return onBehalfOf({ actor: null, ip, request_id }, () => grant.exchange(request))
+    },
+  }
+}

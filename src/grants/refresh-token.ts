@@ -20,6 +20,7 @@ type Needs = Readonly<{
 /** RFC 6749 §6 – Refreshes an access token. */
 export const createRefreshTokenGrant = (needs: Needs): Grant => ({
   grant_type: 'refresh_token',
+  handsOriginDown: true,
   exchange: async ({ client, form, source, idempotency_key, proveSender }) => {
     const token = readRefreshToken(requireParameter(form, 'refresh_token'), needs.peppers)
     const scope = requestedScope(form.get('scope'))

@@ -11,7 +11,7 @@ import {
 } from '../domain/oauth/audience.ts'
 
 import type { Client } from '../domain/oauth/client.ts'
-import { OAuthError } from '../domain/oauth/oauth-error.ts'
+import { OAuthError, type Reason } from '../domain/oauth/oauth-error.ts'
 import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
 import type { Family, RefreshTransport, TracedSource } from '../domain/sign-in/refresh-family.ts'
@@ -79,7 +79,8 @@ export const createRotate = (needs: Needs): Rotate => {
     const { rotation, successor } = await spend(request)
     needs.metrics.judged(rotation.outcome)
     const user_id = 'family' in rotation ? rotation.family.user_id : rotation.user_id
-    const about = aboutFamily({ id: token.family_id, user_id, client_id: client.client_id })
+    const refuse = (reason: Reason) =>
+      new OAuthError(reason, aboutFamily({ id: token.family_id, user_id, client_id: client.client_id }))
     const alert = createAlert(needs, request, user_id)
     switch (rotation.outcome) {
       case 'rotated':
@@ -99,19 +100,19 @@ export const createRotate = (needs: Needs): Rotate => {
       case 'denied':
         if (rotation.denial === 'wrong_salt')
           alert('wrong_salt', 'a refresh token with a valid MAC names a foreign salt')
-        throw new OAuthError(reasonOf(rotation.denial), about)
+        throw refuse(reasonOf(rotation.denial))
       case 'scope_exceeded':
       case 'resource_exceeded':
-        throw new OAuthError(reasonOf(rotation.outcome), about)
+        throw refuse(reasonOf(rotation.outcome))
       case 'forged':
         alert(
           'forged',
           'a refresh token with a valid MAC was never issued: leaked pepper, or a database set back?',
         )
-        throw new OAuthError(reasonOf(rotation.outcome), about)
+        throw refuse(reasonOf(rotation.outcome))
       case 'reused':
         alert('reused', 'a spent refresh token was presented: its family is ended')
-        throw new OAuthError(reasonOf(rotation.outcome), about)
+        throw refuse(reasonOf(rotation.outcome))
     }
   }
 }

@@ -8,8 +8,8 @@ import type { SignInResult } from '../domain/sign-in/sign-in-result.ts'
 /** The request, or the command, in which the caller runs. Without one: this server itself. */
 export type CurrentOrigin = () => EventOrigin
 
-/** Runs work, with everything that it causes, on behalf of an origin. */
-export type OnBehalfOf = <T>(origin: EventOrigin, work: () => T) => T
+/** Runs work, with everything that it causes until it has ended, on behalf of an origin. */
+export type OnBehalfOf = <T>(origin: EventOrigin, work: () => Promise<T>) => Promise<T>
 
 /** Members that are null select nothing. `from` is included, `until` is not. */
 export type EventFilter = Readonly<{

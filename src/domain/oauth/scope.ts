@@ -39,6 +39,7 @@ export const narrowScope = (scope: string | undefined, registered: string): stri
 
 /** Ours – The part of a sign-in's granted scope that the client's present registration still allows. */
 export const scopeLeft = (granted: string, registered: string): string => {
+  if (granted === registered) return granted
   const allowed = new Set(registered.split(' '))
   return granted
     .split(' ')

@@ -77,7 +77,7 @@ export const accountRoutes = (needs: Needs): readonly Route[] => {
     post('/auth/login/second-factor', counted(handleSecondFactor(needs))),
     post('/auth/login/passkey/options', handlePasskeyOptions(needs)),
     post('/auth/login/passkey', counted(handlePasskeySignIn(needs))),
-    post('/auth/refresh', counted(handleRefresh(needs))),
+    { ...post('/auth/refresh', counted(handleRefresh(needs))), handsOriginDown: true },
     post('/auth/logout', counted(handleSignOut(needs))),
     { method: 'GET', path: '/auth/me', handle: counted(handleShowAccount(needs)) },
     { method: 'PATCH', path: '/auth/me', handle: counted(handleChangeProfile(needs)) },

@@ -10,6 +10,7 @@ export const tokenRoute = (exchange: Exchange, { clientLimitKey }: Pick<Csrf, 'c
   path: '/token',
   cors: 'anyone',
   errors: 'oauth',
+  handsOriginDown: true,
   handle: async call => {
     const form = await readForm(call)
     const { grant_type, tokens, about } = await exchange({

@@ -50,13 +50,24 @@ export type App = Pick<Hono<Http>, 'fetch' | 'routes'>
 export const createApp = (needs: Needs): App => {
   const answer = traced(createAnswer(needs), needs)
   const app = new Hono<Http>()
-  for (const { method, path, errors, handle, cors: policy } of needs.routes) {
-    const safe = catching(errors, handle)
-    app.on(method, path, context => answer(context, path, policy, safe))
+  for (const route of needs.routes) {
+    const { method, path, cors: policy } = route
+    const handle = createHandle(route, needs)
+    app.on(method, path, context => answer(context, path, policy, handle))
   }
   const rest = createRest(needs, answer)
   app.notFound(({ req, env }) => rest.fetch(req.raw, env))
   return app
+}
+
+/** What the handler of a route does is done on behalf of the request, and what it throws is a refusal. */
+const createHandle = (
+  { handle, errors, handsOriginDown }: Route,
+  { onBehalfOf }: Pick<Needs, 'onBehalfOf'>,
+): Handle => {
+  const safe = catching(errors, handle)
+  if (handsOriginDown) return safe
+  return call => onBehalfOf({ actor: null, ip: call.ip, request_id: call.request_id }, () => safe(call))
 }
 
 /**
@@ -118,19 +129,7 @@ const asksForPage = ({ req }: Context<Http>): boolean =>
   req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
 const createAnswer = (needs: Needs): AnswerRoute => {
-  const {
-    routes,
-    cors,
-    clientAddress,
-    random,
-    metrics,
-    log,
-    pages,
-    proofNonce,
-    isHttps,
-    isDraining,
-    onBehalfOf,
-  } = needs
+  const { routes, cors, clientAddress, random, metrics, log, pages, proofNonce, isHttps, isDraining } = needs
   const known = new Set(routes.map(route => route.path))
   const probes = new Set(routes.filter(route => route.isProbe).map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
@@ -153,9 +152,7 @@ const createAnswer = (needs: Needs): AnswerRoute => {
       log: fields,
       fault,
       isNoFault = false,
-    } = await onBehalfOf({ actor: null, ip, request_id }, () =>
-      handle({ context, request_id, ip, header, pages }),
-    )
+    } = await handle({ context, request_id, ip, header, pages })
     const duration_ms = Math.round((performance.now() - started) * 100) / 100
     if (fault !== undefined) log.error({ request_id, error: fault }, 'unexpected error')
     const { method } = context.req

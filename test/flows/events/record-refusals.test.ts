@@ -86,7 +86,7 @@ describe('refused sign-ins', () => {
   it('have the origin of the request that was refused, not of the flush', async () => {
     const refusals = open()
     const client_id = randomUUID()
-    onBehalfOf({ actor: null, ip: '192.0.2.9', request_id: 'r' }, () =>
+    await onBehalfOf({ actor: null, ip: '192.0.2.9', request_id: 'r' }, async () =>
       refusals.refused(refusal({ client_id })),
     )
     await refusals.flush()
