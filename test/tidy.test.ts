@@ -351,6 +351,7 @@ const KEEPING = [
   'src/platform/metrics.ts',
   'src/platform/passwords.ts',
   'test/support/ask.ts',
+  'test/support/backends.ts',
   'test/support/services/signing-keys.ts',
 ]
 
