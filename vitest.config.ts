@@ -1,14 +1,28 @@
 import { defineConfig } from 'vitest/config'
+import { ALONE } from './test/support/repository/alone.ts'
+
+/** The first start of the embedded database alone takes seconds on a busy machine. */
+const TIMEOUTS = { testTimeout: 20_000, hookTimeout: 60_000 }
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { test: { ...TIMEOUTS, name: 'alone', include: [...ALONE] } },
+      // A file loads up to 800 modules, which takes a second of a core: once for all files of a process.
+      {
+        test: {
+          ...TIMEOUTS,
+          name: 'together',
+          isolate: false,
+          include: ['test/**/*.test.ts'],
+          exclude: [...ALONE],
+        },
+      },
+    ],
+    // Runs once: the projects inherit what it provides.
     globalSetup: ['test/support/global-setup.ts'],
     // As many at once as there are cores, where vitest would leave one idle. One more saves half a minute of twelve, and waits run out.
     maxWorkers: '100%',
-    // The first start of the embedded database alone takes seconds on a busy machine.
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
     teardownTimeout: 20_000,
     coverage: {
       provider: 'v8',

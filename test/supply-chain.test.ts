@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { copyBuild } from './support/repository/project.ts'
 
 type Entry = Readonly<{ version?: string; license?: string; dev?: boolean }>
 
@@ -99,8 +100,8 @@ describe('npm pack', { timeout: 120_000 }, () => {
   }>
   let packs: readonly Packed[]
 
-  /** Builds and packs in a directory of its own, so that nothing that is left from an older build gets in. */
-  const pack = (name: string): Packed => {
+  /** Packs a build of this run in a directory of its own, so that nothing that is left from an older build gets in. */
+  const pack = async (name: 'first' | 'second'): Promise<Packed> => {
     const place = join(directory, name)
     for (const file of [
       'package.json',
@@ -112,8 +113,7 @@ describe('npm pack', { timeout: 120_000 }, () => {
       'templates',
     ])
       cpSync(file, join(place, file), { recursive: true })
-    const dist = join(place, 'dist')
-    execFileSync(process.execPath, ['scripts/build.mjs', dist])
+    await copyBuild(name, join(place, 'dist'))
     const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts'], {
       cwd: place,
       encoding: 'utf8',
@@ -122,8 +122,8 @@ describe('npm pack', { timeout: 120_000 }, () => {
     const [packed] = JSON.parse(output) as readonly [Packed]
     return packed
   }
-  beforeAll(() => {
-    packs = [pack('one'), pack('two')]
+  beforeAll(async () => {
+    packs = [await pack('first'), await pack('second')]
   }, 120_000)
   afterAll(() => rmSync(directory, { recursive: true }))
 

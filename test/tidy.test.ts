@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { ALONE } from './support/repository/alone.ts'
 import { readDocuments } from './support/repository/documents.ts'
 import { readSources, type SourceFile } from './support/repository/source.ts'
 
@@ -342,6 +343,35 @@ describe('every file', () => {
         /(?:oxlint|eslint)-disabl[e]|@ts-(?:ignor[e]|expect-erro[r])/.test(file.text),
       ),
     ).toEqual([])
+  })
+})
+
+/** Modules that keep something for all who import them: caches, the measures of the process, and counters of names and of keys. */
+const KEEPING = [
+  'src/platform/metrics.ts',
+  'src/platform/passwords.ts',
+  'test/support/ask.ts',
+  'test/support/backends.ts',
+  'test/support/services/signing-keys.ts',
+]
+
+describe('a file of tests', () => {
+  const changes =
+    /\bvi\.(?:mock|doMock|spyOn|stub\w+|useFakeTimers|setSystemTime|resetModules)\b|\bprocess\.(?:chdir|umask)\b|\bprocess\.env[^;\n]*[^=!<>]=[^=>]|\bdelete process\b/
+  const measures = /\bprocess\.(?:memoryUsage|cpuUsage|resourceUsage)\b/
+
+  it('has a process of its own where it changes or measures the process', () => {
+    const files = tests.filter(({ path }) => path.endsWith('.test.ts'))
+    const isAlone = (path: string) => ALONE.some(name => name === path)
+    const breaks = ({ path, code }: SourceFile) =>
+      !isAlone(path) && (changes.test(code) || measures.test(code))
+    expect(breakers(files, breaks)).toEqual([])
+    expect(ALONE.filter(name => !files.some(({ path }) => path === name))).toEqual([])
+  })
+
+  it('finds in no module what an earlier file of the process has left', () => {
+    const modules = [...src, ...tests.filter(({ path }) => path.startsWith('test/support/'))]
+    expect(breakers(modules, file => /^(?:export )?(?:let|var) /m.test(file.code))).toEqual(KEEPING)
   })
 })
 

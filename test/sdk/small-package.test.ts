@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ROOT, tsc } from '../support/repository/project.ts'
+import { copyBuild, ROOT, tsc } from '../support/repository/project.ts'
 
 const run = promisify(execFile)
 
@@ -25,9 +25,9 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
   let service: string
   let packs: readonly Packed[]
 
-  const pack = async (name: string): Promise<Packed> => {
+  const pack = async (name: 'first' | 'second'): Promise<Packed> => {
     const [dist, out] = [join(directory, name, 'dist'), join(directory, name, 'package')]
-    await run(process.execPath, ['scripts/build.mjs', dist], { cwd: ROOT })
+    await copyBuild(name, dist)
     await run(process.execPath, ['scripts/verify-package.mjs', dist, out], { cwd: ROOT })
     const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts'], { cwd: out })
     const [packed] = JSON.parse(stdout) as readonly [Packed]
@@ -42,9 +42,9 @@ describe('signetd-verify, in an empty project', { timeout: 120_000 }, () => {
     directory = await mkdtemp(join(tmpdir(), 'signet-verify-'))
     service = join(directory, 'service')
     await mkdir(service)
-    packs = [await pack('one'), await pack('two')]
+    packs = [await pack('first'), await pack('second')]
     await writeFile(join(service, 'package.json'), '{ "name": "service", "private": true, "type": "module" }')
-    const tarball = join(directory, 'one/package', packs[0]?.filename ?? '')
+    const tarball = join(directory, 'first/package', packs[0]?.filename ?? '')
     // Offline: there is nothing else to fetch.
     await run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball], { cwd: service })
   }, 120_000)

@@ -95,13 +95,18 @@ export const judgeExchange = async (request: Request, response: Response): Promi
   ]
 }
 
+const templates = Object.keys(openapi.paths)
+  .filter(path => path.includes('{'))
+  .map(path => ({
+    path,
+    pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  }))
+
 const findPath = (pathname: string) => {
   const exact = openapi.paths[pathname]
   if (exact !== undefined) return exact
-  const template = Object.keys(openapi.paths).find(path =>
-    new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(pathname),
-  )
-  return template === undefined ? undefined : openapi.paths[template]
+  const template = templates.find(({ pattern }) => pattern.test(pathname))
+  return template === undefined ? undefined : openapi.paths[template.path]
 }
 
 /** A request that the server accepts must be described. A request that it refuses may be anything. */

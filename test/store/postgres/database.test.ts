@@ -9,9 +9,10 @@ import { isOutage } from '../../../src/store/postgres/outage.ts'
 import { inTransaction } from '../../../src/store/postgres/transaction.ts'
 import { isPastDeadline } from '../../../src/store/schema/caller-predicates.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
-import { type Database, openDatabase } from '../../support/database.ts'
+import { type Database, openDatabase, untilWaitingForLock } from '../../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../../support/services/fault-proxy.ts'
 
+/** The time of callers that are to give up. All others have the time of a server, which suffices on a busy machine too. */
 const ANSWER_SECONDS = 1
 /** Connections that the pool may open beside its size. */
 const SPARE = 3
@@ -29,13 +30,20 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   beforeEach(async () => {
     const { hostname, port } = new URL(own.url)
     proxy = await openFaultProxy({ host: hostname, port: Number(port) })
-    database = openDatabase({ url: proxied(), pool_size: 3, answer_seconds: ANSWER_SECONDS })
+    database = openDatabase({ url: proxied(), pool_size: 3 })
     await database.ping()
     return async () => {
       await database.close()
       await proxy.close()
     }
   })
+
+  /** Puts a pool for callers that soon give up in its place. */
+  const becomeHasty = async (answer_seconds = ANSWER_SECONDS) => {
+    await database.close()
+    database = openDatabase({ url: proxied(), pool_size: 3, answer_seconds })
+    await expect.poll(() => works(database), { timeout: 8000 }).toBe(true)
+  }
 
   const proxied = () => Object.assign(new URL(own.url), { port: String(proxy.port) }).href
 
@@ -114,6 +122,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   })
 
   it('withdraws unsent work when its caller gives up, and has sent one statement a connection', async () => {
+    await becomeHasty()
     await database.sql`create table taken_back (what int)`
     const insert = (what: number) => database.run(sql => sql`insert into taken_back values (${what})`)
     // The driver would pipeline statements that a connection has prepared.
@@ -160,9 +169,14 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   it('answers at once, without a wait, while connections are refused', async () => {
     await proxy.refuse()
     await expect(database.ping()).rejects.toThrow(Unavailable)
-    const before = performance.now()
-    await expect(database.ping()).rejects.toThrow(Unavailable)
-    expect(performance.now() - before).toBeLessThan(50)
+    const milliseconds: number[] = []
+    for (let turn = 0; turn < 10; turn++) {
+      const before = performance.now()
+      await expect(database.ping()).rejects.toThrow(Unavailable)
+      milliseconds.push(performance.now() - before)
+    }
+    // A pause would be in each of them. Some take longer on a busy machine.
+    expect(Math.min(...milliseconds)).toBeLessThan(50)
   })
 
   it('says Unavailable, and why, where the system refuses at once', async () => {
@@ -209,7 +223,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   )
 
   it('says Unavailable to the statements whose connection is cut, with the cause, and reconnects', async () => {
-    const held = database.run(sql => sql`select pg_sleep(0.7)`)
+    const held = database.run(sql => sql`select pg_sleep(3)`)
     await database.ping()
     proxy.cut()
     await expect(held).rejects.toMatchObject({ what: 'database', cause: { code: 'CONNECTION_CLOSED' } })
@@ -217,25 +231,38 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   })
 
   it('says Unavailable in time when Postgres stalls, and drops connections that stay silent', async () => {
+    const patient = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: 5 * ANSWER_SECONDS })
+    await patient.ping()
+    await becomeHasty()
     await answers()
     proxy.stall()
-    const before = performance.now()
+    let hasPatientGivenUp = false
+    const waiting = expect(patient.ping())
+      .rejects.toThrow(Unavailable)
+      .finally(() => {
+        hasPatientGivenUp = true
+      })
     for (const answer of await answers()) {
       expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(Unavailable) })
     }
-    expect(performance.now() - before).toBeLessThan(ANSWER_SECONDS * 1000 + 500)
+    expect(hasPatientGivenUp).toBe(false)
     proxy.heal()
     await expect.poll(() => works(database), { timeout: 8000 }).toBe(true)
+    proxy.cut()
+    await waiting
+    await patient.close()
   })
 
   it('does not cut a connection that was idle when another caller gave up and now waits for Postgres', async () => {
-    await pidsOf(20)
+    await becomeHasty()
+    await pidsOf(6)
     await expect(database.run(() => new Promise(() => {}))).rejects.toThrow(Unavailable)
-    await database.sql`select pg_sleep(0.6)`
-    await database.run(sql => sql`select pg_sleep(0.7)`)
+    await database.sql`select pg_sleep(${0.8 * ANSWER_SECONDS})`
+    await database.run(sql => sql`select pg_sleep(${0.4 * ANSWER_SECONDS})`)
   })
 
   it('never carries out later a statement that it has answered with Unavailable before sending it', async () => {
+    await becomeHasty()
     await database.sql`create table carried_out (what text)`
     proxy.stall()
     await answers()
@@ -252,27 +279,23 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
 
   it('tells a statement the rest of its caller’s time when it is sent, not when it began to wait', async () => {
     const release = proxy.hold()
-    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: 2 * ANSWER_SECONDS })
-    // Of 1.6 seconds it may take, a statement that has waited for one of them has less than this left.
-    const asked = lone.run(
-      (sql, caller) =>
-        sql<{ is_late: boolean }[]>`select ${isPastDeadline(sql, caller)} as is_late from pg_sleep(0.7)`,
-    )
-    await database.run(sql => sql`select pg_sleep(0.5)`)
-    await database.run(sql => sql`select pg_sleep(0.5)`)
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: 4 * ANSWER_SECONDS })
+    // Of the 3.2 seconds that it may take, a statement that has waited for 1.5 of them has less than this left.
+    const ask = () =>
+      lone.run(
+        (sql, caller) =>
+          sql<{ is_late: boolean }[]>`select ${isPastDeadline(sql, caller)} as is_late from pg_sleep(1.8)`,
+      )
+    const asked = ask()
+    await database.run(sql => sql`select pg_sleep(1.5)`)
     release()
     expect(await asked).toEqual([{ is_late: true }])
-    expect(
-      await lone.run(
-        (sql, caller) =>
-          sql<{ is_late: boolean }[]>`select ${isPastDeadline(sql, caller)} as is_late from pg_sleep(0.7)`,
-      ),
-    ).toEqual([{ is_late: false }])
+    expect(await ask()).toEqual([{ is_late: false }])
     await lone.close()
   })
 
   it('tells a statement that lay unread on its way that it is late, once an answer has told the time', async () => {
-    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: 2 * ANSWER_SECONDS })
     await lone.sql`create table told (is_late boolean)`
     const tell = () =>
       lone.run(
@@ -337,23 +360,23 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     'says so to a transaction whose connection is %s, and goes on',
     async how => {
       await database.sql`create table if not exists ended_within (what text)`
-      const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+      const lone = openDatabase({ url: proxied(), pool_size: 1 })
+      const sleeping = () => database.sql<{ pid: number }[]>`
+        select pid from pg_stat_activity where query like 'insert into ended_within%' and wait_event = 'PgSleep'`
       // Prepared and unprepared, which the driver handles differently.
       for (let turn = 0; turn < 2; turn++) {
         const ending = onHeldAccount(
           lone,
           randomUUID(),
-          sql => sql`insert into ended_within select pg_sleep(0.5)`,
+          sql => sql`insert into ended_within select pg_sleep(3)`,
         )
-        await expect
-          .poll(
-            () =>
-              database.sql`select from pg_stat_activity where query like 'insert into ended_within%' and wait_event = 'PgSleep'`,
-          )
-          .toHaveLength(1)
+        await expect.poll(sleeping).toHaveLength(1)
         proxy[how]()
         await expect(ending).rejects.toThrow(Unavailable)
         expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
+        // Postgres notices only after its sleep that its client is gone.
+        for (const { pid } of await sleeping()) await database.sql`select pg_terminate_backend(${pid})`
+        await expect.poll(sleeping).toHaveLength(0)
       }
       await lone.close()
     },
@@ -361,13 +384,13 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
 
   it('says Unavailable when Postgres ends the connection', async () => {
     const admin = openDatabase({ url: own.url, pool_size: 1 })
-    const refused = expect(database.run(sql => sql`select pg_sleep(0.7)`)).rejects.toMatchObject({
+    const refused = expect(database.run(sql => sql`select pg_sleep(3) as ended`)).rejects.toMatchObject({
       name: 'Unavailable',
     })
     await expect
       .poll(
         () =>
-          admin.sql`select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'`,
+          admin.sql`select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep(3) as ended%' and state = 'active'`,
       )
       .toHaveLength(1)
     await refused
@@ -376,13 +399,13 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   })
 
   it('tells the next statement nothing of the connection that Postgres ended', async () => {
-    const lone = openDatabase({ url: own.url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const lone = openDatabase({ url: own.url, pool_size: 1 })
     for (let turn = 0; turn < 5; turn++) {
       const [{ pid } = { pid: 0 }] = await lone.run(
         sql => sql<{ pid: number }[]>`select pg_backend_pid() as pid`,
       )
       // Awaited at once: the statement may end before the one that ends it has its answer.
-      const refused = expect(lone.run(sql => sql`select pg_sleep(0.7)`)).rejects.toThrow(Unavailable)
+      const refused = expect(lone.run(sql => sql`select pg_sleep(3)`)).rejects.toThrow(Unavailable)
       const next = lone.run(sql => sql`select 1 as one`)
       await lone.sql`select pg_terminate_backend(${pid})`
       await refused
@@ -411,7 +434,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
     const url = Object.assign(new URL(own.url), {
       port: String((breaking.address() as AddressInfo).port),
     }).href
-    const lone = openDatabase({ url, pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const lone = openDatabase({ url, pool_size: 1 })
     const broken = lone.run(sql => sql`do $$ begin raise exception using errcode = '23505'; end $$`)
     await expect(broken).rejects.toThrow(Unavailable)
     expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
@@ -420,10 +443,10 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   })
 
   it('loses no statement that comes while a connection breaks', async () => {
-    const lone = openDatabase({ url: proxied(), pool_size: 1, answer_seconds: ANSWER_SECONDS })
+    const lone = openDatabase({ url: proxied(), pool_size: 1 })
     for (let turn = 0; turn < 5; turn++) {
       await lone.ping()
-      const held = lone.run(sql => sql`select pg_sleep(0.7)`)
+      const held = lone.run(sql => sql`select pg_sleep(3)`)
       const next = lone.run(sql => sql`select 1 as one`)
       proxy.reset()
       await expect(held).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } })
@@ -433,6 +456,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   })
 
   it('ends a long statement before its caller gives up', async () => {
+    await becomeHasty(2 * ANSWER_SECONDS)
     await expect(database.run(sql => sql`select pg_sleep(3)`)).rejects.toMatchObject({
       name: 'Unavailable',
       cause: { code: '57014' },
@@ -452,30 +476,31 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   })
 
   it('runs work again that Postgres has rolled back to end a deadlock', async () => {
-    const patient = openDatabase({ url: own.url, pool_size: 2 })
+    const patient = openDatabase({ url: own.url, pool_size: 2, answer_seconds: 30 })
     await patient.sql`create table pair as select id, 0 as times from generate_series(1, 2) id`
     const held = await patient.sql.reserve()
     await held`begin`
+    // The other transaction looks for a deadlock, and is rolled back.
+    await held`set local deadlock_timeout = '1h'`
     await held`update pair set times = times + 1 where id = 2`
+    let tries = 0
+    const waiting: Promise<unknown>[] = []
     const victim = patient.run(sql =>
-      sql.begin(
-        sql =>
-          [
-            sql`update pair set times = times + 1 where id = 1`,
-            sql`update pair set times = times + 1 where id = 2 returning times`,
-          ] as const,
-      ),
+      sql.begin(async own => {
+        await own`update pair set times = times + 1 where id = 1`
+        if (tries++ === 0) {
+          waiting.push(held`update pair set times = times + 1 where id = 1`.execute())
+          await untilWaitingForLock(patient)
+        }
+        return own`update pair set times = times + 1 where id = 2 returning times`
+      }),
     )
-    await expect
-      .poll(
-        () =>
-          database.sql`select from pg_stat_activity where query like 'update pair%' and wait_event_type = 'Lock'`,
-      )
-      .toHaveLength(1)
-    await held`update pair set times = times + 1 where id = 1`
+    await expect.poll(() => waiting).toHaveLength(1)
+    await Promise.all(waiting)
     await held`commit`
     held.release()
-    expect((await victim)[1]).toEqual([{ times: 2 }])
+    expect(await victim).toEqual([{ times: 2 }])
+    expect(tries).toBe(2)
     expect(await patient.sql`select id, times from pair order by id`).toEqual([
       { id: 1, times: 2 },
       { id: 2, times: 2 },
@@ -505,6 +530,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   })
 
   it('stops retrying work when its caller gives up', async () => {
+    await becomeHasty()
     await failing('40001', 1_000_000)
     await expect(
       database.run(sql => sql`insert into tried select 'never' where fail_first() > 0`),
@@ -559,7 +585,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
       sql =>
         sql`select current_setting('transaction_isolation') as isolation, current_setting('statement_timeout') as statement_timeout, current_setting('application_name') as name`,
     )
-    expect(row).toEqual({ isolation: 'read committed', statement_timeout: '800ms', name: 'signetd' })
+    expect(row).toEqual({ isolation: 'read committed', statement_timeout: '4s', name: 'signetd' })
   })
 
   it('says Unavailable after it is closed', async () => {
