@@ -74,7 +74,7 @@ const ID = '00000000-0000-7000-8000-000000000001'
 const pepper = pepperOf(randomBytes(32).toString('base64url'))
 const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
 const salt = randomBytes(16)
-const token_digest = digestOf(refreshTokenAt({ family_id: ID, salt, generation: 0 }, pepper))
+const token_digest = digestOf(refreshTokenAt({ family_id: ID, user_id: null, salt, generation: 0 }, pepper))
 const source = { ip: '127.0.0.1', user_agent: null, request_id: ID }
 const secret = seal(randomBytes(20), { owner: ID, nonce: randomBytes(12) }, pepper)
 const code = digestOfRecoveryCode(recoveryCodeOf(randomBytes(25)))
@@ -138,6 +138,7 @@ const askFamilies = async () => {
   }
   const presentation = {
     family_id: ID,
+    user_id: ID,
     salt,
     generation: 0,
     digest: token_digest,
@@ -160,14 +161,14 @@ const askFamilies = async () => {
     sender_key: null,
   })
   await families(silent).stepUp({ ...opening, replaces: ID })
-  await families(silent).findOwner(ID)
-  await families(silent).findLiving({ family_id: ID, salt })
+  await families(silent).findOwner({ family_id: ID, user_id: ID })
+  await families(silent).findLiving({ family_id: ID, user_id: null, salt })
   await families(silent).rotate(presentation)
   await families(silent).judge(presentation)
-  await families(silent).end({ id: ID, salt, client_id: 'app', reason: 'revoked' })
+  await families(silent).end({ family_id: ID, user_id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
   await families(silent).endSignIn({ id: ID, user_id: ID, reason: 'signed_out' })
-  await families(silent).findCurrent({ family_id: ID, digest: token_digest })
+  await families(silent).findCurrent({ family_id: ID, user_id: ID, digest: token_digest })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]
   const onFailure = (error: unknown) => {
     throw error

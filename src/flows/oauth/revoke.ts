@@ -34,9 +34,9 @@ export const createRevoke = (needs: Needs) => {
   const revokeRefreshToken = async (text: string, client_id: string): Promise<AboutSignIn> => {
     const token = parseRefreshToken(text, needs.peppers)
     if (token === null) return {}
-    const { family_id: id, salt } = token
-    const family = await refreshFamilies.end({ id, salt, client_id, reason: 'revoked' })
-    return family === null ? {} : aboutFamily({ id, ...family })
+    const { family_id, user_id, salt } = token
+    const family = await refreshFamilies.end({ family_id, user_id, salt, client_id, reason: 'revoked' })
+    return family === null ? {} : aboutFamily({ id: family_id, ...family })
   }
 
   /**

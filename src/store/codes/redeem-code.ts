@@ -88,6 +88,7 @@ const familyOf = (row: Omit<BoughtRow, 'bought_id'>, id: string): Family => ({
   amr: row.amr,
   salt: row.salt,
   pepper_id: row.pepper_id,
+  token_digest: row.token_digest,
   generation: row.generation,
   idle_expires_at: row.idle_expires_at,
   expires_at: row.expires_at,

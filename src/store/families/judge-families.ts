@@ -79,14 +79,17 @@ export const createJudge =
             given.client_grace_seconds > ${SHORT_GRACE_SECONDS}::int as has_long_window,
             case when f.rotation_times[1] = f.rotated_at then f.rotation_times else array[f.rotated_at] end as superseded_at
           from jsonb_to_recordset(${sql.json(tokens.map(rowOf))}) as given (
-            presented_id uuid, presented_salt bytea, presented_generation bigint, presented_digest bytea,
+            presented_id uuid, presented_user_id uuid, presented_salt bytea, presented_generation bigint, presented_digest bytea,
             presented_client_id text, presented_sender_key text, presented_scope text[], presented_audience text[],
             presented_transport text, presented_retry_proof bytea, client_grace_seconds int,
             successor_pepper_id smallint, successor_digest bytea, presented_ip text, presented_user_agent text,
             presented_request_id text
           )
           cross join lateral (
-            select * from signet.refresh_families where id = presented_id for no key update ${locking}
+            select *
+            from signet.refresh_families
+            where id = presented_id and (presented_user_id is null or user_id = presented_user_id)
+            for no key update ${locking}
           ) f
           join signet.users u on u.id = f.user_id
         ),
@@ -161,13 +164,14 @@ export const createJudge =
             revoke_reason = case verdict when 'reused' then ${END_REASON_OF.reused} when 'forged' then ${END_REASON_OF.forged} end
           from changing
           where f.id = changing.id
-          returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at
+          returning f.id, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
         ${ends ? sql`, ${endingOf(sql, { origin: caller.origin, rotates, access_token_seconds })}` : sql``}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at, judged.claims,
           coalesce(changed.pepper_id, judged.pepper_id) as pepper_id,
+          coalesce(changed.token_digest, judged.token_digest) as token_digest,
           coalesce(changed.generation, judged.generation) as generation,
           coalesce(changed.idle_expires_at, judged.idle_expires_at) as idle_expires_at,
           judged.last_ip, ${isSuspicious(sql)} as is_suspicious, statement_timestamp() as at
@@ -231,6 +235,7 @@ const toJudged = ({ verdict, last_ip, is_suspicious, ...family }: Row): JudgedFa
 /** A row of jsonb_to_recordset. */
 const rowOf = (token: Presentation) => ({
   presented_id: token.family_id,
+  presented_user_id: token.user_id,
   presented_salt: byteaText(token.salt),
   presented_generation: token.generation,
   presented_digest: byteaText(token.digest),

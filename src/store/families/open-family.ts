@@ -113,4 +113,4 @@ export const insertedColumns = (sql: ISql): Fragment => sql`
 /** The columns of `opened` and `origin`, as the domain's Family without its `at`. */
 export const openedColumns = (sql: ISql): Fragment => sql`
   opened.id, opened.user_id, opened.client_id, opened.scope, opened.audience, origin.roles, opened.auth_time, opened.amr,
-  opened.salt, opened.pepper_id, opened.generation, opened.idle_expires_at, opened.expires_at, opened.claims`
+  opened.salt, opened.pepper_id, opened.token_digest, opened.generation, opened.idle_expires_at, opened.expires_at, opened.claims`
