@@ -164,6 +164,7 @@ const askFamilies = async () => {
   await families(silent).findOwner({ family_id: ID, user_id: ID })
   await families(silent).findLiving({ family_id: ID, user_id: null, salt })
   await families(silent).rotate(presentation)
+  await families(silent).rotate({ ...presentation, user_id: null })
   await families(silent).judge(presentation)
   await families(silent).end({ family_id: ID, user_id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
@@ -297,6 +298,8 @@ const askRevocations = async () => {
   const revocations = createRevocations(silent, LIFETIMES)
   await revocations.revokeAccessToken({ jti: ID, sid: ID, expires_at: new Date(0) })
   await revocations.livingAt(claims)
+  const { sid: _, ...ofService } = claims
+  await revocations.livingAt(ofService)
   await revocations.findAccount(claims)
   await createRevocationFeed(silent).readSince({ number: 0, tag: ID })
   const feed = [[], [{ number: 0, tag: ID }]]
@@ -407,11 +410,13 @@ const askEvents = async () => {
 }
 
 const askAuthorization = async () => {
-  const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
+  const person = { user_id: ID, session: { id: ID } }
+  const authorizationCode = newCode(person)
   const codes = createAuthorizationCodes(silent, LIFETIMES)
   await codes.issue(authorizationCode)
   await codes.findUnspent(authorizationCode)
   await codes.redeem(redemptionOf(authorizationCode))
+  await Promise.all([newCode(person), newCode(person)].map(other => codes.redeem(redemptionOf(other))))
   const device = { digest: digestOf('device' as DeviceCode), user_code: userCodeOf(randomBytes(32)) }
   const devices = createDeviceAuthorizations(silent, LIFETIMES)
   const asked = { ...device, client_id: 'app', scope: 'read', audience: [], source }

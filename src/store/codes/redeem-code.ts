@@ -41,6 +41,7 @@ export const createRedeemCode = (database: Database, lifetimes: Lifetimes): Auth
     },
     alone: createRedeemAlone(judge),
     isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
+    isOfOne: database.isDistributed,
     traced: { summary: 'update authorization_codes', tracing: database.batches },
   })
 }

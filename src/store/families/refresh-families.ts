@@ -2,11 +2,11 @@ import type { Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import { accountOfFamily, isFamily, isLivingFamily } from '../schema/family-predicates.ts'
+import { accountOfFamily, isFamily, isLivingFamily, toldColumns } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 import { createEndGrouped, createListGrouped } from './grouped-families.ts'
 import { createOpenFamily } from './open-family.ts'
-import { createJudgeToken, createRotateFamily } from './rotate-family.ts'
+import { createFindOwner, createJudgeToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
@@ -21,16 +21,6 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   endSignIn: createEndGrouped(database, lifetimes),
   findCurrent: createFindCurrent(database),
 })
-
-const createFindOwner =
-  (database: Database): RefreshFamilies['findOwner'] =>
-  async named => {
-    const [owner] = await database.run(
-      sql => sql<Pick<Family, 'user_id' | 'client_id'>[]>`
-        select f.user_id, f.client_id from signet.refresh_families f where ${isFamily(sql, named)}`,
-    )
-    return owner ?? null
-  }
 
 const createFindLiving =
   (database: Database): RefreshFamilies['findLiving'] =>
@@ -60,7 +50,7 @@ const createEnd =
             and f.revoked_at is null
             and f.salt = coalesce(${salt}::bytea, f.salt)
             and f.client_id = coalesce(${client_id}::text, f.client_id)
-          returning f.id
+          returning ${toldColumns(sql)}
         ),
         ${writeSignInEntries(sql, access_token_seconds)},
         ${writeEvents(sql, origin, [signInsEnded(sql, reason)])}

@@ -11,6 +11,9 @@ export const isFamily = (sql: ISql, { family_id, user_id }: NamedFamily): Fragme
 export const accountOfFamily = (sql: ISql): Fragment => sql`
   signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch`
 
+/** The columns of a CTE `ended`, of `f`: what the feed, the events and the client are told. A family's owner and client never change. */
+export const toldColumns = (sql: ISql): Fragment => sql`f.id, f.user_id, f.client_id, f.logout_notice`
+
 /** True while `f` may be refreshed, by its own row alone: not marked as ended, not idle for too long, not expired. */
 export const isLivingFamily = (sql: ISql): Fragment => sql`
   (f.revoked_at is null and least(f.idle_expires_at, f.expires_at) > statement_timestamp())`
