@@ -160,6 +160,7 @@ const statementOf = async (url: string, presentation: Presentation) => {
       timeline: null,
       isFormerPrimarySeen: false,
     }),
+    isDistributed: () => false,
     close: async () => {},
   }
   await createRefreshFamilies(database, LIFETIMES).rotate(presentation)

@@ -41,6 +41,7 @@ describe('configuration', () => {
       REFRESH_TOKEN_IDLE_SECONDS: 604_800,
       REFRESH_TOKEN_MAX_SECONDS: 2_592_000,
       REFRESH_TOKEN_PEPPER: null,
+      REFRESH_TOKEN_VERSION: 1,
       SESSION_IDLE_SECONDS: 604_800,
       SESSION_MAX_SECONDS: 2_592_000,
       EVENT_RETENTION_DAYS: 400,
@@ -323,6 +324,7 @@ describe('configuration', () => {
       ],
     ],
     KEY_ROTATION_DAYS: integer(1, 365),
+    REFRESH_TOKEN_VERSION: integer(1, 2),
     SESSION_IDLE_SECONDS: integer(1, 31_536_000),
     SIGN_UP: [
       ['open', 'invited', 'closed'],

@@ -29,6 +29,7 @@ export const FAMILY_ID_SQL = (number: string) =>
 
 export const positionOf = (number: number, generation: number): Position => ({
   family_id: familyId(number),
+  user_id: null,
   salt: SALT,
   generation,
 })

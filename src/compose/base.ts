@@ -69,6 +69,7 @@ export const composeBase = (
     proofNonces,
     random: systemRandom,
     redis,
+    refresh_token_version: config.REFRESH_TOKEN_VERSION,
     scopes,
     secretUses,
     second_factor_roles: config.SECOND_FACTOR_ROLES,

@@ -193,8 +193,8 @@ const blockFamilies = (
       // What Postgres did not end, Redis must not: a valid MAC with a foreign salt names the sign-in of another person.
       const isCertain = family.salt === null && family.client_id === null
       // A certain one has ended by now, by another request if not by this one, which may not have told Redis yet.
-      const known = isCertain ? { entries: signInEntries([family.id]), seconds, signIns: null } : null
-      return ended?.has_ended ? signIns([family.id], family.reason) : known
+      const known = isCertain ? { entries: signInEntries([family.family_id]), seconds, signIns: null } : null
+      return ended?.has_ended ? signIns([family.family_id], family.reason) : known
     }),
   endSignIn: family => blocked(families.endSignIn(family), ended => signIns(ended, family.reason)),
 })

@@ -5,7 +5,7 @@ import {
 } from '../domain/authorization/authorization-code.ts'
 import { CODE_REFUSALS } from '../domain/authorization/code-refusals.ts'
 import { aboutFamily, aboutSignIn } from '../domain/base/log-fields.ts'
-import { type Peppers, pepperById } from '../domain/base/pepper.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, audienceFor, audienceOfSignIn } from '../domain/oauth/audience.ts'
 import { type Client, logoutNoticeOf } from '../domain/oauth/client.ts'
@@ -13,7 +13,7 @@ import { type Form, requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
 import { challengeOf } from '../domain/oauth/pkce.ts'
 import { scopeLeft } from '../domain/oauth/scope.ts'
-import { type RefreshToken, refreshTokenAt, retryProofOf } from '../domain/sign-in/refresh-token.ts'
+import { currentTokenOf, type RefreshToken, retryProofOf } from '../domain/sign-in/refresh-token.ts'
 import type { AuthorizationCodes } from '../ports/authorization.ts'
 import type { Metrics, Random } from '../ports/effects.ts'
 import type { Grant, Granted, GrantRequest } from './grant.ts'
@@ -26,6 +26,7 @@ type Needs = Readonly<{
   issue: Issue
   random: Random
   peppers: Peppers
+  refresh_token_version: number
   policy: AudiencePolicy
   isBounded: RequireLength['isBounded']
   metrics: Metrics
@@ -45,7 +46,7 @@ export const createAuthorizationCodeGrant = (needs: Needs): Grant => ({
     const { client_id } = client
     const code = readRequest(needs, request)
     const jkt = await request.proveSender()
-    const { minted, refresh_token } = mintFamily(needs)
+    const { minted, refresh_token } = mintFamily(needs, code.user_id)
     const presented = { ...code, jkt, sender_key: senderKeyOf(client, jkt), family: minted }
     const asked = { client, resources: presented.resources, jkt }
     const prepared = await prepare(needs, asked, { code: presented, sid: minted.id })
@@ -168,9 +169,8 @@ const prepare = async (
 /** The same family's token again: recomputed from its row, so that it is the one that the first answer held. */
 export const answerRepeated = async (needs: Answering, asked: Asked, bought: Bought): Promise<Granted> => {
   const { family } = bought
-  const pepper = pepperById(needs.peppers, family.pepper_id)
-  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
-  const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
+  const refresh_token = currentTokenOf(family, needs.peppers)
+  if (refresh_token === null) throw new OAuthError('refresh_pepper_gone', { sid: family.id })
   const whose = { sub: family.user_id, sid: family.id }
   const prepared = await needs.issue.prepare(asked.client, grantLeft(needs, asked, family), whose)
   return answerBought(needs, asked, { bought, refresh_token, prepared })

@@ -8,10 +8,10 @@ import { aboutSignIn } from '../domain/base/log-fields.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 import { type AudiencePolicy, audienceFor } from '../domain/oauth/audience.ts'
-import { logoutNoticeOf } from '../domain/oauth/client.ts'
+import { type Client, logoutNoticeOf } from '../domain/oauth/client.ts'
 import { requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import { retryProofOf } from '../domain/sign-in/refresh-token.ts'
+import { REFRESH_TOKEN_VERSION_MAX, retryProofOf } from '../domain/sign-in/refresh-token.ts'
 import type { DeviceAuthorizations } from '../ports/device-authorizations.ts'
 import type { Random } from '../ports/effects.ts'
 import { type Asked, answerBought, answerRepeated, grantLeft } from './authorization-code.ts'
@@ -24,6 +24,7 @@ type Needs = Readonly<{
   issue: Issue
   random: Random
   peppers: Peppers
+  refresh_token_version: number
   policy: AudiencePolicy
   isBounded: RequireLength['isBounded']
 }>
@@ -40,9 +41,10 @@ export const createDeviceCodeGrant = (needs: Needs): Grant => ({
     const code = readPresented(needs, request)
     const jkt = await request.proveSender()
     const presented = { ...code, sender_key: senderKeyOf(client, jkt) }
-    const { minted, refresh_token } = mintFamily(needs)
+    const allowed = isReadFirst(needs, client) ? await deviceAuthorizations.findAllowed(presented) : null
+    const { minted, refresh_token } = mintFamily(needs, allowed && allowed.user_id)
     const asked = { client, resources: presented.resources, jkt }
-    const prepared = await prepare(needs, asked, { presented, sid: minted.id })
+    const prepared = await prepare(needs, asked, { allowed, sid: minted.id })
     const isPrepared = prepared !== null
     const outcome = await deviceAuthorizations.redeem({ ...presented, family: minted, isPrepared })
     switch (outcome.verdict) {
@@ -91,19 +93,22 @@ const readPresented = (
 }
 
 /**
- * Before the redemption: what fails after it is a 503 to a client whose code is spent. A code is looked up first only where its token might
- * be too long, or takes a place in a list: polls must not fill the lists. Null for a code that is not allowed yet.
+ * True where a code is looked up before its redemption: its token might be too long, or takes a place in a list, which polls must not fill;
+ * or its refresh token names the person.
  */
+const isReadFirst = ({ isBounded, refresh_token_version }: Needs, client: Client): boolean =>
+  client.status_list || !isBounded(client) || refresh_token_version === REFRESH_TOKEN_VERSION_MAX
+
+type Allowed = Awaited<ReturnType<DeviceAuthorizations['findAllowed']>>
+
+/** Before the redemption: what fails after it is a 503 to a client whose code is spent. Null for a code that is not allowed yet. */
 const prepare = async (
   needs: Needs,
   asked: Asked,
-  { presented, sid }: Readonly<{ presented: Presented; sid: string }>,
+  { allowed, sid }: Readonly<{ allowed: Allowed; sid: string }>,
 ): Promise<Prepared | null> => {
-  const { deviceAuthorizations, issue, isBounded } = needs
   const { client } = asked
-  const isReadFirst = client.status_list || !isBounded(client)
-  const found = isReadFirst ? await deviceAuthorizations.findAllowed(presented) : null
-  if (isReadFirst && found === null) return null
-  const grant = grantLeft(needs, asked, found ?? { scope: client.scope, audience: [] })
-  return issue.prepare(client, grant, found && { sub: found.user_id, sid })
+  if (allowed === null && isReadFirst(needs, client)) return null
+  const grant = grantLeft(needs, asked, allowed ?? { scope: client.scope, audience: [] })
+  return needs.issue.prepare(client, grant, allowed && { sub: allowed.user_id, sid })
 }

@@ -32,6 +32,7 @@ type Needs = Readonly<{
   askClaims: AskClaims
   random: Random
   peppers: Peppers
+  refresh_token_version: number
   policy: AudiencePolicy
   issuer: string
 }>
@@ -63,7 +64,7 @@ export const createJwtBearerGrant = (needs: Needs): Grant => ({
     // Before the assertion is spent: the client presents it again when no answer comes.
     const claims = await needs.askClaims(asked)
     if (!(await needs.verifyByIssuer.spend(jwt))) throw refuse('id_jag_replayed', account.id)
-    const { minted } = mintFamily(needs)
+    const { minted } = mintFamily(needs, account.id)
     const grant = { ...granted, jkt }
     const prepared = await needs.issue.prepare(client, grant, { sub: account.id, sid: minted.id })
     const family = await needs.openBriefFamily({

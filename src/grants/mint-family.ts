@@ -2,10 +2,14 @@ import { digestOf } from '../domain/base/digest.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import type { Family, NewFamily } from '../domain/sign-in/refresh-family.ts'
-import { type RefreshToken, refreshTokenAt } from '../domain/sign-in/refresh-token.ts'
+import {
+  REFRESH_TOKEN_VERSION_MAX,
+  type RefreshToken,
+  refreshTokenAt,
+} from '../domain/sign-in/refresh-token.ts'
 import type { Random } from '../ports/effects.ts'
 
-type Needs = Readonly<{ random: Random; peppers: Peppers }>
+type Needs = Readonly<{ random: Random; peppers: Peppers; refresh_token_version: number }>
 
 type MintedFamily = Readonly<{
   refresh_token: RefreshToken
@@ -14,11 +18,18 @@ type MintedFamily = Readonly<{
 
 const SALT_BYTES = 16
 
-/** The columns that identify a new family, and its first refresh token: of the newest pepper, and of generation 0. */
-export const mintFamily = ({ random, peppers: [pepper] }: Needs): MintedFamily => {
+/**
+ * The columns that identify a new family, and its first refresh token: of the newest pepper, and of generation 0. A person who is not known
+ * yet is null: the token then has version 1, whatever the setting is.
+ */
+export const mintFamily = (
+  { random, peppers: [pepper], refresh_token_version }: Needs,
+  user_id: string | null,
+): MintedFamily => {
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)
-  const refresh_token = refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)
+  const owner = refresh_token_version === REFRESH_TOKEN_VERSION_MAX ? user_id : null
+  const refresh_token = refreshTokenAt({ family_id: id, user_id: owner, salt, generation: 0 }, pepper)
   return { refresh_token, minted: { id, salt, pepper_id: pepper.id, token_digest: digestOf(refresh_token) } }
 }
 

@@ -1,6 +1,6 @@
 import { digestOf } from '../domain/base/digest.ts'
 import { aboutFamily } from '../domain/base/log-fields.ts'
-import { type Peppers, pepperById } from '../domain/base/pepper.ts'
+import type { Peppers } from '../domain/base/pepper.ts'
 import type { RequireLength } from '../domain/oauth/access-token-length.ts'
 
 import {
@@ -16,6 +16,7 @@ import { narrowScope, scopeLeft } from '../domain/oauth/scope.ts'
 import type { AccessTokenResponse } from '../domain/oauth/token-response.ts'
 import type { Family, RefreshTransport, TracedSource } from '../domain/sign-in/refresh-family.ts'
 import {
+  currentTokenOf,
   GENERATION_MAX,
   type PresentedRefreshToken,
   parseRefreshToken,
@@ -179,8 +180,9 @@ const createSpend =
     const [pepper] = peppers
     // A token above the highest generation is forged and has no successor; the store gives that verdict.
     const generation = Math.min(token.generation + 1, GENERATION_MAX)
-    const { family_id, salt } = token
-    const successor = refreshTokenAt({ family_id, salt, generation }, pepper)
+    const { family_id, user_id, salt } = token
+    // A family keeps the version of its first token: where that names no person, the person is not known before the statement.
+    const successor = refreshTokenAt({ family_id, user_id, salt, generation }, pepper)
     const rotation = await refreshFamilies.rotate({
       client_id,
       refresh_transport,
@@ -202,9 +204,8 @@ const replay = async (
   request: RotateRequest,
   { family, prepared }: Readonly<{ family: Family; prepared: Prepared }>,
 ): Promise<Rotated> => {
-  const pepper = pepperById(needs.peppers, family.pepper_id)
-  if (pepper === undefined) throw new OAuthError('refresh_pepper_gone', aboutFamily(family))
-  const refresh_token = refreshTokenAt({ family_id: family.id, ...family }, pepper)
+  const refresh_token = currentTokenOf(family, needs.peppers)
+  if (refresh_token === null) throw new OAuthError('refresh_pepper_gone', aboutFamily(family))
   return answer(needs, request, { family, refresh_token, prepared })
 }
 

@@ -19,6 +19,8 @@ export type Revocations = {
   revokeAccessToken(token: {
     jti: string
     sid?: string | undefined
+    /** The person of the family `sid`, where the token names one. */
+    sub?: string
     /** The client that revokes its token, for the event. */
     client_id?: string
     expires_at: Date

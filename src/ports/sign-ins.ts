@@ -3,6 +3,7 @@ import type { Digest } from '../domain/base/digest.ts'
 import type {
   EndReason,
   Family,
+  NamedFamily,
   NewFamily,
   Presentation,
   RefreshTransport,
@@ -25,9 +26,9 @@ export type RefreshFamilies = {
     family: SteppedUpFamily,
   ): Promise<(Family & Readonly<{ refresh_transport: RefreshTransport }>) | null>
   /** The account and the client of a family, which never change. Null when the family is unknown. */
-  findOwner(family_id: string): Promise<Readonly<{ user_id: string; client_id: string }> | null>
+  findOwner(family: NamedFamily): Promise<Readonly<{ user_id: string; client_id: string }> | null>
   /** The family, while the family and its account live. Null when there is none, or when its salt differs from the given one. */
-  findLiving(token: { family_id: string; salt: Uint8Array | null }): Promise<LivingFamily | null>
+  findLiving(token: NamedFamily & Readonly<{ salt: Uint8Array | null }>): Promise<LivingFamily | null>
   /** Atomic: judges the presented token on the locked current row and does what the verdict says, in one statement. */
   rotate(presentation: Presentation): Promise<Rotation>
   /**
@@ -39,12 +40,9 @@ export type RefreshFamilies = {
    * Atomic: ends the family with its entry in the revocation feed. Null when it is unknown, or not this client's; `has_ended` is false when
    * it had ended before.
    */
-  end(family: {
-    id: string
-    salt: Uint8Array | null
-    client_id: string | null
-    reason: EndReason
-  }): Promise<Readonly<{ user_id: string; client_id: string; has_ended: boolean }> | null>
+  end(
+    family: NamedFamily & Readonly<{ salt: Uint8Array | null; client_id: string | null; reason: EndReason }>,
+  ): Promise<Readonly<{ user_id: string; client_id: string; has_ended: boolean }> | null>
   /** The living sign-ins of an account, the one used last first. */
   list(account_id: string): Promise<readonly SignIn[]>
   /**
@@ -53,7 +51,7 @@ export type RefreshFamilies = {
    */
   endSignIn(family: { id: string; user_id: string; reason: EndReason }): Promise<readonly string[]>
   /** The family whose *current* token this is. Null unless the family and its account live. */
-  findCurrent(token: { family_id: string; digest: Digest<'refresh_token'> }): Promise<Family | null>
+  findCurrent(token: NamedFamily & Readonly<{ digest: Digest<'refresh_token'> }>): Promise<Family | null>
   /**
    * The account of the family that a refresh by this token would go on with, apart from the grace of its client: the token is current, or it
    * is the one before in a cookie and within the grace of cookies. Null otherwise, and unless the family and its account live.

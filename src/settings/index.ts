@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { SIGN_UP_MODES } from '../domain/account/invitation.ts'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
+import { REFRESH_TOKEN_VERSION_MAX } from '../domain/sign-in/refresh-token.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
 import { CONSOLE_SETTINGS } from './console.ts'
@@ -151,6 +152,10 @@ export const SETTINGS = {
     standard: 'embedded: generated into `DATA_DIR`; else required',
     help: 'Key of the refresh tokens: base64url, 32 bytes or more. Several separated by commas, the newest first: the first issues, all of them verify.',
     isSecret: true,
+  },
+  REFRESH_TOKEN_VERSION: {
+    ...integer({ standard: 1, least: 1, most: REFRESH_TOKEN_VERSION_MAX }),
+    help: 'Version of the refresh tokens of new sign-ins: `2` names the person beside the sign-in, which a distributed database needs. Only once every server reads it: the release before this one refuses it.',
   },
   SESSION_IDLE_SECONDS: {
     ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),

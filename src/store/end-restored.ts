@@ -5,7 +5,7 @@ import { writeEvents } from './events/write-events.ts'
 import { writeLogoutNoticesOfPerson } from './families/logout-notices.ts'
 import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
-import { isLivingFamily, isUnmarked } from './schema/family-predicates.ts'
+import { isLivingFamily, isUnmarked, toldColumns } from './schema/family-predicates.ts'
 
 /** The result of one statement. */
 type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | null }>
@@ -81,7 +81,7 @@ const raiseEpochs = async (database: Database, after: string): Promise<Step> => 
         returning u.id, u.credential_epoch - 1 as former_epoch
       ),
       ended as materialized (
-        select f.id
+        select ${toldColumns(sql)}
         from signet.refresh_families f
         join raised on raised.id = f.user_id and raised.former_epoch = f.credential_epoch
         where f.logout_notice is not null and ${isUnmarked(sql)}

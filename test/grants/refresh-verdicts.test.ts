@@ -96,7 +96,7 @@ describe.each(deployments)('the verdicts on a refresh token, on $name', ({ open 
     })
 
     it('for an unknown family, and for a token under a foreign pepper', async () => {
-      const position = { family_id: uuidv7(), salt: randomBytes(16), generation: 0 }
+      const position = { family_id: uuidv7(), user_id: null, salt: randomBytes(16), generation: 0 }
       for (const pepper of [deployment.pepper, createPepperText()]) {
         expect(await refused(signet, refreshTokenAt(position, pepperOf(pepper)))).toEqual(INVALID_GRANT)
       }

@@ -74,7 +74,7 @@ const ID = '00000000-0000-7000-8000-000000000001'
 const pepper = pepperOf(randomBytes(32).toString('base64url'))
 const password_digest = `$2b$10$${'.'.repeat(53)}` as PasswordDigest
 const salt = randomBytes(16)
-const token_digest = digestOf(refreshTokenAt({ family_id: ID, salt, generation: 0 }, pepper))
+const token_digest = digestOf(refreshTokenAt({ family_id: ID, user_id: null, salt, generation: 0 }, pepper))
 const source = { ip: '127.0.0.1', user_agent: null, request_id: ID }
 const secret = seal(randomBytes(20), { owner: ID, nonce: randomBytes(12) }, pepper)
 const code = digestOfRecoveryCode(recoveryCodeOf(randomBytes(25)))
@@ -138,6 +138,7 @@ const askFamilies = async () => {
   }
   const presentation = {
     family_id: ID,
+    user_id: ID,
     salt,
     generation: 0,
     digest: token_digest,
@@ -160,15 +161,16 @@ const askFamilies = async () => {
     sender_key: null,
   })
   await families(silent).stepUp({ ...opening, replaces: ID })
-  await families(silent).findOwner(ID)
-  await families(silent).findLiving({ family_id: ID, salt })
+  await families(silent).findOwner({ family_id: ID, user_id: ID })
+  await families(silent).findLiving({ family_id: ID, user_id: null, salt })
   await families(silent).rotate(presentation)
+  await families(silent).rotate({ ...presentation, user_id: null })
   await families(silent).judge(presentation)
-  await families(silent).end({ id: ID, salt, client_id: 'app', reason: 'revoked' })
+  await families(silent).end({ family_id: ID, user_id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
   await families(silent).endSignIn({ id: ID, user_id: ID, reason: 'signed_out' })
-  await families(silent).findCurrent({ family_id: ID, digest: token_digest })
-  await families(silent).findAnswered({ family_id: ID, salt, generation: 0, digest: token_digest })
+  await families(silent).findCurrent({ family_id: ID, user_id: ID, digest: token_digest })
+  await families(silent).findAnswered({ family_id: ID, user_id: ID, salt, generation: 0, digest: token_digest })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]
   const onFailure = (error: unknown) => {
     throw error
@@ -297,6 +299,8 @@ const askRevocations = async () => {
   const revocations = createRevocations(silent, LIFETIMES)
   await revocations.revokeAccessToken({ jti: ID, sid: ID, expires_at: new Date(0) })
   await revocations.livingAt(claims)
+  const { sid: _, ...ofService } = claims
+  await revocations.livingAt(ofService)
   await revocations.findAccount(claims)
   await createRevocationFeed(silent).readSince({ number: 0, tag: ID })
   const feed = [[], [{ number: 0, tag: ID }]]
@@ -407,11 +411,13 @@ const askEvents = async () => {
 }
 
 const askAuthorization = async () => {
-  const authorizationCode = newCode({ user_id: ID, session: { id: ID } })
+  const person = { user_id: ID, session: { id: ID } }
+  const authorizationCode = newCode(person)
   const codes = createAuthorizationCodes(silent, LIFETIMES)
   await codes.issue(authorizationCode)
   await codes.findUnspent(authorizationCode)
   await codes.redeem(redemptionOf(authorizationCode))
+  await Promise.all([newCode(person), newCode(person)].map(other => codes.redeem(redemptionOf(other))))
   const device = { digest: digestOf('device' as DeviceCode), user_code: userCodeOf(randomBytes(32)) }
   const devices = createDeviceAuthorizations(silent, LIFETIMES)
   const asked = { ...device, client_id: 'app', scope: 'read', audience: [], source }

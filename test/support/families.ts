@@ -20,15 +20,22 @@ export type Seed = Readonly<{
   user_id?: string
   /** base64url. Default: the deployment's pepper. */
   pepper?: string
+  /** Of its tokens. Default 1. */
+  token_version?: 1 | 2
 }>
 
 /** A family of generation 0, and a function that computes its token of any generation. */
 export type SeededFamily = Readonly<{
   id: string
   user_id: string
+  /** The person whom its tokens name; null in version 1. */
+  owner: string | null
   salt: Uint8Array
   refresh_token: RefreshToken
-  tokenAt: (generation: number, other?: { salt?: Uint8Array; pepper?: string }) => RefreshToken
+  tokenAt: (
+    generation: number,
+    other?: { salt?: Uint8Array; pepper?: string; owner?: string | null },
+  ) => RefreshToken
 }>
 
 export const pepperOf = (text: string) => createPepper(Buffer.from(text, 'base64url'))
@@ -55,9 +62,15 @@ export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<S
   const id = uuidv7()
   const salt = randomBytes(16)
   const pepper = pepperOf(seed.pepper ?? deployment.pepper)
+  const owner = seed.token_version === 2 ? user_id : null
   const tokenAt: SeededFamily['tokenAt'] = (generation, other = {}) =>
     refreshTokenAt(
-      { family_id: id, salt: other.salt ?? salt, generation },
+      {
+        family_id: id,
+        user_id: other.owner === undefined ? owner : other.owner,
+        salt: other.salt ?? salt,
+        generation,
+      },
       other.pepper === undefined ? pepper : pepperOf(other.pepper),
     )
   const family = await createRefreshFamilies(deployment.database, LIFETIMES).open({
@@ -77,16 +90,17 @@ export const seedFamily = async (deployment: Ground, seed: Seed = {}): Promise<S
     source: { ip: '127.0.0.1', user_agent: null },
   })
   if (family === null) throw new Error('the family was not opened')
-  return { id, user_id, salt, refresh_token: tokenAt(0), tokenAt }
+  return { id, user_id, owner, salt, refresh_token: tokenAt(0), tokenAt }
 }
 
 /** A valid presentation of the token of this generation. */
 export const presentation = (
-  { id, salt, tokenAt }: SeededFamily,
+  { id, owner, salt, tokenAt }: SeededFamily,
   generation: number,
   more: Partial<Presentation> = {},
 ): Presentation => ({
   family_id: id,
+  user_id: owner,
   salt,
   generation,
   digest: digestOf(tokenAt(generation)),

@@ -22,6 +22,7 @@ export const seedRotatingFamily = async (
     const presented = generation++
     return families.rotate({
       family_id: id,
+      user_id: null,
       salt,
       generation: presented,
       digest: digestOf(tokenAt(presented)),

@@ -54,6 +54,7 @@ export const createStatementRecorder = () => {
         timeline: null,
         isFormerPrimarySeen: false,
       }),
+      isDistributed: () => false,
       ping: async () => {},
       ensure: async () => {},
       close: async () => {},

@@ -54,6 +54,12 @@ export const END_REASONS = {
 
 export type EndReason = keyof typeof END_REASONS
 
+/**
+ * A family as a request names it. `user_id` is null where the request names no person, as a refresh token of version 1 does not; the family
+ * of another person than the named one counts as unknown.
+ */
+export type NamedFamily = Readonly<{ family_id: string; user_id: string | null }>
+
 /** One sign-in of a person at a client, with the data that tokens need. `at` is the database's time of the statement. */
 export type Family = Readonly<{
   id: string
@@ -66,6 +72,8 @@ export type Family = Readonly<{
   amr: readonly string[]
   salt: Uint8Array
   pepper_id: number
+  /** Of the current token. */
+  token_digest: RefreshTokenDigest
   generation: number
   idle_expires_at: Date
   /** Absolute, never extended. */

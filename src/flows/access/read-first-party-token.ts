@@ -25,7 +25,7 @@ export const createReadFirstPartyToken =
   async (text, admits) => {
     const token = parseRefreshToken(text, peppers)
     if (token === null) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_malformed' })
-    const owner = await refreshFamilies.findOwner(token.family_id)
+    const owner = await refreshFamilies.findOwner(token)
     const client = owner === null ? null : await clients.find(owner.client_id)
     const about = owner === null ? { sid: token.family_id } : aboutFamily({ id: token.family_id, ...owner })
     if (!client?.first_party)

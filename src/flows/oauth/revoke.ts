@@ -34,9 +34,9 @@ export const createRevoke = (needs: Needs) => {
   const revokeRefreshToken = async (text: string, client_id: string): Promise<AboutSignIn> => {
     const token = parseRefreshToken(text, needs.peppers)
     if (token === null) return {}
-    const { family_id: id, salt } = token
-    const family = await refreshFamilies.end({ id, salt, client_id, reason: 'revoked' })
-    return family === null ? {} : aboutFamily({ id, ...family })
+    const { family_id, user_id, salt } = token
+    const family = await refreshFamilies.end({ family_id, user_id, salt, client_id, reason: 'revoked' })
+    return family === null ? {} : aboutFamily({ id: family_id, ...family })
   }
 
   /**
@@ -56,7 +56,7 @@ export const createRevoke = (needs: Needs) => {
     if (usedUp !== null)
       throw new OAuthError('revoke_limit', { ...about, retry_after_seconds: usedUp.reset_seconds })
     const expires_at = new Date(exp * 1000)
-    const { is_new } = await revocations.revokeAccessToken({ jti, sid, client_id, expires_at })
+    const { is_new } = await revocations.revokeAccessToken({ jti, sid, ...(sid === undefined ? {} : { sub }), client_id, expires_at })
     if (is_new) await limit.consume(key)
     return about
   }

@@ -17,7 +17,7 @@ import { narrowScope } from '../../domain/oauth/scope.ts'
 import type { AskHook } from '../../domain/outbound/hook.ts'
 import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
 import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
-import { retryProofOf } from '../../domain/sign-in/refresh-token.ts'
+import { REFRESH_TOKEN_VERSION_MAX, retryProofOf } from '../../domain/sign-in/refresh-token.ts'
 import { answerBought, answerRepeated } from '../../grants/authorization-code.ts'
 import type { Grant, Granted, GrantRequest } from '../../grants/grant.ts'
 import { mintFamily } from '../../grants/mint-family.ts'
@@ -55,9 +55,11 @@ export const createExchangeSession =
     const { resources, scope } = asked
     const granted = { scope, audience: audienceFor(client, resources, needs.policy), jkt }
     needs.issue.requireLength(client, granted)
-    const session = await recognise(needs, { client_id, subject_token: asked.subject_token })
-    const claims = await claimsOfSession(needs, { ...asked.exchange, ...session })
-    const { minted, refresh_token } = mintFamily(needs)
+    const recognised = await recognise(needs, { client_id, subject_token: asked.subject_token })
+    const person = await findPersonOf(needs, { client_id, ...recognised })
+    const session = person === null ? recognised : { ...recognised, user_id: person.id, external_id: null }
+    const claims = await claimsOfSession(needs, person, asked.exchange)
+    const { minted, refresh_token } = mintFamily(needs, session.user_id)
     const outcome = await needs.sessionExchanges.exchange({
       ...asked.exchange,
       ...session,
@@ -121,16 +123,24 @@ const readSessionRequest = (
   return { subject_token, resources, scope, exchange }
 }
 
-type Opening = RecognisedSession & Pick<SessionExchange, 'client_id' | 'scope' | 'audience'>
+type PersonOf = Awaited<ReturnType<SessionExchanges['findPerson']>>
+
+/** Looked up only where the operator's server is asked about the person, or the refresh token names her and the verifier did not. */
+const findPersonOf = async (
+  { askClaims, refresh_token_version, sessionExchanges }: Needs,
+  session: Parameters<SessionExchanges['findPerson']>[0],
+): Promise<PersonOf> => {
+  const isNamed = refresh_token_version < REFRESH_TOKEN_VERSION_MAX || session.user_id !== null
+  return askClaims === null && isNamed ? null : sessionExchanges.findPerson(session)
+}
 
 /** Those of a session that opens a sign-in; a later exchange gets the claims of the first one. */
 const claimsOfSession = async (
-  { askClaims, sessionExchanges }: Needs,
-  session: Opening,
+  { askClaims }: Needs,
+  person: PersonOf,
+  { client_id, scope, audience }: Pick<SessionExchange, 'client_id' | 'scope' | 'audience'>,
 ): Promise<ExtraClaims | null> => {
-  const person = askClaims && (await sessionExchanges.findPerson(session))
-  if (!askClaims || !person?.isNew) return null
-  const { client_id, scope, audience } = session
+  if (askClaims === null || !person?.isNew) return null
   const { id: sub, roles } = person
   return askClaims({ occasion: 'sign_in', sub, roles, client_id, scope, audience, amr: [] })
 }

@@ -29,6 +29,7 @@ type Needs = Readonly<{
   askClaims: AskClaims
   random: Random
   peppers: Peppers
+  refresh_token_version: number
   policy: AudiencePolicy
   metrics: Metrics
   /** Sign-ins of one account, from all addresses together: each one that ends is an entry of the revocation feed. */
@@ -47,10 +48,10 @@ export type OpenSignIn = (signIn: {
 
 /** Opens a refresh family for a person whose credentials have been checked. Throws a 401 when they changed meanwhile. */
 export const createOpenSignIn =
-  ({ refreshFamilies, issue, askClaims, random, peppers, policy, metrics, limit }: Needs): OpenSignIn =>
+  ({ refreshFamilies, issue, askClaims, policy, metrics, limit, ...minting }: Needs): OpenSignIn =>
   async ({ account, client, amr, refresh_transport, resources, source }) => {
     await requireAllowance(limit, account.id)
-    const { minted, refresh_token } = mintFamily({ random, peppers })
+    const { minted, refresh_token } = mintFamily(minting, account.id)
     const grant = { scope: client.scope, audience: audienceFor(client, resources, policy), jkt: null }
     const opening = {
       client_id: client.client_id,

@@ -30,8 +30,8 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
   return {
     byBearer: async ({ claims, account }: Bearer, { everywhere }: { everywhere: boolean }): Promise<void> => {
       if (everywhere) return endEverywhere(account.id)
-      const own = { salt: null, client_id: null, reason: 'signed_out' } as const
-      if (claims.sid !== undefined) await refreshFamilies.end({ ...own, id: claims.sid })
+      const own = { user_id: account.id, salt: null, client_id: null, reason: 'signed_out' } as const
+      if (claims.sid !== undefined) await refreshFamilies.end({ ...own, family_id: claims.sid })
     },
 
     /**
@@ -46,8 +46,9 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
         await endEverywhere(owner.user_id)
         return about
       }
-      const { family_id: id, salt } = token
-      await refreshFamilies.end({ id, salt, client_id: client.client_id, reason: 'signed_out' })
+      const { family_id, user_id, salt } = token
+      const { client_id } = client
+      await refreshFamilies.end({ family_id, user_id, salt, client_id, reason: 'signed_out' })
       if (everywhere) throw new Problem('AUTH_TOKEN_INVALID', { reason: 'refresh_not_current', about })
       return about
     },

@@ -7,7 +7,7 @@ import { OAuthError } from '../../domain/oauth/oauth-error.ts'
 import { scopeLeft } from '../../domain/oauth/scope.ts'
 import type { AskClaims, ClaimsOccasion } from '../../domain/sign-in/claims-hook.ts'
 import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
-import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
+import type { NamedFamily, RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { Issue } from '../../grants/issue.ts'
 import { mintFamily } from '../../grants/mint-family.ts'
 import type { Clients } from '../../ports/clients.ts'
@@ -32,6 +32,7 @@ type Needs = Readonly<{
   askClaims: AskClaims
   random: Random
   peppers: Peppers
+  refresh_token_version: number
   policy: AudiencePolicy
   requireResources: RequireResources
   metrics: Metrics
@@ -75,6 +76,7 @@ export const createStepUp = (needs: Needs) => ({
       client,
       resources,
       family_id: claims.sid,
+      user_id: account.id,
       jkt: jktOf(bearer),
     })
     const amr = amrWith(claims.amr ?? [], await needs.proveOwnFactor(bearer, shown))
@@ -99,11 +101,11 @@ type Wanted = Readonly<{ client: Client; resources: readonly string[] }>
  */
 const judgeGrant = async (
   { refreshFamilies, issue, policy, requireResources }: Needs,
-  { client, resources, family_id, jkt }: Wanted & Readonly<{ family_id: string; jkt: string | null }>,
+  { client, resources, family_id, user_id, jkt }: Wanted & NamedFamily & Readonly<{ jkt: string | null }>,
 ) => {
   requireResources(client, resources)
   const asked = registeredResources(client, resources, policy)
-  const former = await refreshFamilies.findLiving({ family_id, salt: null })
+  const former = await refreshFamilies.findLiving({ family_id, user_id, salt: null })
   if (!asked.every(resource => former?.audience.includes(resource)))
     throw resourceRefused(new OAuthError('resource_not_granted'))
   const grant = {
@@ -137,7 +139,7 @@ const replace = async (
   { grant, ...change }: Replacement,
 ): Promise<SteppedUp> => {
   const { refreshFamilies, issue, policy, metrics } = needs
-  const { minted, refresh_token } = mintFamily(needs)
+  const { minted, refresh_token } = mintFamily(needs, account.id)
   const prepared = await issue.prepare(client, grant, { sub: account.id, sid: minted.id })
   const family = await refreshFamilies.stepUp({
     ...change,

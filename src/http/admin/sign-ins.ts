@@ -65,7 +65,8 @@ export const administeredSignInRoutes = (
       const id = idIn(call, 'sid')
       await readNothing(call)
       const ended = await refreshFamilies.end({
-        id,
+        family_id: id,
+        user_id: null,
         salt: null,
         client_id: null,
         reason: 'ended_by_operator',

@@ -7,7 +7,7 @@ import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { isOfVersion } from '../schema/account-columns.ts'
-import { isUnmarked } from '../schema/family-predicates.ts'
+import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { removeIdentities } from './end-person.ts'
 
 type Deletion = Readonly<{
@@ -55,10 +55,10 @@ const deleteAtOnce = async (
         delete from signet.refresh_families f
         using account
         where f.user_id = account.id
-        returning f.id, ${isUnmarked(sql)} as was_living
+        returning ${toldColumns(sql)}, ${isUnmarked(sql)} as was_living
       ),
       ended as materialized (
-        select id from gone where was_living
+        select id, user_id, client_id, logout_notice from gone where was_living
       ),
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}

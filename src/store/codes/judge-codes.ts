@@ -1,4 +1,4 @@
-import type { ISql } from 'postgres'
+import type { Fragment, ISql } from 'postgres'
 import {
   type Bought,
   CODE_FAILURES_AT_MOST,
@@ -10,13 +10,7 @@ import { OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { EndReason, Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { writeSignInEntries } from '../families/feed-entries.ts'
-import {
-  insertedColumns,
-  issuedAt,
-  openedColumns,
-  openFamily,
-  signInOpened,
-} from '../families/open-family.ts'
+import { endFormer, issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
 import { isPastDeadline } from '../schema/caller-predicates.ts'
@@ -56,9 +50,11 @@ export const createJudgeCodes =
     { waits, sees_all }: Readonly<{ waits: boolean; sees_all: boolean }>,
   ): Promise<readonly JudgedCode[]> => {
     const [first] = redemptions
+    const owner = redemptions.length === 1 && first !== undefined ? first.user_id : null
     const contended = waits && first !== undefined ? (`account:${first.user_id}` as const) : undefined
     return database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
+      const ofOwner = (column: Fragment) => (owner === null ? sql`` : sql`and ${column} = ${owner}`)
       return sql<JudgedCode[]>`
         with presented as materialized (
           select given.*, account.*, code.*, consent.version, session.living_session_id
@@ -72,27 +68,30 @@ export const createJudgeCodes =
             select u.id as account_id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
             from signet.users u
             where u.id = presented_user_id
+              ${ofOwner(sql`u.id`)}
               and exists (
-                select from signet.authorization_codes c where c.user_id = u.id and c.digest = presented_digest
+                select c.digest
+                from signet.authorization_codes c
+                where c.user_id = u.id and c.digest = presented_digest ${ofOwner(sql`c.user_id`)}
               )
             for share ${locking}
           ) account
           cross join lateral (
             select c.*
             from signet.authorization_codes c
-            where c.user_id = account.account_id and c.digest = presented_digest
+            where c.user_id = account.account_id and c.digest = presented_digest ${ofOwner(sql`c.user_id`)}
             for no key update ${locking}
           ) code
           left join lateral (
             select k.version
             from signet.consents k
-            where k.user_id = code.user_id and k.client_id = code.client_id
+            where k.user_id = code.user_id and k.client_id = code.client_id ${ofOwner(sql`k.user_id`)}
             for share ${locking}
           ) consent on true
           left join lateral (
             select s.id as living_session_id
             from signet.browser_sessions s
-            where s.user_id = code.user_id and s.id = code.session_id
+            where s.user_id = code.user_id and s.id = code.session_id ${ofOwner(sql`s.user_id`)}
             for key share ${locking}
           ) session on true
         ),
@@ -100,11 +99,14 @@ export const createJudgeCodes =
           select f.*
           from presented
           cross join lateral (
-            select * from signet.refresh_families where id = presented.family_id for no key update ${locking}
+            select *
+            from signet.refresh_families f
+            where f.user_id = presented.user_id and f.id = presented.family_id ${ofOwner(sql`f.user_id`)}
+            for no key update ${locking}
           ) f
         ),
         judged as materialized (
-          select presented.*, case
+          select presented.*, statement_timestamp() as judged_at, case
             when ${isPastDeadline(sql, caller)} then ${LATE}
             when presented.client_id <> presented_client_id then 'wrong_client'
             when redirect_uri is distinct from presented_redirect_uri then 'wrong_redirect_uri'
@@ -136,13 +138,14 @@ export const createJudgeCodes =
         ),
         changed as (
           update signet.authorization_codes c
-          set spent_at = case verdict when 'redeemed' then statement_timestamp() end,
-            retry_proof = case verdict when 'redeemed' then presented_retry_proof end,
-            family_id = case verdict when 'redeemed' then new_id end,
-            failures = c.failures + case verdict when 'redeemed' then 0 else 1 end
+          set spent_at = case when verdict = 'redeemed' then judged_at end,
+            retry_proof = case when verdict = 'redeemed' then presented_retry_proof end,
+            family_id = case when verdict = 'redeemed' then new_id end,
+            failures = c.failures + case when verdict = 'redeemed' then 0 else 1 end
           from judged
           where c.user_id = judged.user_id
             and c.digest = judged.digest
+            ${ofOwner(sql`c.user_id`)}
             and c.spent_at is null
             and (
               judged.verdict = 'redeemed'
@@ -167,16 +170,14 @@ export const createJudgeCodes =
             logout_notice: sql`logout_notice`,
             sender_key: sql`presented_sender_key`,
           })}
-          union all
-          select ${insertedColumns(sql)}
-          from bought
-          where id in (select family_id from judged where verdict = 'replayed')
-          on conflict (id) do update
-          set revoked_at = statement_timestamp(), revoke_reason = ${CODE_REPLAYED}
+          ${endFormer(sql, {
+            from: sql`bought where id in (select family_id from judged where verdict = 'replayed')`,
+            reason: CODE_REPLAYED,
+          })}
           returning *
         ),
         ended as (
-          select id from written where revoked_at is not null
+          select id, user_id, client_id, logout_notice from written where revoked_at is not null
         ),
         ${writeSignInEntries(sql, lifetimes.access_token_seconds)},
         ${writeEvents(sql, caller.origin, eventsOfCodes(sql))},

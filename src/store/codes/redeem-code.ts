@@ -41,6 +41,7 @@ export const createRedeemCode = (database: Database, lifetimes: Lifetimes): Auth
     },
     alone: createRedeemAlone(judge),
     isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
+    isOfOne: database.isDistributed,
     traced: { summary: 'update authorization_codes', tracing: database.batches },
   })
 }
@@ -88,6 +89,7 @@ const familyOf = (row: Omit<BoughtRow, 'bought_id'>, id: string): Family => ({
   amr: row.amr,
   salt: row.salt,
   pepper_id: row.pepper_id,
+  token_digest: row.token_digest,
   generation: row.generation,
   idle_expires_at: row.idle_expires_at,
   expires_at: row.expires_at,

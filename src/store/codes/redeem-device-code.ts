@@ -83,7 +83,7 @@ const createJudgeDeviceCode =
         bought as materialized (
           select f.*
           from signet.refresh_families f
-          where f.id = (select family_id from device)
+          where f.user_id = (select user_id from device) and f.id = (select family_id from device)
           for no key update
         ),
         judged as materialized (

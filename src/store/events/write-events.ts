@@ -92,12 +92,12 @@ const boundedDetails = (sql: ISql, details: Fragment): Fragment => sql`
     else '{"is_too_long": true}'::jsonb
   end`
 
-/** An event for each sign-in of the CTE `ended (id)`. Owner and client of a family never change: its row of before the statement will do. */
+/** An event for each sign-in of the CTE `ended (id, user_id, client_id)`. */
 export const signInsEnded = (sql: ISql, reason: OrColumn<EndReason>): EventRows => ({
   kind: 'sign_in.ended',
-  from: sql`ended join signet.refresh_families told_of on told_of.id = ended.id`,
+  from: sql`ended`,
   reason,
-  user_id: sql`told_of.user_id`,
-  client_id: sql`told_of.client_id`,
-  sid: sql`told_of.id`,
+  user_id: sql`ended.user_id`,
+  client_id: sql`ended.client_id`,
+  sid: sql`ended.id`,
 })

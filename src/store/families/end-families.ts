@@ -2,7 +2,7 @@ import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
-import { isUnmarked } from '../schema/family-predicates.ts'
+import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
 
@@ -16,14 +16,14 @@ type Ending = Readonly<{
 
 /**
  * CTEs that end the sign-ins of a person. They read the CTE `account (id, credential_epoch)`, which has the account in its new epoch or no
- * row. `living (id)` has the sign-ins that were found, `ended (id)` those that the statement ended; their feed entries come from
+ * row. `living` has the sign-ins that were found, `ended` those that the statement ended; their feed entries come from
  * feed-entries.ts. Of very many sign-ins the last used ones are ended here, and the rest, dead by the epoch, by `goOnEnding`. The statement
  * sees every sign-in only within `onHeldAccount`. `judged` is materialized because Postgres, after a wait for a locked family, evaluates
  * the update again with the joined rows, and would run an inlined union again.
  */
 export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = null }: Ending): Fragment => sql`
   living as materialized (
-    select f.id
+    select f.user_id, f.id
     from signet.refresh_families f
     join account on account.id = f.user_id
     where f.id is distinct from ${keep}::uuid
@@ -33,11 +33,11 @@ export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = nul
     limit ${FAMILIES_AT_ONCE}
   ),
   judged as materialized (
-    select id, false as is_kept from living
+    select user_id, id, false as is_kept from living
     union all
-    select ${keep}::uuid, true
+    select id, ${keep}::uuid, true from account
     union all
-    select f.id, true
+    select f.user_id, f.id, true
     from signet.refresh_families f
     join account on account.id = f.user_id
     where f.session_id = ${keep_session}::uuid and f.revoked_at is null
@@ -48,16 +48,14 @@ export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = nul
       revoked_at = case when judged.is_kept then null else statement_timestamp() end,
       revoke_reason = case when judged.is_kept then null else ${reason} end
     from judged, account
-    where f.id = judged.id
+    where f.user_id = judged.user_id
+      and f.id = judged.id
       and f.revoked_at is null
-      and (
-        not judged.is_kept
-        or f.user_id = account.id and f.credential_epoch = account.credential_epoch - 1
-      )
-    returning f.id, judged.is_kept
+      and (not judged.is_kept or f.credential_epoch = account.credential_epoch - 1)
+    returning ${toldColumns(sql)}, judged.is_kept
   ),
   ended as materialized (
-    select id from changed where not is_kept
+    select id, user_id, client_id, logout_notice from changed where not is_kept
   ),
   ${noteUnfinished(sql, reason)}`
 

@@ -40,7 +40,9 @@ export const endOtherFamilies = (
       and disabled_at is null
       and (
         ${keep}::uuid is null
-        or exists (select from signet.refresh_families where id = ${keep}::uuid and revoked_at is null)
+        or exists (
+          select f.id from signet.refresh_families f where f.user_id = ${id} and f.id = ${keep}::uuid and f.revoked_at is null
+        )
       )
       and (
         ${kept.id}::uuid is null

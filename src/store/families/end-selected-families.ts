@@ -1,6 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
-import { isUnmarked } from '../schema/family-predicates.ts'
+import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
 import { writeLogoutNotices } from './logout-notices.ts'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
@@ -24,7 +24,7 @@ export const endSelectedFamilies = (
   { condition, told_too = sql`false`, reason, access_token_seconds }: Selection,
 ): Fragment => sql`
   living as materialized (
-    select f.id
+    select f.user_id, f.id
     from signet.refresh_families f
     where ${condition}
       and f.revoked_at is null
@@ -35,14 +35,14 @@ export const endSelectedFamilies = (
     update signet.refresh_families f
     set revoked_at = statement_timestamp(), revoke_reason = ${reason}
     from living
-    where f.id = living.id and f.revoked_at is null
-    returning f.id
+    where f.user_id = living.user_id and f.id = living.id and f.revoked_at is null
+    returning ${toldColumns(sql)}
   ),
   told as (
-    select id from ended
+    select * from ended
     union all
     (
-      select f.id
+      select ${toldColumns(sql)}
       from signet.refresh_families f
       where ${told_too}
         and f.logout_notice is not null

@@ -3,8 +3,8 @@ import { writeLogoutNotices, writeLogoutNoticesOfPerson } from './logout-notices
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 /**
- * CTEs `entries`, `notices`: writes an entry of the revocation feed for each sign-in of the CTE `ended (id)`, and a delivery to its client
- * where the client is told of it.
+ * CTEs `entries`, `notices`: writes an entry of the revocation feed for each sign-in of the CTE `ended (id, user_id, client_id, logout_notice)`, and
+ * a delivery to its client where the client is told of it.
  */
 export const writeSignInEntries = (sql: ISql, access_token_seconds: number): Fragment => sql`
   ${writeFeedEntries(sql, access_token_seconds)},
@@ -27,7 +27,7 @@ type Party = Readonly<{ value: string; access_token_seconds: number }>
 
 /**
  * CTEs `counted`, `entries`, `own_entry`, `notices`: the same, and an entry for everything that was issued to the person until now. They read the CTEs
- * `account (id)`, which has the person or no row, and `ended (id)`; without an account they write nothing. `own_entry (issued_until,
+ * `account (id)`, which has the person or no row, and `ended (id, user_id, client_id, logout_notice)`; without an account they write nothing. `own_entry (issued_until,
  * expires_at)` is the person's own entry. Its time is read after every family has been ended: a rotation or a sign-in that held a row was
  * waited for, and took its token's `iat` from the same clock before that. The time is the second before this one, because a sign-in that
  * follows within this second must live; tokens of this second are ended by the entries of their sign-ins.

@@ -18,6 +18,7 @@ import {
 import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { isPastDeadline } from '../schema/caller-predicates.ts'
+import { toldColumns } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
 export type JudgedFamily = Readonly<{
@@ -28,7 +29,7 @@ export type JudgedFamily = Readonly<{
   isSuspicious: boolean
 }>
 
-type Aim = Readonly<{
+export type Aim = Readonly<{
   /** False: families whose rows another transaction holds are left out. */
   waits: boolean
   /** False: 'rotated' means that the token would have been rotated. Default true. */
@@ -52,7 +53,8 @@ type Row = Family & Readonly<{ verdict: string; last_ip: string | null; is_suspi
  * statement that waited for a lock continues with the newest version of the row. Every time is the database's. Lateness counts from
  * transaction_timestamp(), which the first message of the statement sets; later messages set statement_timestamp() anew, also after a wait
  * for the table. A statement that waited for the row can have begun before the rotation that it waited for, so that its time is before
- * rotated_at: a grace of 0 seconds therefore has its own condition.
+ * rotated_at: a grace of 0 seconds therefore has its own condition. Citus refuses a function of the time in a CASE of the
+ * update, which therefore takes the time from a column, and sends a `case … when` with an operand on as null.
  *
  * `superseded_at` has the times of the latest rotations, the latest first: its k-th entry is when generation - k was superseded. The row's
  * own list counts only while it begins with rotated_at: a server of the version before rotates without it. The account's row is not locked
@@ -66,8 +68,10 @@ export const createJudge =
   ): Promise<readonly JudgedFamily[]> => {
     const [first] = tokens
     const contended = waits && first !== undefined ? (`family:${first.family_id}` as const) : undefined
+    const owner = tokens.length === 1 && first !== undefined ? first.user_id : null
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
+      const ofOwner = (column: Fragment) => (owner === null ? sql`` : sql`and ${column} = ${owner}`)
       return sql<Row[]>`
         with presented as materialized (
           select
@@ -77,18 +81,25 @@ export const createJudge =
               case f.refresh_transport when 'cookie' then ${COOKIE_GRACE_SECONDS}::int else 0 end
             ) as grace_seconds,
             given.client_grace_seconds > ${SHORT_GRACE_SECONDS}::int as has_long_window,
+            statement_timestamp() as judged_at,
+            statement_timestamp() + make_interval(secs => ${idle_seconds}) as idle_until,
             case when f.rotation_times[1] = f.rotated_at then f.rotation_times else array[f.rotated_at] end as superseded_at
           from jsonb_to_recordset(${sql.json(tokens.map(rowOf))}) as given (
-            presented_id uuid, presented_salt bytea, presented_generation bigint, presented_digest bytea,
+            presented_id uuid, presented_user_id uuid, presented_salt bytea, presented_generation bigint, presented_digest bytea,
             presented_client_id text, presented_sender_key text, presented_scope text[], presented_audience text[],
             presented_transport text, presented_retry_proof bytea, client_grace_seconds int,
             successor_pepper_id smallint, successor_digest bytea, presented_ip text, presented_user_agent text,
             presented_request_id text
           )
           cross join lateral (
-            select * from signet.refresh_families where id = presented_id for no key update ${locking}
+            select *
+            from signet.refresh_families
+            where id = presented_id
+              and (presented_user_id is null or user_id = presented_user_id)
+              ${ofOwner(sql`user_id`)}
+            for no key update ${locking}
           ) f
-          join signet.users u on u.id = f.user_id
+          join signet.users u on u.id = f.user_id ${ofOwner(sql`u.id`)}
         ),
         judged as (
           select *, case
@@ -136,11 +147,11 @@ export const createJudge =
           set generation = case when is_rotated then f.generation + 1 else f.generation end,
             token_digest = case when is_rotated then successor_digest else f.token_digest end,
             pepper_id = case when is_rotated then successor_pepper_id else f.pepper_id end,
-            rotated_at = case when is_rotated then statement_timestamp() else f.rotated_at end,
+            rotated_at = case when is_rotated then judged_at else f.rotated_at end,
             rotation_times = case
               when not is_rotated then f.rotation_times
               when has_long_window then array_prepend(
-                statement_timestamp(),
+                judged_at,
                 array(
                   select at
                   from unnest(superseded_at) with ordinality as known (at, place)
@@ -152,22 +163,28 @@ export const createJudge =
             retry_proof = case when is_rotated then presented_retry_proof else f.retry_proof end,
             previous_retry_proof = case when is_rotated then f.retry_proof else f.previous_retry_proof end,
             idle_expires_at = case
-              when is_rotated then least(statement_timestamp() + make_interval(secs => ${idle_seconds}), f.expires_at)
+              when is_rotated then least(idle_until, f.expires_at)
               else f.idle_expires_at
             end,
             last_ip = case when is_rotated then presented_ip else f.last_ip end,
             last_user_agent = case when is_rotated then presented_user_agent else f.last_user_agent end,
-            revoked_at = case when not is_rotated then statement_timestamp() end,
-            revoke_reason = case verdict when 'reused' then ${END_REASON_OF.reused} when 'forged' then ${END_REASON_OF.forged} end
+            revoked_at = case when not is_rotated then judged_at end,
+            revoke_reason = case
+              when verdict = 'reused' then ${END_REASON_OF.reused}
+              when verdict = 'forged' then ${END_REASON_OF.forged}
+            end
           from changing
-          where f.id = changing.id
-          returning f.id, f.generation, f.pepper_id, f.idle_expires_at, f.revoked_at
+          where f.user_id = changing.user_id
+            and f.id = changing.id
+            ${ofOwner(sql`f.user_id`)}
+          returning ${toldColumns(sql)}, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
         ${ends ? sql`, ${endingOf(sql, { origin: caller.origin, rotates, access_token_seconds })}` : sql``}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at, judged.claims,
           coalesce(changed.pepper_id, judged.pepper_id) as pepper_id,
+          coalesce(changed.token_digest, judged.token_digest) as token_digest,
           coalesce(changed.generation, judged.generation) as generation,
           coalesce(changed.idle_expires_at, judged.idle_expires_at) as idle_expires_at,
           judged.last_ip, ${isSuspicious(sql)} as is_suspicious, statement_timestamp() as at
@@ -189,7 +206,7 @@ type EndingOf = Readonly<{ origin: EventOrigin; rotates: boolean; access_token_s
 /** CTEs that tell the revocation feed of the families that were ended, and write the events of every suspicion. */
 const endingOf = (sql: ISql, { origin, rotates, access_token_seconds }: EndingOf): Fragment => sql`
   ended as (
-    select id from changed where revoked_at is not null
+    select id, user_id, client_id, logout_notice from changed where revoked_at is not null
   ),
   ${writeSignInEntries(sql, access_token_seconds)},
   ${writeEvents(sql, origin, [suspicions(sql, rotates), endings(sql)])}`
@@ -216,8 +233,8 @@ const endings = (sql: ISql): EventRows => ({
   from: sql`ended join judged on judged.id = ended.id`,
   reason: sql`
     case verdict when 'reused' then ${END_REASON_OF.reused} when 'forged' then ${END_REASON_OF.forged} end`,
-  user_id: sql`user_id`,
-  client_id: sql`client_id`,
+  user_id: sql`judged.user_id`,
+  client_id: sql`judged.client_id`,
   sid: sql`judged.id`,
   origin: presentedBy(sql, OWN_ORIGIN.actor),
 })
@@ -231,6 +248,7 @@ const toJudged = ({ verdict, last_ip, is_suspicious, ...family }: Row): JudgedFa
 /** A row of jsonb_to_recordset. */
 const rowOf = (token: Presentation) => ({
   presented_id: token.family_id,
+  presented_user_id: token.user_id,
   presented_salt: byteaText(token.salt),
   presented_generation: token.generation,
   presented_digest: byteaText(token.digest),

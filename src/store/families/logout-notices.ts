@@ -4,16 +4,16 @@ import { DELIVERY_SECONDS, type DeliveryKind } from '../../domain/outbound/deliv
 const BACKCHANNEL_LOGOUT: DeliveryKind = 'backchannel_logout'
 
 /**
- * OpenID Connect Back-Channel Logout §2.5 – CTE `notices`: a delivery for each sign-in of the CTE `ended (id)` whose client is told of its
- * end. Columns of a family that are read here never change, so that the row of before the statement will do.
+ * OpenID Connect Back-Channel Logout §2.5 – CTE `notices`: a delivery for each sign-in of the CTE `ended (id, user_id, client_id,
+ * logout_notice)` whose client is told of its end.
  */
 export const writeLogoutNotices = (sql: ISql, ended: Fragment = sql`ended`): Fragment =>
-  insertNotices(sql, { ended, sid: sql`f.id` })
+  insertNotices(sql, { ended, sid: sql`told.id` })
 
 /**
  * CTE `notices` where everything of a person ends: one delivery without a `sid` for each client. A client that is registered for a `sid`,
  * and a client of the CTE `spared (client_id)`, at which another sign-in of the person goes on, get a delivery for each `sid`. The ended
- * sign-ins come from the CTE `ended (id)`.
+ * sign-ins come from the CTE `ended (id, user_id, client_id, logout_notice)`.
  */
 export const writeLogoutNoticesOfPerson = (
   sql: ISql,
@@ -23,8 +23,8 @@ export const writeLogoutNoticesOfPerson = (
     ended,
     sid: sql`
       case
-        when f.logout_notice = 'session' then f.id
-        ${spared === null ? sql`` : sql`when f.client_id in (select client_id from ${spared}) then f.id`}
+        when told.logout_notice = 'session' then told.id
+        ${spared === null ? sql`` : sql`when told.client_id in (select client_id from ${spared}) then told.id`}
       end`,
   })
 
@@ -35,9 +35,8 @@ const insertNotices = (
   notices as (
     insert into signet.deliveries (user_id, kind, receiver, sid, expires_at)
     select distinct
-      f.user_id, ${BACKCHANNEL_LOGOUT}::text, f.client_id, ${sid},
+      told.user_id, ${BACKCHANNEL_LOGOUT}::text, told.client_id, ${sid},
       statement_timestamp() + make_interval(secs => ${DELIVERY_SECONDS})
     from ${ended} as told
-    join signet.refresh_families f on f.id = told.id
-    where f.logout_notice is not null
+    where told.logout_notice is not null
   )`

@@ -1,6 +1,6 @@
 import type { Fragment, ISql } from 'postgres'
 import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
-import type { Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
+import type { EndReason, Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { type EventRows, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
@@ -102,15 +102,31 @@ export const openFamily = (
     ${id}, user_id, credential_epoch, client_id, scope, audience, proved_at, proved_by, ${salt},
     ${pepper_id}, ${token_digest}, refresh_transport, ${sender_key}, session_id, ${logout_notice},
     least(statement_timestamp() + make_interval(secs => idle_seconds), expires_at), expires_at,
-    ${source.ip}, ${source.user_agent}, ${claims}
+    ${source.ip}, ${source.user_agent}, ${claims}, null::timestamptz, null::text
   from origin`
 
 /** The columns that `openFamily` inserts. Every other column has its default. */
-export const insertedColumns = (sql: ISql): Fragment => sql`
+const insertedColumns = (sql: ISql): Fragment => sql`${unchangingColumns(sql)}, revoked_at, revoke_reason`
+
+/**
+ * After `openFamily`, in the same insert: ends the families that follow `from`. Each row is inserted again and conflicts with itself, so that
+ * one insert writes both. The key is named by its constraint, because on a distributed database it has the person before the id.
+ */
+export const endFormer = (
+  sql: ISql,
+  { from, reason }: Readonly<{ from: Fragment; reason: EndReason }>,
+): Fragment => sql`
+  union all
+  select ${unchangingColumns(sql)}, statement_timestamp(), ${reason}::text
+  from ${from}
+  on conflict on constraint refresh_families_pkey do update
+  set revoked_at = excluded.revoked_at, revoke_reason = excluded.revoke_reason`
+
+const unchangingColumns = (sql: ISql): Fragment => sql`
   id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
   refresh_transport, sender_key, session_id, logout_notice, idle_expires_at, expires_at, last_ip, last_user_agent, claims`
 
 /** The columns of `opened` and `origin`, as the domain's Family without its `at`. */
 export const openedColumns = (sql: ISql): Fragment => sql`
   opened.id, opened.user_id, opened.client_id, opened.scope, opened.audience, origin.roles, opened.auth_time, opened.amr,
-  opened.salt, opened.pepper_id, opened.generation, opened.idle_expires_at, opened.expires_at, opened.claims`
+  opened.salt, opened.pepper_id, opened.token_digest, opened.generation, opened.idle_expires_at, opened.expires_at, opened.claims`

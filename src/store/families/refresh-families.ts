@@ -2,11 +2,11 @@ import { COOKIE_GRACE_SECONDS, type Family, type Lifetimes } from '../../domain/
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
+import { accountOfFamily, isFamily, isLivingFamily, toldColumns } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 import { createEndGrouped, createListGrouped } from './grouped-families.ts'
 import { createOpenFamily } from './open-family.ts'
-import { createJudgeToken, createRotateFamily } from './rotate-family.ts'
+import { createFindOwner, createJudgeToken, createRotateFamily } from './rotate-family.ts'
 import { createStepUpFamily } from './step-up-family.ts'
 
 export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes): RefreshFamilies => ({
@@ -23,25 +23,15 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findAnswered: createFindAnswered(database),
 })
 
-const createFindOwner =
-  (database: Database): RefreshFamilies['findOwner'] =>
-  async family_id => {
-    const [owner] = await database.run(
-      sql => sql<Pick<Family, 'user_id' | 'client_id' | 'audience'>[]>`
-        select user_id, client_id, audience from signet.refresh_families where id = ${family_id}`,
-    )
-    return owner ?? null
-  }
-
 const createFindLiving =
   (database: Database): RefreshFamilies['findLiving'] =>
-  async ({ family_id, salt }) => {
+  async ({ salt, ...named }) => {
     const [family] = await database.run(
       sql => sql<LivingFamily[]>`
         select f.id, f.user_id, f.client_id, f.scope, f.audience, f.refresh_transport, u.roles
         from signet.refresh_families f
         join ${accountOfFamily(sql)}
-        where f.id = ${family_id}
+        where ${isFamily(sql, named)}
           and f.salt = coalesce(${salt}::bytea, f.salt)
           and ${isLivingFamily(sql)}
           and u.disabled_at is null`,
@@ -51,41 +41,41 @@ const createFindLiving =
 
 const createEnd =
   (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['end'] =>
-  async ({ id, salt, client_id, reason }) => {
+  async ({ salt, client_id, reason, ...named }) => {
     const [family] = await database.run(
       (sql, { origin }) => sql<{ user_id: string; client_id: string; has_ended: boolean }[]>`
         with ended as (
-          update signet.refresh_families
+          update signet.refresh_families f
           set revoked_at = statement_timestamp(), revoke_reason = ${reason}
-          where id = ${id}
-            and revoked_at is null
-            and salt = coalesce(${salt}::bytea, salt)
-            and client_id = coalesce(${client_id}::text, client_id)
-          returning id
+          where ${isFamily(sql, named)}
+            and f.revoked_at is null
+            and f.salt = coalesce(${salt}::bytea, f.salt)
+            and f.client_id = coalesce(${client_id}::text, f.client_id)
+          returning ${toldColumns(sql)}
         ),
         ${writeSignInEntries(sql, access_token_seconds)},
         ${writeEvents(sql, origin, [signInsEnded(sql, reason)])}
-        select user_id, client_id, exists (select from ended) as has_ended
-        from signet.refresh_families
-        where id = ${id}
-          and salt = coalesce(${salt}::bytea, salt)
-          and client_id = coalesce(${client_id}::text, client_id)`,
-      `family:${id}`,
+        select f.user_id, f.client_id, exists (select from ended) as has_ended
+        from signet.refresh_families f
+        where ${isFamily(sql, named)}
+          and f.salt = coalesce(${salt}::bytea, f.salt)
+          and f.client_id = coalesce(${client_id}::text, f.client_id)`,
+      `family:${named.family_id}`,
     )
     return family ?? null
   }
 
 const createFindCurrent =
   (database: Database): RefreshFamilies['findCurrent'] =>
-  async ({ family_id, digest }) => {
+  async ({ digest, ...named }) => {
     const [family] = await database.run(
       sql => sql<Family[]>`
         select
           f.id, f.user_id, f.client_id, f.scope, f.audience, u.roles, f.auth_time, f.amr, f.salt, f.pepper_id,
-          f.generation, f.idle_expires_at, f.expires_at, f.claims, statement_timestamp() as at
+          f.token_digest, f.generation, f.idle_expires_at, f.expires_at, f.claims, statement_timestamp() as at
         from signet.refresh_families f
         join ${accountOfFamily(sql)}
-        where f.id = ${family_id}
+        where ${isFamily(sql, named)}
           and f.token_digest = ${digest}
           and ${isLivingFamily(sql)}
           and u.disabled_at is null`,
@@ -96,13 +86,13 @@ const createFindCurrent =
 /** `rotate` judges by the same rule. */
 const createFindAnswered =
   (database: Database): RefreshFamilies['findAnswered'] =>
-  async ({ family_id, salt, generation, digest }) => {
+  async ({ salt, generation, digest, ...named }) => {
     const [owner] = await database.run(
       sql => sql<{ user_id: string }[]>`
         select f.user_id
         from signet.refresh_families f
         join ${accountOfFamily(sql)}
-        where f.id = ${family_id}
+        where ${isFamily(sql, named)}
           and f.salt = ${salt}
           and (
             f.token_digest = ${digest}

@@ -1,10 +1,11 @@
 import postgres from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
+import type { Family, Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
 import type { Rotation } from '../../domain/sign-in/refresh-verdict.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { type Database, inBatches } from '../postgres/index.ts'
-import { createJudge, type JudgedFamily } from './judge-families.ts'
+import { isFamily } from '../schema/family-predicates.ts'
+import { type Aim, createJudge, type JudgedFamily } from './judge-families.ts'
 
 /**
  * Judges a presented refresh token and carries out the verdict, in a statement that several tokens may share. A shared statement skips
@@ -13,12 +14,18 @@ import { createJudge, type JudgedFamily } from './judge-families.ts'
  */
 export const createRotateFamily = (database: Database, lifetimes: Lifetimes): RefreshFamilies['rotate'] => {
   const judge = createJudge(database, lifetimes)
+  const judgeOne = createJudgeOne(database, judge)
   const settle = async (token: Presentation) =>
-    rotationOfOne(await judge([token], { waits: true, ends: true }))
+    rotationOfOne(await judgeOne(token, { waits: true, ends: true }))
   return inBatches<Presentation, Rotation>({
     keyOf: token => token.family_id,
     together: async tokens => {
-      const families = new Map((await judge(tokens, { waits: false })).map(family => [family.id, family]))
+      const [first, ...others] = tokens
+      const judged =
+        first !== undefined && others.length === 0
+          ? [await judgeOne(first, { waits: false })]
+          : await judge(tokens, { waits: false })
+      const families = new Map(judged.map(family => [family?.id, family]))
       return tokens.map(token => {
         const family = families.get(token.family_id)
         if (family?.isSuspicious) return settle(token)
@@ -28,24 +35,45 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
       })
     },
     alone: async token => {
-      const judged = await judge([token], { waits: true })
-      return judged[0]?.isSuspicious ? settle(token) : rotationOfOne(judged)
+      const judged = await judgeOne(token, { waits: true })
+      return judged?.isSuspicious ? settle(token) : rotationOfOne(judged)
     },
     isUndone: fault => fault instanceof postgres.PostgresError && fault.severity === 'ERROR',
+    isOfOne: database.isDistributed,
     traced: { summary: 'update refresh_families', tracing: database.batches },
   })
 }
 
 /** Judges a refresh token like a rotation, but rotates nothing: a spent token ends its family, the current one stays current. */
 export const createJudgeToken = (database: Database, lifetimes: Lifetimes): RefreshFamilies['judge'] => {
-  const judge = createJudge(database, lifetimes)
+  const judgeOne = createJudgeOne(database, createJudge(database, lifetimes))
   return async token => {
-    const { outcome } = rotationOfOne(await judge([token], { waits: true, rotates: false, ends: true }))
+    const { outcome } = rotationOfOne(await judgeOne(token, { waits: true, rotates: false, ends: true }))
     return outcome
   }
 }
 
-const rotationOfOne = ([family]: readonly JudgedFamily[]): Rotation => {
+/** Judges one token; undefined for an unknown family. On a distributed database, the person whom a token does not name is looked up first. */
+const createJudgeOne = (database: Database, judge: ReturnType<typeof createJudge>) => {
+  const findOwner = createFindOwner(database)
+  return async (token: Presentation, aim: Aim): Promise<JudgedFamily | undefined> => {
+    if (token.user_id !== null || !database.isDistributed()) return (await judge([token], aim))[0]
+    const owner = await findOwner(token)
+    return owner === null ? undefined : (await judge([{ ...token, user_id: owner.user_id }], aim))[0]
+  }
+}
+
+export const createFindOwner =
+  (database: Database): RefreshFamilies['findOwner'] =>
+  async named => {
+    const [owner] = await database.run(
+      sql => sql<Pick<Family, 'user_id' | 'client_id'>[]>`
+        select f.user_id, f.client_id from signet.refresh_families f where ${isFamily(sql, named)}`,
+    )
+    return owner ?? null
+  }
+
+const rotationOfOne = (family: JudgedFamily | undefined): Rotation => {
   if (family === undefined) return { outcome: 'denied', denial: 'unknown_family', user_id: null }
   if (family.rotation === null) throw new Unavailable('database', 1, 'judged too late')
   return family.rotation

@@ -2,9 +2,9 @@ import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domai
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import { isLivingFamily } from '../schema/family-predicates.ts'
+import { isFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
-import { insertedColumns, jsonText, openedColumns, openFamily } from './open-family.ts'
+import { endFormer, jsonText, openedColumns, openFamily } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
 
@@ -13,29 +13,31 @@ const STEPPED_UP: EndReason = 'stepped_up'
 /**
  * Opens the family of a sign-in with one more factor and ends the former family, in one statement, so that they never both live. The
  * account's row is locked as in `open`. The statement waits for a concurrent rotation of the former family, and ends its successor too; of
- * two concurrent step-ups one gets a family. The absolute expiry stays the same. The former family's row is inserted again and conflicts
- * with itself, so that one insert writes both rows. The client is not told: its person is signed in as before.
+ * two concurrent step-ups one gets a family. The absolute expiry stays the same. The client is not told: its person is signed in as before.
  */
 export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
   async ({ replaces, user_id, credential_epoch, claims, ...opening }) => {
     const [family] = await database.run(
       (sql, { origin }) => sql<SteppedUp[]>`
-        with account as (
-          select id, roles, credential_epoch
-          from signet.users
-          where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
-          for share
-        ),
-        origin as materialized (
+        with origin as materialized (
           select
             f.*, account.roles, statement_timestamp() as proved_at, ${opening.amr}::text[] as proved_by,
             ${idle_seconds}::int as idle_seconds
-          from signet.refresh_families f
-          join account on account.id = f.user_id and account.credential_epoch = f.credential_epoch
-          where f.id = ${replaces}
-            and ${isLivingFamily(sql)}
-          for no key update of f
+          from (
+            select roles, credential_epoch
+            from signet.users
+            where id = ${user_id} and credential_epoch = ${credential_epoch} and disabled_at is null
+            for share
+          ) account
+          cross join lateral (
+            select *
+            from signet.refresh_families f
+            where ${isFamily(sql, { family_id: replaces, user_id })}
+              and f.credential_epoch = account.credential_epoch
+              and ${isLivingFamily(sql)}
+            for no key update
+          ) f
         ),
         written as (
           ${openFamily(sql, {
@@ -44,14 +46,11 @@ export const createStepUpFamily =
             sender_key: sql`sender_key`,
             claims: sql`coalesce(${jsonText(claims)}::text::jsonb, claims)`,
           })}
-          union all
-          select ${insertedColumns(sql)} from origin
-          on conflict (id) do update
-          set revoked_at = statement_timestamp(), revoke_reason = ${STEPPED_UP}
+          ${endFormer(sql, { from: sql`origin`, reason: STEPPED_UP })}
           returning *
         ),
         ended as (
-          select id from written where id = ${replaces}
+          select id, user_id, client_id from written where id = ${replaces}
         ),
         ${writeFeedEntries(sql, access_token_seconds)},
         ${writeEvents(sql, origin, [

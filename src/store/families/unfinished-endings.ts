@@ -2,7 +2,7 @@ import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import { isUnmarked } from '../schema/family-predicates.ts'
+import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from './logout-notices.ts'
 import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
@@ -110,7 +110,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
     (sql, { origin }) => sql<{ found: number }[]>`
       with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason <> ${DELETED}` })},
       rest as materialized (
-        select f.id
+        select f.user_id, f.id
         from signet.refresh_families f
         join person on person.user_id = f.user_id
         where f.credential_epoch < person.credential_epoch
@@ -121,8 +121,8 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         update signet.refresh_families f
         set revoked_at = statement_timestamp(), revoke_reason = person.reason
         from rest, person
-        where f.id = rest.id and f.revoked_at is null
-        returning f.id, f.client_id, person.reason, ${needsEntry(sql, access_token_seconds)} as needs_entry
+        where f.user_id = rest.user_id and f.id = rest.id and f.revoked_at is null
+        returning ${toldColumns(sql)}, person.reason, ${needsEntry(sql, access_token_seconds)} as needs_entry
       ),
       ended as (
         select id from marked where needs_entry
@@ -161,7 +161,7 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
     (sql, { origin }) => sql<{ found: number }[]>`
       with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason = ${DELETED}` })},
       rest as materialized (
-        select f.id
+        select f.user_id, f.id
         from signet.refresh_families f
         join person on person.user_id = f.user_id
         limit ${FAMILIES_AT_ONCE}
@@ -169,16 +169,16 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
       gone as (
         delete from signet.refresh_families f
         using rest, person
-        where f.id = rest.id
+        where f.user_id = rest.user_id and f.id = rest.id
         returning
-          f.id, f.client_id, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry,
+          ${toldColumns(sql)}, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry,
           ${isUnmarked(sql)} as was_living
       ),
       ended as (
         select id from gone where needs_entry
       ),
       ${writeFeedEntries(sql, access_token_seconds)},
-      ${writeLogoutNoticesOfPerson(sql, { ended: sql`(select id from gone where was_living)` })},
+      ${writeLogoutNoticesOfPerson(sql, { ended: sql`(select * from gone where was_living)` })},
       ${writeEvents(sql, origin, [
         {
           kind: 'sign_in.ended',

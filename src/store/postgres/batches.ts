@@ -21,6 +21,8 @@ type Work<Entry, Answer> = Readonly<{
   alone: (entry: Entry) => Promise<Answer>
   /** True when a failed batch has certainly changed nothing. */
   isUndone: (fault: unknown) => boolean
+  /** True where a batch can have one entry only. */
+  isOfOne: () => boolean
   /** Absent while traces are off. */
   traced?: Readonly<{ summary: string; tracing: BatchTracing | undefined }>
 }>
@@ -48,7 +50,8 @@ export const inBatches = <Entry, Answer>(work: Work<Entry, Answer>): ((entry: En
   return entry => tracing.entry(summary, () => send(entry))
 }
 
-const createBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work<Entry, Answer>) => {
+const createBatches = <Entry, Answer>(work: Work<Entry, Answer>) => {
+  const { keyOf, together, alone, isUndone, isOfOne } = work
   let waiting = new Map<string, Waiting<Entry, Answer>>()
   let isUnderWay = false
 
@@ -57,8 +60,7 @@ const createBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work
     waiting = new Map()
     return batch
   }
-  const dispatch = () => {
-    const batch = take()
+  const dispatch = (batch: readonly Waiting<Entry, Answer>[]) => {
     const answered = together(batch.map(({ entry }) => entry))
     answered.then(
       answers => batch.forEach(({ entry, resolve }, index) => resolve(answers[index] ?? alone(entry))),
@@ -71,7 +73,7 @@ const createBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work
   }
   const send = () => {
     if (waiting.size === 0) return proceed()
-    void settledOrLate(dispatch()).then(proceed)
+    void settledOrLate(dispatch(take())).then(proceed)
   }
   /** Sends in the next turn of the event loop, after the requests that have arrived by now. */
   const proceed = () => {
@@ -83,10 +85,11 @@ const createBatches = <Entry, Answer>({ keyOf, together, alone, isUndone }: Work
     const key = keyOf(entry)
     if (waiting.has(key)) return alone(entry)
     return new Promise((resolve, reject) => {
+      if (isOfOne()) return void dispatch([{ entry, resolve, reject }])
       waiting.set(key, { entry, resolve, reject })
       if (!isUnderWay) proceed()
       // A full batch does not wait for the one before, because a caller's time runs from its request even while the database hangs.
-      else if (waiting.size >= MAX_ENTRIES) void dispatch()
+      else if (waiting.size >= MAX_ENTRIES) void dispatch(take())
     })
   }
 }

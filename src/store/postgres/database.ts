@@ -34,6 +34,11 @@ export type Database = Readonly<{
     timeline: number | null
     isFormerPrimarySeen: boolean
   }>
+  /**
+   * True when Citus spreads the tables over nodes, as the latest connection has told; false until there was one. A statement that locks a row
+   * then has to name its person by a parameter, and is for one person.
+   */
+  isDistributed: () => boolean
   /** Rejects with Unavailable when Postgres does not answer. */
   ping: () => Promise<void>
   /** Like `ping`, but an answer that came within the last second is used again, unless a connection has ended since. */
@@ -94,6 +99,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       timeline: pool.timelines.highest(),
       isFormerPrimarySeen: pool.timelines.isFormerPrimarySeen(),
     }),
+    isDistributed: pool.isDistributed,
     ping,
     ensure,
     close: pool.close,

@@ -91,7 +91,10 @@ const SSL = {
 export const describeAddress = (address: Address): string =>
   'path' in address ? address.path : `${address.host}:${address.port}`
 
-export type Identify = (sql: Sql) => Promise<HostIdentity>
+/** `is_distributed`: Citus spreads its tables over nodes. */
+type Identity = HostIdentity & Readonly<{ is_distributed: boolean }>
+
+export type Identify = (sql: Sql) => Promise<Identity>
 
 /**
  * Asks a host what it is, in one statement. A question that a database refuses, because it lacks one of the functions or lets the role not
@@ -101,7 +104,7 @@ export type Identify = (sql: Sql) => Promise<HostIdentity>
 export const createIdentify = ({ path }: Pick<DatabasePlace, 'path'>): Identify => {
   // The files of the embedded database have no other server.
   let questions = path === undefined ? QUESTIONS : QUESTIONS.slice(-1)
-  const ask = async (sql: Sql, [question, ...others]: readonly Question[]): Promise<HostIdentity> => {
+  const ask = async (sql: Sql, [question, ...others]: readonly Question[]): Promise<Identity> => {
     if (question === undefined) throw new Error('no question is left')
     try {
       const [told] = await question(sql)
@@ -117,7 +120,12 @@ export const createIdentify = ({ path }: Pick<DatabasePlace, 'path'>): Identify 
 }
 
 /** The timeline is the start of the name of the file that is being written, eight hexadecimal digits. */
-type Told = Readonly<{ is_standby: boolean; timeline?: string | null; system?: string | null }>
+type Told = Readonly<{
+  is_standby: boolean
+  is_distributed: boolean
+  timeline?: string | null
+  system?: string | null
+}>
 
 type Question = (sql: Sql) => Promise<readonly Told[]>
 
@@ -126,6 +134,7 @@ const QUESTIONS: readonly Question[] = [
   sql => sql<Told[]>`
     select
       pg_is_in_recovery() as is_standby,
+      exists (select from pg_extension where extname = 'citus') as is_distributed,
       case
         when not pg_is_in_recovery()
           then substring(pg_walfile_name(pg_current_wal_lsn()) for 8)
@@ -135,15 +144,20 @@ const QUESTIONS: readonly Question[] = [
   sql => sql<Told[]>`
     select
       pg_is_in_recovery() as is_standby,
+      exists (select from pg_extension where extname = 'citus') as is_distributed,
       case
         when not pg_is_in_recovery()
           then substring(pg_walfile_name(pg_current_wal_lsn()) for 8)
       end as timeline`,
-  sql => sql<Told[]>`select pg_is_in_recovery() as is_standby`,
+  sql => sql<Told[]>`
+    select
+      pg_is_in_recovery() as is_standby,
+      exists (select from pg_extension where extname = 'citus') as is_distributed`,
 ]
 
-const parseIdentity = ({ is_standby, timeline = null, system = null }: Told): HostIdentity => ({
+const parseIdentity = ({ is_standby, is_distributed, timeline = null, system = null }: Told): Identity => ({
   is_standby,
+  is_distributed,
   timeline: timeline !== null && /^[\dA-F]{8}$/.test(timeline) ? Number.parseInt(timeline, 16) : null,
   system,
 })

@@ -85,6 +85,7 @@ export const openPool = (options: Options) => {
   return {
     query: pool.query,
     timelines: guard.timelines,
+    isDistributed: guard.isDistributed,
     isExhausted: pool.isExhausted,
     hasOpen: pool.hasOpen,
     /** The count of hosts that may be the primary. */
@@ -118,6 +119,7 @@ const createHostGuard = (
 ) => {
   const identify = createIdentify({})
   const timelines = createTimelines(needs)
+  let isDistributed = false
   const lookAtOthers = async () => {
     const others = addresses.filter(address => address !== current())
     const seen = await lookAtHosts(others, { url, identify })
@@ -140,6 +142,7 @@ const createHostGuard = (
       const looked = looking.begun()
       const identity = await identify(sql)
       isVerified = true
+      isDistributed = identity.is_distributed
       await looked
       const verdict = await timelines.admit(held, identity)
       if (verdict === 'primary') return
@@ -155,7 +158,7 @@ const createHostGuard = (
       release: () => timelines.release(held),
     }
   }
-  return { timelines, watch, stop: looking.stop }
+  return { timelines, isDistributed: () => isDistributed, watch, stop: looking.stop }
 }
 
 const REFUSALS = {

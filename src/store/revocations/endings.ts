@@ -5,7 +5,7 @@ import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import { writeLogoutNotices } from '../families/logout-notices.ts'
 import type { Database } from '../postgres/index.ts'
-import { isUnmarked } from '../schema/family-predicates.ts'
+import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 
 /** More than FAMILIES_AT_ONCE, because the families of an ended client get no feed entries of their own. */
 const CLIENT_FAMILIES_AT_ONCE = 10_000
@@ -38,7 +38,7 @@ const endSomeOfClient = async (database: Database, { client_id, isFirst, access_
   const [end] = await database.run(
     (sql, { origin }) => sql<(Ended & { families: number })[]>`
       with living as materialized (
-        select f.id
+        select f.user_id, f.id
         from signet.refresh_families f
         where f.client_id = ${client_id} and ${isUnmarked(sql)}
         limit ${CLIENT_FAMILIES_AT_ONCE}
@@ -47,8 +47,8 @@ const endSomeOfClient = async (database: Database, { client_id, isFirst, access_
         update signet.refresh_families f
         set revoked_at = statement_timestamp(), revoke_reason = ${REVOKED_GLOBALLY}
         from living
-        where f.id = living.id and f.revoked_at is null
-        returning f.id
+        where f.user_id = living.user_id and f.id = living.id and f.revoked_at is null
+        returning ${toldColumns(sql)}
       ),
       counted as materialized (
         select (select count(*) from living)::int as families, count(*) as ended from ended

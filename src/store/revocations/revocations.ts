@@ -1,15 +1,20 @@
+import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
+import { NIL_UUID } from '../../domain/base/uuid.ts'
 import {
   type EndReason,
   type Lifetimes,
+  type NamedFamily,
   TOKENS_REVOKED_AT_MOST,
 } from '../../domain/sign-in/refresh-family.ts'
-import type { Revocations } from '../../ports/revocations.ts'
+import type { Revocable, Revocations } from '../../ports/revocations.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
-import { accountOfFamily } from '../schema/family-predicates.ts'
+import { accountOfFamily, isFamily } from '../schema/family-predicates.ts'
 
+/** Of a token without a sign-in. */
+const NO_FAMILY: NamedFamily = { family_id: NIL_UUID, user_id: NIL_UUID }
 const TOKENS_REVOKED: EndReason = 'tokens_revoked'
 
 export const createRevocations = (
@@ -17,30 +22,35 @@ export const createRevocations = (
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): Revocations => ({
   /** Tokens of an ended family get no entry, because the family's entry covers them. */
-  revokeAccessToken: async ({ jti, sid, client_id = null, expires_at }) => {
+  revokeAccessToken: async ({ jti, sid, sub = null, client_id = null, expires_at }) => {
+    const named = sid === undefined ? NO_FAMILY : { family_id: sid, user_id: sub }
     const [revoked] = await database.run(
       (sql, { origin }) => sql<{ ended: string | null; is_new: boolean }[]>`
-        with family as materialized (
+        with known as materialized (
+          select value from signet.revocations where kind = 'jti' and value = ${jti}
+        ),
+        family as materialized (
           select
-            id, user_id, client_id, revoked_at,
+            id, user_id, client_id, revoked_at, statement_timestamp() as at,
             case
               when tokens_revoked_since > statement_timestamp() - make_interval(secs => ${access_token_seconds})
               then tokens_revoked
             end as lately
-          from signet.refresh_families
-          where id = ${sid ?? null}::uuid
+          from signet.refresh_families f
+          where ${isFamily(sql, named)}
           for no key update
         ),
         counted as (
           update signet.refresh_families f
           set tokens_revoked = coalesce(lately, 0) + 1,
-            tokens_revoked_since = case when lately is null then statement_timestamp() else tokens_revoked_since end,
-            revoked_at = case when lately >= ${TOKENS_REVOKED_AT_MOST} then statement_timestamp() end,
+            tokens_revoked_since = case when lately is null then at else tokens_revoked_since end,
+            revoked_at = case when lately >= ${TOKENS_REVOKED_AT_MOST} then at end,
             revoke_reason = case when lately >= ${TOKENS_REVOKED_AT_MOST} then ${TOKENS_REVOKED} end
           from family
-          where f.id = family.id
+          where f.user_id = family.user_id
+            and f.id = family.id
             and family.revoked_at is null
-            and not exists (select from signet.revocations where kind = 'jti' and value = ${jti})
+            and not exists (select value from known)
           returning f.id, f.user_id, f.client_id, f.revoked_at
         ),
         entry as (
@@ -81,43 +91,45 @@ export const createRevocations = (
     return revoked ?? { ended: null, is_new: false }
   },
 
-  livingAt: async ({ jti, sid, sub, client_id, iat }) => {
+  livingAt: async ({ sid, ...claims }) => {
     const [token] = await database.run(
       sql => sql<{ at: Date }[]>`
         select statement_timestamp() as at
-        where not exists (
-            select from signet.revocations
-            where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
-              and (issued_until is null or issued_until >= to_timestamp(${iat}))
-          )
-          and (
-            ${sid ?? null}::uuid is null
-            or exists (
-              select from signet.refresh_families f
-              join ${accountOfFamily(sql)}
-              where f.id = ${sid ?? null} and f.revoked_at is null and u.disabled_at is null
-            )
-          )`,
+        ${sid === undefined ? sql`where true` : sql`from ${livingFamily(sql, { family_id: sid, user_id: claims.sub })}`}
+          and not ${isRevoked(sql, claims)}`,
     )
     return token?.at ?? null
   },
 
-  findAccount: async ({ jti, sid, sub, client_id, iat }) => {
+  findAccount: async ({ sid, ...claims }) => {
     if (sid === undefined) return null
     const [account] = await database.run(
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
-        from signet.refresh_families f
-        join ${accountOfFamily(sql)}
-        where f.id = ${sid}
-          and f.revoked_at is null
-          and u.disabled_at is null
-          and not exists (
-            select from signet.revocations
-            where (kind, value) in (('jti', ${jti}), ('sub', ${sub}), ('client_id', ${client_id}))
-              and (issued_until is null or issued_until >= to_timestamp(${iat}))
-          )`,
+        from ${livingFamily(sql, { family_id: sid, user_id: claims.sub })}
+          and not ${isRevoked(sql, claims)}`,
     )
     return account ?? null
   },
 })
+
+/** After `from`: the family `f` and its account `u`, while neither has been ended. Its access tokens live until their expiry, idle or not. */
+const livingFamily = (sql: ISql, named: NamedFamily): Fragment => sql`
+  signet.refresh_families f
+  join ${accountOfFamily(sql)}
+  where ${isFamily(sql, named)}
+    and f.revoked_at is null
+    and u.disabled_at is null`
+
+/** True for an access token that an entry of its own, of its person or of its client ends. */
+const isRevoked = (sql: ISql, { jti, sub, client_id, iat }: Omit<Revocable, 'sid'>): Fragment => sql`
+  exists (
+    select value
+    from signet.revocations
+    where (
+        kind = 'jti' and value = ${jti}
+        or kind = 'sub' and value = ${sub}
+        or kind = 'client_id' and value = ${client_id}
+      )
+      and (issued_until is null or issued_until >= to_timestamp(${iat}))
+  )`

@@ -1,10 +1,18 @@
 import type { Fragment, ISql } from 'postgres'
+import type { NamedFamily } from '../../domain/sign-in/refresh-family.ts'
 
 /** What several statements ask of a sign-in: of `refresh_families f`, and of its account as `users u`. */
+
+/** True for the family `f` that is named. Where the person is named, a distributed Postgres finds the row on one of its nodes. */
+export const isFamily = (sql: ISql, { family_id, user_id }: NamedFamily): Fragment =>
+  user_id === null ? sql`f.id = ${family_id}` : sql`f.user_id = ${user_id} and f.id = ${family_id}`
 
 /** For a `join`: the account of `f`; no row once the account's credential epoch has passed, which ends the family, marked or not. */
 export const accountOfFamily = (sql: ISql): Fragment => sql`
   signet.users u on u.id = f.user_id and u.credential_epoch = f.credential_epoch`
+
+/** The columns of a CTE `ended`, of `f`: what the feed, the events and the client are told. A family's owner and client never change. */
+export const toldColumns = (sql: ISql): Fragment => sql`f.id, f.user_id, f.client_id, f.logout_notice`
 
 /** True while `f` may be refreshed, by its own row alone: not marked as ended, not idle for too long, not expired. */
 export const isLivingFamily = (sql: ISql): Fragment => sql`

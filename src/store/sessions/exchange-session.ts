@@ -99,7 +99,7 @@ const createJudgeSession =
         bought as materialized (
           select f.*
           from signet.refresh_families f
-          where f.id = (select family_id from noted)
+          where f.user_id = (select user_id from account) and f.id = (select family_id from noted)
           for no key update
         ),
         judged as materialized (

@@ -86,6 +86,7 @@ describe.each(backends)('RFC 6749 §4.1.3: the redemption of a code, on $name', 
       expect(
         await stores.families.findCurrent({
           family_id: redemption.family.id,
+          user_id: redemption.user_id,
           digest: redemption.family.token_digest,
         }),
       ).not.toBeNull()
@@ -224,7 +225,8 @@ describe.each(backends)('RFC 6749 §4.1.3: the redemption of a code, on $name', 
     it('leaves the reason of a family that was ended already', async () => {
       const { code } = await seed()
       const { id } = familyOf(await redeem(code))
-      await stores.families.end({ id, salt: null, client_id: null, reason: 'signed_out' })
+      const ending = { salt: null, client_id: null, reason: 'signed_out' } as const
+      await stores.families.end({ ...ending, family_id: id, user_id: null })
       expect(await redeem(code)).toMatchObject({ verdict: 'replayed_after_end' })
       expect(await endOf(backend.database, id)).toMatchObject({ reason: 'signed_out' })
     })

@@ -86,7 +86,8 @@ describe.each(backends)('the notices of ended sign-ins, on $name', ({ open }) =>
       'a sign-in, by its sid',
       (database, person) =>
         createRefreshFamilies(database, LIFETIMES).end({
-          id: firstAt(person, 'by-person'),
+          family_id: firstAt(person, 'by-person'),
+          user_id: null,
           salt: null,
           client_id: null,
           reason: 'signed_out',

@@ -6,7 +6,10 @@ type Entry = Readonly<{ key: string; text: string }>
 const entry = (key: string, text = key): Entry => ({ key, text })
 
 /** A worker that records its calls; the test decides the answer of `together`. */
-const createWork = (together: (texts: readonly string[]) => Promise<readonly (string | undefined)[]>) => {
+const createWork = (
+  together: (texts: readonly string[]) => Promise<readonly (string | undefined)[]>,
+  isOfOne = () => false,
+) => {
   const batches: (readonly string[])[] = []
   const alone: string[] = []
   const ask = inBatches<Entry, string>({
@@ -21,6 +24,7 @@ const createWork = (together: (texts: readonly string[]) => Promise<readonly (st
       return `${text} alone`
     },
     isUndone: fault => fault instanceof RangeError,
+    isOfOne,
   })
   return { batches, alone, askAll: (...entries: readonly Entry[]) => Promise.all(entries.map(ask)), ask }
 }
@@ -36,6 +40,17 @@ describe('work in batches', () => {
       'c together',
     ])
     expect(batches).toEqual([['a', 'b', 'c']])
+  })
+
+  it('sends each entry at once and by itself where a batch has one entry only, and alone what gets no answer', async () => {
+    const silentForB = async (texts: readonly string[]) => (texts.includes('b') ? [undefined] : echo(texts))
+    const { batches, askAll } = createWork(silentForB, () => true)
+    expect(await askAll(entry('a'), entry('a', 'again'), entry('b'))).toEqual([
+      'a together',
+      'again together',
+      'b alone',
+    ])
+    expect(batches).toEqual([['a'], ['again'], ['b']])
   })
 
   it('sends a full batch at once, also while others have no answer', async () => {

@@ -91,7 +91,7 @@ const openFamily = async (database: Database, user_id: string): Promise<string |
     claims: null,
     salt,
     pepper_id: pepper.id,
-    token_digest: digestOf(refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper)),
+    token_digest: digestOf(refreshTokenAt({ family_id: id, user_id: null, salt, generation: 0 }, pepper)),
     source: { ip: '127.0.0.1', user_agent: null },
   })
   return family?.id ?? null

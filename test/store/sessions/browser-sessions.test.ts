@@ -290,7 +290,7 @@ describe.each(backends)('browser sessions, on $name', ({ open }) => {
       const family_id = await signInFrom(away)
       const list = async () => (await stores.sessions.listWithoutSignIn(user_id)).map(({ id }) => id)
       expect(await list()).toEqual([session.id])
-      await stores.families.end({ id: family_id, salt: null, client_id: null, reason: 'signed_out' })
+      await stores.families.end({ family_id, user_id, salt: null, client_id: null, reason: 'signed_out' })
       expect((await list()).toSorted()).toEqual([session.id, away.session.id].toSorted())
       const device = { user_id, keep_session: session.id }
       expect(await stores.sessions.endDevice({ ...device, id: away.session.id })).toEqual([])

@@ -97,7 +97,7 @@ export const redemptionOf = (
   more: Partial<Redemption> = {},
 ): Redemption => {
   const [id, salt] = [uuidv7(), randomBytes(16)]
-  const token_digest = digestOf(refreshTokenAt({ family_id: id, salt, generation: 0 }, pepper))
+  const token_digest = digestOf(refreshTokenAt({ family_id: id, user_id: null, salt, generation: 0 }, pepper))
   return {
     user_id,
     digest,
