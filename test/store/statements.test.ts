@@ -59,11 +59,14 @@ import { createEndings } from '../../src/store/revocations/endings.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { createStatusEntries } from '../../src/store/revocations/status-entries.ts'
+import { PLACEMENTS } from '../../src/store/schema/distribution.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
 import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
 import { createSessionExchanges } from '../../src/store/sessions/exchange-session.ts'
 import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
+import { FAN_OUTS, NOT_YET } from '../support/citus/exceptions.ts'
+import { findRefusals, findUntied } from '../support/citus/refusals.ts'
 import { createLog } from '../support/effects.ts'
 import { LIFETIMES, pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
@@ -97,7 +100,7 @@ const line = {
   external_id: 'auth0|1',
 }
 
-const { answering, statements, templates } = createStatementRecorder()
+const { answering, statements, recorded, templates } = createStatementRecorder()
 const silent = answering([])
 const many = { found: FAMILIES_AT_ONCE }
 
@@ -536,6 +539,39 @@ describe('every statement', () => {
     const isOfMigrations = /\/(?:migrations\/|schema\/history\.ts$)/
     const texts = outside.filter(({ path }) => !isOfMigrations.test(path)).map(({ text }) => text)
     expect([...statements, ...texts].flatMap(text => findUnqualified(text, TABLES))).toEqual([])
+  })
+})
+
+/** The file in src/store and the function of each statement that a template with this text makes. */
+const ownersOf = (template: string): readonly string[] =>
+  written
+    .filter(({ text }) => text === template)
+    .map(({ path, owner }) => `${path.replace(/^src\/store\/|\.ts$/g, '')} ${owner}`)
+
+const ownersWhere = (has: (text: string) => boolean): readonly string[] => [
+  ...new Set(recorded.filter(({ text }) => has(text)).flatMap(({ template }) => ownersOf(template))),
+]
+
+describe('on Citus, every statement', () => {
+  const isUntied = (text: string) => findUntied(text, PLACEMENTS).length > 0
+
+  it('finds the place of every table', () => {
+    expect(Object.keys(PLACEMENTS).toSorted()).toEqual(TABLES.toSorted())
+  })
+
+  it('has an owner whose name tells it from others', () => {
+    expect(recorded.filter(({ template }) => ownersOf(template).length === 0)).toEqual([])
+  })
+
+  it('touches one person, has a reason to touch many, or is known not to conform yet', () => {
+    const untied = ownersWhere(isUntied).filter(owner => !(owner in FAN_OUTS))
+    const refused = ownersWhere(text => findRefusals(text, PLACEMENTS).length > 0)
+    expect([...new Set([...untied, ...refused])].toSorted()).toEqual(NOT_YET.toSorted())
+  })
+
+  it('with a reason to touch many people does so', () => {
+    const untied = new Set(ownersWhere(isUntied))
+    expect(Object.keys(FAN_OUTS).filter(owner => !untied.has(owner))).toEqual([])
   })
 })
 
