@@ -1,9 +1,12 @@
 import { loadModule } from 'libpg-query'
-import { beforeAll, describe, expect, it } from 'vitest'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PLACEMENTS } from '../../../src/store/schema/distribution.ts'
-import { findRefusals, findUntied, type Refusal } from '../../support/citus/refusals.ts'
+import { createDatabaseWithSchema, hasCitus } from '../../support/backends.ts'
+import { findRefusals, findUntied, REFUSALS, type Refusal } from '../../support/citus/refusals.ts'
 
 const P = `'00000000-0000-7000-8000-000000000001'::uuid`
+const OTHER = `'00000000-0000-7000-8000-000000000002'::uuid`
 const CONSENT = `insert into signet.consents (user_id, client_id, granted) values (${P}, 'a', '{}')`
 
 /** Statements that Citus refuses, each with the rule that it breaks. */
@@ -50,6 +53,11 @@ const REFUSED: readonly (readonly [Refusal, string])[] = [
       cross join lateral (select u.created_at > statement_timestamp() as is_new) s`,
   ],
   [
+    'sample',
+    `insert into signet.revocations (kind, value, expires_at)
+      select 'jti', $1::uuid::text || count(*), now() from signet.users tablesample system ($2::float8)`,
+  ],
+  [
     'conflict_target',
     `insert into signet.users (id, email, roles) values (${P}, 'a', '{}') on conflict (email) do nothing`,
   ],
@@ -66,8 +74,12 @@ const REFUSED: readonly (readonly [Refusal, string])[] = [
   ['set_volatile', `update signet.users set disabled_at = clock_timestamp() where id = ${P}`],
   [
     'set_volatile',
-    `with changed as (update signet.client_head set tag = gen_random_uuid() returning number)
-      insert into signet.unplaced_events (user_id, id) select ${P}, ${P} from changed`,
+    `with client as materialized (select client_id from signet.clients for update),
+      changed as (
+        update signet.client_head h set tag = gen_random_uuid() from client where h.id = 1 returning number
+      ),
+      written as (insert into signet.unplaced_events (user_id, id) select ${P}, ${P} from changed)
+      select number from changed`,
   ],
   ['where_volatile', `update signet.users set name = 'a' where id = ${P} and created_at < clock_timestamp()`],
   ['branch', `update signet.users set disabled_at = case email when 'a' then now() end where id = ${P}`],
@@ -77,15 +89,15 @@ const REFUSED: readonly (readonly [Refusal, string])[] = [
   ],
   ['stable_of_column', `update signet.users set disabled_at = created_at + interval '1 day' where id = ${P}`],
   ['stable_of_column', `update signet.users set name = jsonb_build_array(email)::text where id = ${P}`],
-  ['moved', `update signet.consents set user_id = ${P} where user_id = ${P}`],
+  ['moved', `update signet.consents set user_id = ${OTHER} where user_id = ${P}`],
 ]
 
 /** The nearest statements that Citus carries out. */
 const ALLOWED: readonly string[] = [
+  'select count(*) from signet.users tablesample system (7)',
   `select id from signet.users where id = ${P} for update skip locked`,
   `with a as materialized (select id from signet.users where id = ${P} for share)
     select f.id from signet.refresh_families f join a on a.id = f.user_id where f.user_id = ${P} for update of f`,
-  `select id from signet.browser_sessions where user_id = (select u.id from signet.users u where u.id = ${P}) for update`,
   'select digest from signet.ceremonies for update',
   `with a as materialized (select user_id from signet.ceremonies for update)
     select u.id from a join signet.users u on u.id = a.user_id`,
@@ -111,6 +123,45 @@ describe('the rules of Citus', () => {
 
   it.each(ALLOWED)('allow %s', text => {
     expect(findRefusals(text, PLACEMENTS)).toEqual([])
+  })
+})
+
+describe.skipIf(!hasCitus)('a real Citus', () => {
+  let own: Awaited<ReturnType<typeof createDatabaseWithSchema>>
+  let sql: postgres.Sql
+  beforeAll(async () => {
+    own = await createDatabaseWithSchema()
+    sql = postgres(own.url, { max: 1, onnotice: () => {}, fetch_types: false })
+    await sql`insert into users (id, email, roles) values (${sql.unsafe(P)}, 'a', '{}')`
+  })
+  afterAll(async () => {
+    await sql.end({ timeout: 5 })
+    await own.drop()
+  })
+  /** The error of Citus; null for a statement that it carries out. */
+  const answerTo = async (text: string): Promise<string | null> => {
+    const used = [...text.matchAll(/\$(\d)/g)].map(([, number]) => Number(number))
+    const parameters = [P.slice(1, 37), '7'].slice(0, Math.max(0, ...used))
+    try {
+      await sql.unsafe(text.replaceAll('signet.', ''), parameters, { prepare: true })
+      return null
+    } catch (error) {
+      return error instanceof postgres.PostgresError
+        ? `${error.message}: ${error.detail ?? ''}`
+        : String(error)
+    }
+  }
+
+  it.each(REFUSED)('refuses by %s: %s', async (refusal, text) => {
+    const answer = await answerTo(text)
+    // A lock in a subquery has a text of its own.
+    expect(
+      [REFUSALS[refusal], 'cannot push down this subquery'].some(known => answer?.startsWith(known)),
+    ).toBe(true)
+  })
+
+  it.each(ALLOWED)('carries out %s', async text => {
+    expect(await answerTo(text)).toBeNull()
   })
 })
 

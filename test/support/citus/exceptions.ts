@@ -18,6 +18,7 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'events/read-events createReadStream': 'reads the stream by places',
   'events/retain-events deleteEvents': 'deletes events without a month of their own',
   'events/events write': 'writes events of several requests together',
+  'events/count-living createCountLiving': 'counts a sample of all sign-ins',
   'revocations/status-entries findEnded': 'makes a status list of the tokens of many people',
   'accounts/import-batch carryOut': 'creates many accounts',
   // What administrators ask.
@@ -99,11 +100,12 @@ export const NOT_YET: readonly string[] = [
   'consents/consents grant',
   'factors/factors replaceRecoveryCodes',
 
-  // Locks of rows in all shards.
+  // What Citus refuses over all shards: locks, recursion, a sample beside other parameters.
   'admin/administered-sign-ins list',
   'deliveries/deliveries createClaim',
   'deliveries/event-deliveries createClaimEvents',
   'deliveries/event-deliveries createEnqueue',
+  'events/count-living createCountLiving',
   'events/place-events placeSome',
   'janitor createDeleteIdleSessions',
   'janitor deleteBatch',

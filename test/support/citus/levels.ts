@@ -52,6 +52,8 @@ type Read = Readonly<{ levels: readonly Level[]; outputs: readonly Output[] }>
 
 /** Whatever a parameter or a constant is tied to is tied to this key. */
 const GIVEN = '$'
+/** The key of a query whose result is one tied value. */
+const VALUE = '='
 /** Begins the key of a column of the query around. */
 const OUTER = '^'
 const QUERIES = ['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt'] as const
@@ -203,6 +205,7 @@ const closureOf = (query: Query, start: readonly string[]): ReadonlySet<string> 
 const tiedKeys = (query: Query): ReadonlySet<string> =>
   closureOf(query, [
     GIVEN,
+    VALUE,
     ...query.sources.flatMap(({ alias, tied }) => [...tied].map(column => `${alias}.${column}`)),
   ])
 
@@ -218,7 +221,7 @@ const keyOfExpression = (expression: unknown, query: Query): string | null => {
   if ('ParamRef' in expression || 'A_Const' in expression) return GIVEN
   if (isNode(cast)) return keyOfExpression(cast['arg'], query)
   if (isNode(first)) return keyOfExpression(listOf(first['args'])[0], query)
-  if (isNode(link)) return isTiedValue(link, query) ? GIVEN : null
+  if (isNode(link)) return isTiedValue(link, query) ? VALUE : null
   if (!isNode(column)) return null
   const [alias, name] = qualifiedOf(column)
   const source = findSource(query.sources, { alias, name })
@@ -229,7 +232,6 @@ const keyOfExpression = (expression: unknown, query: Query): string | null => {
   return isTied(expression, outer) ? GIVEN : `${OUTER}${keyOfExpression(expression, outer)}`
 }
 
-/** Citus carries out a query whose result is a value before the query around it. */
 const isTiedValue = ({ subLinkType, subselect }: Node, query: Query): boolean =>
   subLinkType === 'EXPR_SUBLINK' &&
   isNode(subselect) &&
@@ -267,7 +269,8 @@ const outputsOf = (target: Node, query: Query): readonly Output[] => {
 /** The tables, queries and functions that a `from` joins. */
 const leavesOf = (item: unknown): readonly Node[] => {
   if (!isNode(item)) return []
-  const join = item['JoinExpr']
+  const { JoinExpr: join, RangeTableSample: sample } = item
+  if (isNode(sample)) return leavesOf(sample['relation'])
   return isNode(join) ? [join['larg'], join['rarg']].flatMap(leavesOf) : [item]
 }
 

@@ -16,6 +16,7 @@ export const REFUSALS = {
   no_column: 'a column definition list is required for functions returning "record"',
   no_table:
     'cannot push down this subquery: Subqueries without a FROM clause can only contain immutable functions',
+  sample: 'could not determine data type of parameter',
   conflict_target: 'there is no unique or exclusion constraint matching the ON CONFLICT specification',
   conflict_set:
     'functions used in the DO UPDATE SET clause of INSERTs on distributed tables must be marked IMMUTABLE',
@@ -62,10 +63,21 @@ const refusalsOfReading = (level: Level): readonly Refusal[] => {
       listOf(node['targetList']).length === 0 &&
       listOf(node['valuesLists']).length === 0 &&
       (level.tiedElsewhere.length > 0 || isLocal),
+    sample: isDistributed && samplesBesideParameters(node),
     no_table:
       isDistributed && sources.filter(({ table }) => table === null).length > 1 && hasRowOfStable(node),
   })
 }
+
+/** A parameter of a `tablesample`, where the query has others: Citus forgets their types. */
+const samplesBesideParameters = (node: Node): boolean => {
+  const samples = nodesOf(node['fromClause']).filter(([kind]) => kind === 'RangeTableSample')
+  const own = parametersIn(samples)
+  return own.size > 0 && parametersIn(node).size > own.size
+}
+
+const parametersIn = (value: unknown): ReadonlySet<unknown> =>
+  new Set(nodesOf(value).flatMap(([kind, { number }]) => (kind === 'ParamRef' ? [number] : [])))
 
 /** A `from` with a query that has no `from` and calls a function that is not immutable. */
 const hasRowOfStable = (node: Node): boolean =>
