@@ -9,6 +9,7 @@ import { logoUriDigestOf } from '../../src/domain/authorization/client-logo.ts'
 import { type DeviceCode, userCodeOf } from '../../src/domain/authorization/device-code.ts'
 import type { PushedRequestUri } from '../../src/domain/authorization/pushed-request.ts'
 import { digestOf, type Plain } from '../../src/domain/base/digest.ts'
+import { errorCodeOf } from '../../src/domain/base/error-code.ts'
 import { redirectHostRefusal } from '../../src/domain/clients/registration-refusals.ts'
 import { CEREMONY_PURPOSES, ceremonyHandleOf } from '../../src/domain/factors/ceremony.ts'
 import { digestOfRecoveryCode, recoveryCodeOf } from '../../src/domain/factors/recovery-code.ts'
@@ -55,19 +56,25 @@ import { createEmailLinks } from '../../src/store/mail/email-links.ts'
 import { createInvitations } from '../../src/store/mail/invitations.ts'
 import { readEventPreparation } from '../../src/store/partitions/event-months.ts'
 import type { Database } from '../../src/store/postgres/database.ts'
+import { inTransaction } from '../../src/store/postgres/index.ts'
 import { createEndings } from '../../src/store/revocations/endings.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { createStatusEntries } from '../../src/store/revocations/status-entries.ts'
+import { PLACEMENTS } from '../../src/store/schema/distribution.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
 import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
 import { createSessionExchanges } from '../../src/store/sessions/exchange-session.ts'
 import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
+import { createDatabaseWithSchema, hasCitus } from '../support/backends.ts'
+import { FAN_OUTS, NOT_YET } from '../support/citus/exceptions.ts'
+import { findRefusals, findUntied } from '../support/citus/refusals.ts'
+import { openDatabase } from '../support/database.ts'
 import { createLog } from '../support/effects.ts'
 import { LIFETIMES, pepperOf } from '../support/families.ts'
 import { readSources } from '../support/repository/source.ts'
-import { createStatementRecorder, templatesIn } from '../support/statement-recorder.ts'
+import { createStatementRecorder, type Recorded, templatesIn } from '../support/statement-recorder.ts'
 import { findOffences, findUnqualified } from '../support/statement-rules.ts'
 
 const ID = '00000000-0000-7000-8000-000000000001'
@@ -97,7 +104,7 @@ const line = {
   external_id: 'auth0|1',
 }
 
-const { answering, statements, templates } = createStatementRecorder()
+const { answering, statements, recorded, templates } = createStatementRecorder()
 const silent = answering([])
 const many = { found: FAMILIES_AT_ONCE }
 
@@ -447,7 +454,7 @@ const askAuthorization = async () => {
   await createPushedRequests(silent).find(pushed)
   const sessions = createBrowserSessions(silent, { session: LIFETIMES, access_token_seconds: 900 })
   const presented = newSession(ID)
-  await sessions.open({ ...presented, id: ID, credential_epoch: 0, amr: [], replaces: null, source })
+  await sessions.open({ ...presented, id: ID, credential_epoch: 0, amr: [], replaces: presented, source })
   await sessions.find(presented)
   await sessions.findAtClient({ ...presented, client_id: 'app' })
   await sessions.end(presented)
@@ -544,6 +551,70 @@ describe('every statement', () => {
     const texts = outside.filter(({ path }) => !isOfMigrations.test(path)).map(({ text }) => text)
     expect([...statements, ...texts].flatMap(text => findUnqualified(text, TABLES))).toEqual([])
   })
+})
+
+/** The file in src/store and the function of each statement that a template with this text makes. */
+const ownersOf = (template: string): readonly string[] =>
+  written
+    .filter(({ text }) => text === template)
+    .map(({ path, owner }) => `${path.replace(/^src\/store\/|\.ts$/g, '')} ${owner}`)
+
+const ownersWhere = (has: (text: string) => boolean): readonly string[] => [
+  ...new Set(recorded.filter(({ text }) => has(text)).flatMap(({ template }) => ownersOf(template))),
+]
+
+describe('on Citus, every statement', () => {
+  const isUntied = (text: string) => findUntied(text, PLACEMENTS).length > 0
+
+  it('finds the place of every table', () => {
+    expect(Object.keys(PLACEMENTS).toSorted()).toEqual(TABLES.toSorted())
+  })
+
+  it('has an owner whose name tells it from others', () => {
+    expect(recorded.filter(({ template }) => ownersOf(template).length === 0)).toEqual([])
+  })
+
+  it('touches one person, has a reason to touch many, or is known not to conform yet', () => {
+    const untied = ownersWhere(isUntied).filter(owner => !(owner in FAN_OUTS))
+    const refused = ownersWhere(text => findRefusals(text, PLACEMENTS).length > 0)
+    expect([...new Set([...untied, ...refused])].toSorted()).toEqual(NOT_YET.toSorted())
+  })
+
+  it('with a reason to touch many people does so', () => {
+    const untied = new Set(ownersWhere(isUntied))
+    expect(Object.keys(FAN_OUTS).filter(owner => !untied.has(owner))).toEqual([])
+  })
+})
+
+describe.skipIf(!hasCitus)('a real Citus', () => {
+  /** What Citus does not support, a key that it cannot have, and the two that it finds out too late. */
+  const NOT_SUPPORTED = /^(?:0A000|42P10|42601|42P18)$/
+
+  it('refuses the statements of which the rules say so, and no other', async () => {
+    const own = await createDatabaseWithSchema()
+    const database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 60 })
+    const isRefused = async ({ text, parameters }: Recorded): Promise<boolean> => {
+      const tried = database.run(sql =>
+        inTransaction(sql, async held => {
+          await Reflect.apply((...query: Parameters<typeof held.unsafe>) => held.unsafe(...query), null, [
+            text.replaceAll('signet.', ''),
+            [...parameters],
+            { prepare: true },
+          ])
+          throw new Error('undone')
+        }),
+      )
+      const error: unknown = await tried.catch((fault: unknown) => fault)
+      return NOT_SUPPORTED.test(errorCodeOf(error) ?? '')
+    }
+    const wrong: string[] = []
+    for (const statement of recorded)
+      if ((await isRefused(statement)) !== findRefusals(statement.text, PLACEMENTS).length > 0)
+        wrong.push(...ownersOf(statement.template))
+    expect(wrong).toEqual([])
+    await database.close()
+    await own.drop()
+  }, 120_000)
 })
 
 describe('the statement that judges refresh tokens', () => {

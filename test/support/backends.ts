@@ -8,6 +8,7 @@ import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { type Database, openDatabase } from './database.ts'
+import { copyCitus, createCluster, dropCitus } from './services/citus.ts'
 import { createFrom, dropDatabase, withDatabase } from './services/postgres-admin.ts'
 
 export type OpenBackend = Readonly<{ database: Database; close: () => Promise<void> }>
@@ -20,6 +21,8 @@ export const backends: readonly Readonly<{ name: string; open: () => Promise<Ope
 
 /** For `describe.skipIf(!hasPostgres)`. global-setup.ts reports each service that is missing. */
 export const hasPostgres = inject('postgres') !== null
+/** For `describe.skipIf(!hasCitus)`. No registry has Citus, so that CI does without it. */
+export const hasCitus = inject('citus') !== null
 export const hasRedis = inject('redis_url') !== null
 
 const openPostgresBackend = async (): Promise<OpenBackend> => {
@@ -73,9 +76,21 @@ export const createEmptying = async ({ sql }: Database): Promise<() => Promise<v
 
 export type OwnDatabase = Readonly<{ url: string; drop: () => Promise<void> }>
 
-/** A database of its own on the real Postgres, with the whole schema and no rows. */
+/** A database of its own on the real Postgres, or on Citus where TEST_CITUS_URL is set, with the whole schema and no rows. */
 export const createDatabaseWithSchema = (): Promise<OwnDatabase> =>
-  createDatabaseFrom(server => server.template)
+  hasCitus ? createCitusDatabase() : createDatabaseFrom(server => server.template)
+
+const createCitusDatabase = (): Promise<OwnDatabase> => createOnCitus(copyCitus)
+
+/** A database of its own on Citus, without a table: for the tests of the distribution. */
+export const createEmptyCitusDatabase = (): Promise<OwnDatabase> => createOnCitus(createCluster)
+
+const createOnCitus = async (create: typeof copyCitus): Promise<OwnDatabase> => {
+  const citus = inject('citus')
+  if (citus === null) throw new Error('this suite needs Citus: guard it with hasCitus')
+  const name = await create(citus)
+  return { url: withDatabase(citus.url, name), drop: () => dropCitus(citus, name) }
+}
 
 /** A database of its own on the real Postgres, without a table: for the tests of migrations. */
 export const createEmptyDatabase = (): Promise<OwnDatabase> => createDatabaseFrom(() => 'template0')

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
 import { parse } from 'yaml'
 import { generatePem } from '../../src/signing/signing-key.ts'
+import { type Citus, dropCitus, findCitus } from './services/citus.ts'
 import { makeEmbeddedTemplate } from './services/embedded-template.ts'
 import { findChromium, findProxy, findPython, hasApache, hasNginx } from './services/foreign.ts'
 import { createMigratedDatabase, dropDatabase } from './services/postgres-admin.ts'
@@ -16,6 +17,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Null when this machine has no Postgres: suites that need one are left out. */
     postgres: Readonly<{ url: string; template: string }> | null
+    /** Null unless TEST_CITUS_URL is set. Then the suites that run on Postgres run on Citus. */
+    citus: Citus | null
     redis_url: string | null
     /** For the examples: a Python that has PyJWT, and whether this machine has an Apache with mod_oauth2. */
     python: string | null
@@ -69,9 +72,11 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     throw new Error(`${missing.join(' and ')} must be there in CI: nothing may be left out`)
   }
   const template = postgres && (await createMigratedDatabase(postgres.url))
+  const citus = await findCitus()
   const embedded = await serve(directory => makeEmbeddedTemplate(join(directory, 'template')))
   const builds = await Promise.all([serve(makeBuild), serve(makeBuild)])
   project.provide('postgres', postgres && template ? { url: postgres.url, template } : null)
+  project.provide('citus', citus)
   project.provide('redis_url', redis?.url ?? null)
   project.provide('python', python)
   project.provide('has_apache', has_apache)
@@ -93,6 +98,9 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   return async () => {
     await Promise.all([embedded, ...builds].map(({ stop }) => stop()))
     if (postgres && template) await dropDatabase(postgres.url, template)
+    if (citus) await dropCitus(citus, citus.template)
+    else
+      process.stderr.write('\nLEFT OUT: Citus, on which the same suites run where TEST_CITUS_URL is set.\n')
     await Promise.all([postgres?.stop(), redis?.stop()])
     for (const name of missing) {
       process.stderr.write(`\nLEFT OUT: every test that needs ${name}. Install it, or set what is named.\n`)

@@ -12,13 +12,16 @@ export const createStatementRecorder = () => {
   // This client never connects, as no statement reaches it.
   const client = postgres({ fetch_types: false })
   const statements = new Set<string>()
+  const recorded: Recorded[] = []
   const templates = new Set<TemplateStringsArray>()
 
   /** The answers to the statements of one caller, in order. Every further statement is answered with no rows. */
   const answering = (answers: readonly Rows[]): Database => {
     const left = [...answers]
     const send = (query: object): Promise<unknown> => {
-      statements.add(render(query))
+      const rendered = render(query)
+      if (!statements.has(rendered.text)) recorded.push(rendered)
+      statements.add(rendered.text)
       const rows = left.shift() ?? []
       return Promise.resolve(Object.assign([...rows], { count: rows.length }))
     }
@@ -61,19 +64,22 @@ export const createStatementRecorder = () => {
     }
   }
 
-  return { answering, statements, templates }
+  return { answering, statements, recorded, templates }
 }
 
 const isTemplate = (value: unknown): value is TemplateStringsArray => Array.isArray(value) && 'raw' in value
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
+/** A statement: its text, its template with an `x` in place of each value, and its parameters. */
+export type Recorded = Readonly<{ text: string; template: string; parameters: readonly unknown[] }>
+
 /** The text as the library would send it, from its own queries, identifiers and parameters. */
-const render = (query: object): string => {
-  let parameters = 0
+const render = (query: object): Recorded => {
+  const parameters: unknown[] = []
   const renderPart = (part: object): string => {
-    const strings: unknown = Reflect.get(part, 'strings')
     const args: unknown = Reflect.get(part, 'args')
-    if (!Array.isArray(strings) || !Array.isArray(args)) throw new TypeError('this is no query')
+    if (!Array.isArray(args)) throw new TypeError('this is no query')
+    const strings = stringsOf(part)
     return strings
       .map((text, index) => text + (index < strings.length - 1 ? valueOf(args[index]) : ''))
       .join('')
@@ -82,21 +88,52 @@ const render = (query: object): string => {
     if (isObject(value) && 'strings' in value) return renderPart(value)
     // The identifier that the library makes of `sql(name)`.
     if (isObject(value) && value.constructor.name === 'Identifier') return String(Reflect.get(value, 'value'))
-    parameters += 1
-    return `$${parameters}`
+    parameters.push(value)
+    return `$${parameters.length}`
   }
-  return renderPart(query)
+  const text = renderPart(query)
+  return { text, template: stringsOf(query).join('x'), parameters }
+}
+
+const stringsOf = (query: object): readonly string[] => {
+  const strings: unknown = Reflect.get(query, 'strings')
+  if (!Array.isArray(strings)) throw new TypeError('this is no query')
+  return strings.map(String)
 }
 
 /** An SQL template in a source file. `text` has an `x` in place of each value. */
-export type SourceTemplate = Readonly<{ path: string; head: string; text: string }>
+export type SourceTemplate = Readonly<{
+  path: string
+  head: string
+  text: string
+  /** The innermost function or member that has it. */
+  owner: string
+}>
 
 /** Every SQL template of a source file, nested ones too. */
 export const templatesIn = (path: string, source: string): readonly SourceTemplate[] =>
   [...source.matchAll(/(?<![.\w`])sql(?:<[^`]*?>)?\s*`/g)].map(({ 0: { length }, index }) => {
     const parts = readTemplate(source, index + length)
-    return { path, head: parts[0] ?? '', text: parts.join('x') }
+    return { path, head: parts[0] ?? '', text: parts.join('x'), owner: ownerOf(source.slice(0, index)) }
   })
+
+/** A line that begins a function or a member. A constant that awaits a result is none. */
+const OWNER =
+  /^ *(?:export )?(?:const )?(?!return\b|await\b|async\b|const\b)(\w+)(?: = (?!await\b)|: (?!\w+,?$)|:? ?=?$)/
+
+/** The name of the innermost function or member that goes on at the end of a source. */
+const ownerOf = (source: string): string => {
+  let indent = Number.POSITIVE_INFINITY
+  for (const line of source.split('\n').toReversed()) {
+    const own = line.length - line.trimStart().length
+    if (line.trim() === '' || own >= indent) continue
+    // The end of a list of parameters has the indent of its beginning.
+    indent = line.trimStart().startsWith(')') ? own + 1 : own
+    const name = OWNER.exec(line)?.[1]
+    if (name !== undefined) return name
+  }
+  return ''
+}
 
 /** The constant parts of the template that begins here. */
 const readTemplate = (source: string, start: number): readonly string[] => {

@@ -18,7 +18,8 @@ const STATEMENTS: ReadonlySet<string> = new Set([
 ])
 const CHANGES: ReadonlySet<string> = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'])
 
-type Node = Readonly<Record<string, unknown>>
+/** A node of a parse tree. */
+export type Node = Readonly<Record<string, unknown>>
 
 /** The faults of a text with one or several statements. Throws a syntax error of the grammar of Postgres. */
 export const findOffences = (text: string): readonly string[] =>
@@ -53,16 +54,16 @@ export const findUnqualified = (text: string, tables: readonly string[]): readon
 const namesOf = (nodes: ReturnType<typeof nodesOf>, field: string): readonly string[] =>
   nodes.flatMap(([, { [field]: name }]) => (typeof name === 'string' ? [name] : []))
 
-const statementsOf = (text: string): readonly unknown[] => parseSync(text).stmts ?? []
+export const statementsOf = (text: string): readonly unknown[] => parseSync(text).stmts ?? []
 
 /** Every node of a parse tree with its kind. For a node without a wrapper, the name of its field is the kind. */
-const nodesOf = (value: unknown, kind = ''): readonly (readonly [kind: string, node: Node])[] => {
+export const nodesOf = (value: unknown, kind = ''): readonly (readonly [kind: string, node: Node])[] => {
   if (Array.isArray(value)) return value.flatMap(item => nodesOf(item, kind))
   if (!isNode(value)) return []
   return [[kind, value], ...Object.entries(value).flatMap(([name, inner]) => nodesOf(inner, name))]
 }
 
-const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null
+export const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null
 
 const offencesOf = (kind: string, node: Node): readonly string[] => {
   if (STATEMENTS.has(kind)) return [kind]
@@ -78,7 +79,7 @@ const offencesOf = (kind: string, node: Node): readonly string[] => {
   return []
 }
 
-const stringsOf = (value: unknown): readonly unknown[] =>
+export const stringsOf = (value: unknown): readonly unknown[] =>
   nodesOf(value).flatMap(([, { sval }]) => (sval === undefined ? [] : [sval]))
 
 const isTrue = (args: unknown): boolean =>

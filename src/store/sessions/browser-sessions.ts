@@ -75,12 +75,13 @@ const createOpenSession =
         ),
         former as materialized (
           select s.id
-          from signet.browser_sessions s
-          where s.user_id = (select id from account)
+          from account
+          join signet.browser_sessions s on s.user_id = account.id
+          where s.user_id = ${user_id}
             and s.digest = ${former_digest}::bytea
             and s.credential_epoch = ${credential_epoch}
             and least(s.idle_expires_at, s.expires_at) > statement_timestamp()
-          for update
+          for update of s
         ),
         opened as (
           insert into signet.browser_sessions (
