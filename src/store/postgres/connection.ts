@@ -11,7 +11,7 @@ export type ClientSource = Omit<Dialer, 'connect'> &
     verify: Preamble | null
   }>
 
-type SourceEvents = Readonly<{
+export type SourceEvents = Readonly<{
   onClose: () => void
   /** The address leads to another server too by now: what this connection reaches has to be verified before it is used again. */
   onDoubt: () => void

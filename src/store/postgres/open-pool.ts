@@ -4,7 +4,7 @@ import { keepLooking } from '../timelines/keep-looking.ts'
 import { createTimelines, type HostVerdict } from '../timelines/timelines.ts'
 import type { Preamble } from './checkout.ts'
 import { CONNECT_SECONDS, clientOptions } from './client-options.ts'
-import type { CreateSource } from './connection.ts'
+import type { CreateSource, SourceEvents } from './connection.ts'
 import type { Dialer } from './dialer.ts'
 import { type Address, addressesOf, createIdentify, type DatabasePlace, describeAddress } from './hosts.ts'
 import { FORMER_PRIMARY, STANDBY, UNSENT } from './outage.ts'
@@ -62,16 +62,8 @@ export const openPool = (options: Options) => {
       verify: isEmbedded ? null : watched.verify,
     }
   }
-  const pool = createPool(
-    { size: pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS },
-    ({ onClose, onDoubt }) =>
-      createSource({
-        onClose: () => {
-          options.onClose()
-          onClose()
-        },
-        onDoubt,
-      }),
+  const pool = createPool({ size: pool_size, spare: isEmbedded ? 0 : SPARE_CONNECTIONS }, events =>
+    createSource(tellingClose(events, options.onClose)),
   )
   const watchdog = createWatchdog({
     open: () => {
@@ -109,6 +101,14 @@ export const openPool = (options: Options) => {
     },
   }
 }
+
+const tellingClose = ({ onClose, onDoubt }: SourceEvents, tell: () => void): SourceEvents => ({
+  onDoubt,
+  onClose: () => {
+    tell()
+    onClose()
+  },
+})
 
 type Hosts = Readonly<{ addresses: readonly Address[]; current: () => Address }>
 
