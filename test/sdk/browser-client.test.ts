@@ -139,7 +139,7 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await context.close()
   })
 
-  describe.each(WAYS_TO_SIGN_IN)('signed in $way', ({ path, renewal, signUp }) => {
+  describe.each(WAYS_TO_SIGN_IN)('signed in $way', ({ path, renewal, tabs_without_lock, signUp }) => {
     it('renews once for ten tabs that wake at the same time, and gives each a token', async () => {
       const { context, openAt } = await openBrowser()
       const page = await openAt(path)
@@ -161,12 +161,12 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
       await context.close()
     })
 
-    it('answers ten tabs alike that renew at once without a lock or a channel', async () => {
+    it('answers tabs alike that renew at once without a lock or a channel', async () => {
       const { context, openAt } = await openBrowser()
       await context.addInitScript('delete Navigator.prototype.locks; delete window.BroadcastChannel')
       const page = await openAt(path)
       const email = await signUp(page)
-      const tabs = [page, ...(await Promise.all(times(9).map(() => openAt(path))))]
+      const tabs = [page, ...(await Promise.all(times(tabs_without_lock - 1).map(() => openAt(path))))]
       await Promise.all(tabs.map(tab => becomesStatus(tab, 'signed-in')))
       await Promise.all(tabs.map(tab => tab.evaluate(RENEW)))
       await Promise.all(tabs.map(async tab => expect(await authStatusOf(tab)).toBe('signed-in')))

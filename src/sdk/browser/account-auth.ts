@@ -69,8 +69,7 @@ export const createAccountAuth = (options: AccountOptions): AccountAuth => {
       await leaveFirst(issuer, kept)
       accept(await sendPost({ url: issuer + path, body, credentials: 'include' }))
     })
-  const about = { ...(client_id ? { client_id } : {}), ...(resource ? { resource } : {}) }
-  const transport = { refresh_transport: 'cookie', ...about }
+  const transport = { refresh_transport: 'cookie', client_id, resource }
   if (typeof window !== 'undefined') void session.comeBack()
   return {
     ...session.auth,
@@ -130,10 +129,9 @@ const renew = async ({ issuer, resource }: AccountOptions, kept: PageStore): Pro
   kept.write({ ...before, attempt })
   /** False where a tab has renewed, signed in or signed out meanwhile. */
   const isLatest = () => kept.read()?.['attempt'] === attempt
-  const body = resource ? { resource } : {}
-  const url = `${issuer}/auth/refresh`
+  const sent = { url: `${issuer}/auth/refresh`, body: { resource }, credentials: 'include' } as const
   try {
-    const answer = await sendPost({ url, body, idempotency_key: attempt, credentials: 'include' })
+    const answer = await sendPost({ ...sent, idempotency_key: attempt })
     const tokens = readTokens(answer, before?.['user'])
     if (isLatest()) kept.write({ user: tokens.user })
     return kept.read()?.['user'] ? tokens : null

@@ -62,11 +62,11 @@ const errorOf = (response: Response, answer: JsonObject | null): AuthError => {
   const reason = asText(answer?.['error']) ?? asText(answer?.['code'])
   const message =
     asText(answer?.['error_description']) ?? asText(answer?.['title']) ?? `The server answered ${status}.`
-  const retry_after_seconds = Number(headers.get('Retry-After') ?? Number.NaN)
   const detail = {
     reason,
     status,
-    retry_after_seconds: Number.isFinite(retry_after_seconds) ? retry_after_seconds : undefined,
+    // Not a number: the header is absent, or a date.
+    retry_after_seconds: Number(headers.get('Retry-After')) || undefined,
     fields: fieldsOf(answer?.['errors']),
     problem: answer ?? {},
   }

@@ -66,7 +66,7 @@ export const createSession = ({ name, renew }: Needs) => {
   })
   const fail = (error: AuthError) => {
     if (error.code === 'signed_out') {
-      tabs.say({ kind: 'signed-out' })
+      tabs.say({ kind: 'signedOut' })
       return end(error)
     }
     timer.setRetry(error.retry_after_seconds)
@@ -103,10 +103,10 @@ export const createSession = ({ name, renew }: Needs) => {
     comeBack,
     signIn: (tokens: Tokens) => {
       begin(tokens)
-      tabs.say({ kind: 'signed-in', tokens })
+      tabs.say({ kind: 'signedIn', tokens })
     },
     signOut: () => {
-      tabs.say({ kind: 'signed-out' })
+      tabs.say({ kind: 'signedOut' })
       end(null)
     },
     auth: {

@@ -1,3 +1,4 @@
+import { randomText } from './encoding.ts'
 import { underLease } from './lease.ts'
 
 /** Longer than a request may take: by then, every answer that was under way has come or was given up. */
@@ -13,9 +14,10 @@ export const underLock = async <T>(name: string, mode: LockMode, work: () => Pro
   let isBegun = false
   const begin = async () => {
     isBegun = true
-    // A round trip to the browser: by then, this tab has heard the messages that other tabs sent before they released the lock.
-    await locks.query()
-    return work()
+    await exchangeMessages()
+    const result = await work()
+    await exchangeMessages()
+    return result
   }
   const signal = AbortSignal.timeout(WAIT_MILLISECONDS)
   return locks.request(name, { mode, signal }, begin).catch((error: unknown) => {
@@ -23,3 +25,20 @@ export const underLock = async <T>(name: string, mode: LockMode, work: () => Pro
     return work()
   })
 }
+
+/**
+ * Resolves when the browser has the messages that this tab has sent, and this tab those that the browser had. A lock that is released or
+ * granted may overtake a message; a message that this tab sends to itself overtakes none.
+ */
+const exchangeMessages = () =>
+  new Promise<void>(resolve => {
+    if (typeof BroadcastChannel === 'undefined') return resolve()
+    const name = randomText()
+    const [from, to] = [new BroadcastChannel(name), new BroadcastChannel(name)]
+    to.addEventListener('message', () => {
+      from.close()
+      to.close()
+      resolve()
+    })
+    from.postMessage(0)
+  })

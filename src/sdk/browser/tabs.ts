@@ -1,7 +1,7 @@
 import type { Tokens } from './auth.ts'
 import { underLock } from './tab-lock.ts'
 
-type Message = Readonly<{ kind: 'signed-in' | 'renewed'; tokens: Tokens }> | Readonly<{ kind: 'signed-out' }>
+type Message = Readonly<{ kind: 'signedIn' | 'renewed'; tokens: Tokens }> | Readonly<{ kind: 'signedOut' }>
 
 type Heard = Readonly<{
   signedIn: (tokens: Tokens) => void
@@ -29,9 +29,9 @@ export const openTabs = (name: string, heard: Heard): Tabs => {
   const waiting = new Set<(tokens: Tokens) => void>()
 
   const hear = ({ data }: MessageEvent<Message & { at: number }>) => {
-    if (data.kind === 'signed-out') heard.signedOut()
+    if (data.kind === 'signedOut') heard.signedOut()
     else if (Math.abs(Date.now() - data.at) < FRESH_MILLISECONDS) {
-      heard[data.kind === 'renewed' ? 'renewed' : 'signedIn'](data.tokens)
+      heard[data.kind](data.tokens)
       for (const take of waiting) take(data.tokens)
     }
   }

@@ -196,10 +196,25 @@ export const signUpByAccountApi = async (page: Page) => {
   return email
 }
 
-/** Each way to sign in: the page that begins it, and where its tokens are renewed. */
+/**
+ * Each way to sign in: the page that begins it, and where its tokens are renewed. Tabs without a lock take turns by a lease, which takes long:
+ * only those of one way are ten.
+ */
 export const WAYS_TO_SIGN_IN = [
-  { way: 'on the pages', path: '/', renewal: '/token', signUp: (page: Page) => signUpOnPages(page, '/') },
-  { way: 'by the account API', path: '/account', renewal: '/auth/refresh', signUp: signUpByAccountApi },
+  {
+    way: 'on the pages',
+    path: '/',
+    renewal: '/token',
+    tabs_without_lock: 10,
+    signUp: (page: Page) => signUpOnPages(page, '/'),
+  },
+  {
+    way: 'by the account API',
+    path: '/account',
+    renewal: '/auth/refresh',
+    tabs_without_lock: 3,
+    signUp: signUpByAccountApi,
+  },
 ] as const
 
 /** A renewal: the token that the page has counts as refused. */
