@@ -5,7 +5,7 @@ import { inflateSync } from 'node:zlib'
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { signIn, signUp, type Tokens } from '../../support/accounts/account-api.ts'
-import { newEmail, PASSWORD } from '../../support/ask.ts'
+import { newEmail, PASSWORD, times } from '../../support/ask.ts'
 import {
   API,
   basic,
@@ -333,8 +333,11 @@ describe.each(deployments)('draft-ietf-oauth-status-list, over two instances on 
 
   it('limits the requests of one address for lists that would have to be signed', async () => {
     const ask = async (list: number, ip: string) => one.fetch(`/status-lists/${list}`, {}, ip)
-    const unknown = await Promise.all(Array.from({ length: 600 }, () => ask(99, '192.0.2.1')))
-    expect(new Set(unknown.map(({ status }) => status))).toEqual(new Set([404]))
+    // Few at once: each asks the database, which answers on a busy machine too.
+    for (let asked = 0; asked < 600; asked += 20) {
+      const unknown = await Promise.all(times(20).map(() => ask(99, '192.0.2.1')))
+      expect(new Set(unknown.map(({ status }) => status))).toEqual(new Set([404]))
+    }
     const refused = await ask(99, '192.0.2.1')
     expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
     expect((await ask(0, '192.0.2.1')).status).toBe(429)

@@ -399,10 +399,12 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     expect(await migrate({ url: own.url })).toEqual([])
   })
 
-  it('continues to refresh while a large table is migrated, within five seconds', async () => {
+  it('continues to refresh while a large table is migrated, which no migration rewrites', async () => {
     const families = Number(process.env['SIGNET_TEST_FAMILIES'] ?? 20_000)
     await migrate({ url: own.url, to: names.at(0) ?? '' })
     await fill(database, families)
+    const fileOf = () => database.sql`select pg_relation_filenode('refresh_families') as file`
+    const file = await fileOf()
     const stop = keepRefreshing(database, seedOldestRotatingFamily)
     const began = performance.now()
     await migrate({ url: own.url, months_ahead: 0 })
@@ -413,7 +415,7 @@ describe.skipIf(!hasPostgres)('the version before', () => {
     process.stdout.write(
       `${families} families: up, down and up in ${seconds.toFixed(2)} s; ${outcomes.get('rotated')} refreshes, the slowest ${Math.round(slowest_milliseconds)} ms\n`,
     )
-    expect(seconds).toBeLessThan(5)
+    expect(await fileOf()).toEqual(file)
     expect([...outcomes.keys()]).toEqual(['rotated'])
   }, 300_000)
 })
