@@ -36,10 +36,11 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
         ),
         consent as (
           insert into signet.consents as known (
-            user_id, client_id, granted, declined, document_digest, document_parts
+            user_id, client_id, granted, declined, document_digest, document_parts, granted_at
         )
         select
-          id, ${client_id}, ${granted}::text[], ${declined}::text[], ${document_digest}::bytea, ${document_parts}::bytea
+          id, ${client_id}, ${granted}::text[], ${declined}::text[], ${document_digest}::bytea, ${document_parts}::bytea,
+          statement_timestamp()
         from account
         on conflict (user_id, client_id) do update
         set granted = array(
@@ -58,7 +59,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
           ),
           document_digest = excluded.document_digest,
           document_parts = excluded.document_parts,
-          granted_at = statement_timestamp()
+          granted_at = excluded.granted_at
         returning user_id, version, granted, declined, document_digest
         ),
         ${writeEvents(sql, origin, [

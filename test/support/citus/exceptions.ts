@@ -97,7 +97,6 @@ export const NOT_YET: readonly string[] = [
   'clients/client-registrations replace',
   'clients/client-registrations setDisabled',
   'clients/registration-rows change',
-  'consents/consents grant',
   'factors/factors replaceRecoveryCodes',
 
   // What Citus refuses over all shards: locks, recursion, a sample beside other parameters.
