@@ -1,14 +1,16 @@
 import { type Command, CommanderError } from 'commander'
 import { readSettings } from '../config.ts'
 import { StartFault } from '../domain/base/start-fault.ts'
+import { distribute, requireCitus } from '../store/migrations/distribute.ts'
 import { migrate } from '../store/migrations/migrate.ts'
 import type { Step } from '../store/schema/migrations.ts'
 import type { Io } from './terminal/io.ts'
 
-type Options = Readonly<{ to?: string; dryRun?: boolean; json?: boolean }>
+type Options = Readonly<{ to?: string; dryRun?: boolean; json?: boolean; citus?: boolean }>
 
 type Outcome = Readonly<
-  { steps: readonly Step[]; dry_run: boolean; embedded: boolean } | { faults: readonly string[] }
+  | { steps: readonly Step[]; dry_run: boolean; embedded: boolean; distributed?: readonly string[] }
+  | { faults: readonly string[] }
 >
 
 /** Adds `migrate`. Each fault is a line, and ends in a CommanderError of exit code 2. */
@@ -24,7 +26,31 @@ export const addMigrateCommand = (program: Command, io: Io): void => {
     )
     .option('--dry-run', 'print the steps, and take none')
     .option('--json', 'print JSON for programs')
-    .action(async (options: Options) => print(io, options, await run(io, options)))
+    .option(
+      '--citus',
+      'distribute the tables over the nodes of the Citus cluster whose coordinator DATABASE_URL names; an experiment: servers do not run on it yet',
+    )
+    .action(async ({ citus = false, ...options }: Options) =>
+      print(io, options, await (citus ? runOnCitus(io, options) : run(io, options))),
+    )
+}
+
+const runOnCitus = async (io: Io, options: Options): Promise<Outcome> => {
+  const reading = readSettings(['DATABASE_URL', 'DATABASE_SCHEMA'], io.environment)
+  if ('faults' in reading) return reading
+  const { DATABASE_URL: url, DATABASE_SCHEMA: schema } = reading.settings
+  if (url === null)
+    return { faults: ['--citus needs DATABASE_URL: set it to the coordinator, or leave --citus out'] }
+  if (options.to !== undefined || options.dryRun === true)
+    return { faults: ['--citus distributes the newest schema: leave --to and --dry-run out'] }
+  try {
+    await requireCitus({ url, schema })
+    const outcome = await run(io, options)
+    return 'faults' in outcome ? outcome : { ...outcome, distributed: await distribute({ url, schema }) }
+  } catch (error) {
+    if (error instanceof StartFault) return { faults: error.lines }
+    throw error
+  }
 }
 
 const run = async (io: Io, { to, dryRun = false }: Options): Promise<Outcome> => {
@@ -58,7 +84,19 @@ const print = ({ out, err }: Io, { json = false }: Options, outcome: Outcome): v
   if (!json) linesOf(outcome).forEach(line => out(line))
 }
 
-const linesOf = ({ steps, dry_run, embedded }: Exclude<Outcome, { faults: unknown }>): readonly string[] => {
+const linesOf = (outcome: Exclude<Outcome, { faults: unknown }>): readonly string[] => [
+  ...linesOfSteps(outcome),
+  ...(outcome.distributed ?? []).map(table => `distributed ${table}`),
+  ...(outcome.distributed === undefined
+    ? []
+    : ['the tables are distributed; servers of this release do not run on them: see docs/scaling.md']),
+]
+
+const linesOfSteps = ({
+  steps,
+  dry_run,
+  embedded,
+}: Exclude<Outcome, { faults: unknown }>): readonly string[] => {
   if (embedded)
     return ['DATABASE_URL is unset: nothing to do, since each start brings the embedded database up to date']
   if (steps.length === 0) return ['the schema is up to date']

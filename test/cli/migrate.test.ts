@@ -3,8 +3,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
+import { PLACEMENTS, type Placement } from '../../src/store/schema/distribution.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
-import { createEmptyDatabase, hasPostgres } from '../support/backends.ts'
+import { createEmptyCitusDatabase, createEmptyDatabase, hasCitus, hasPostgres } from '../support/backends.ts'
+import { openDatabase } from '../support/database.ts'
 import { freePort } from '../support/services/services.ts'
 
 /** Runs the command as the command line would, and tells its lines and its exit code. */
@@ -63,6 +65,27 @@ describe.skipIf(!hasPostgres)('signetd migrate', () => {
     expect(out.map(line => JSON.parse(line))).toEqual([
       { steps: names.map(name => ({ name, direction: 'up' })), dry_run: false, embedded: false },
     ])
+  })
+
+  it('refuses --citus in one line on a plain Postgres, and changes nothing', async () => {
+    expect(await signetd(environment, 'migrate', '--citus')).toEqual({
+      code: 2,
+      out: [],
+      err: [
+        'DATABASE_URL: --citus needs the coordinator of a Citus cluster: this database does not have the extension citus',
+      ],
+    })
+    expect(await signetd(environment, 'migrate', '--dry-run')).toMatchObject({
+      out: names.map(name => `would apply ${name}`),
+    })
+  })
+
+  it.each([['--to', 'none'], ['--dry-run']])('refuses --citus with %s', async (...words) => {
+    expect(await signetd(environment, 'migrate', '--citus', ...words)).toEqual({
+      code: 2,
+      out: [],
+      err: ['--citus distributes the newest schema: leave --to and --dry-run out'],
+    })
   })
 
   it('refuses an unknown migration, and names the known ones', async () => {
@@ -129,5 +152,46 @@ describe('signetd migrate without a database', () => {
       out: [expect.stringContaining('embedded')],
     })
     expect(await signetd({}, 'migrate', '--to', 'none')).toMatchObject({ code: 2 })
+  })
+})
+
+describe.skipIf(!hasCitus)('signetd migrate --citus', () => {
+  let own: Awaited<ReturnType<typeof createEmptyCitusDatabase>>
+  beforeEach(async () => {
+    own = await createEmptyCitusDatabase()
+  })
+  afterEach(() => own.drop())
+  const tables = Object.entries<Placement>(PLACEMENTS).flatMap(([name, placement]) =>
+    'by' in placement ? [name] : [],
+  )
+  const last = 'the tables are distributed; servers of this release do not run on them: see docs/scaling.md'
+
+  it('migrates and distributes, and has nothing left to do when it is run again', async () => {
+    const environment = { DATABASE_URL: own.url }
+    expect(await signetd(environment, 'migrate', '--citus')).toEqual({
+      code: 0,
+      out: [...names.map(name => `applied ${name}`), ...tables.map(name => `distributed ${name}`), last],
+      err: [],
+    })
+    expect(await signetd(environment, 'migrate', '--citus')).toMatchObject({
+      code: 0,
+      out: ['the schema is up to date', last],
+    })
+    expect(await signetd(environment, 'migrate')).toMatchObject({ out: ['the schema is up to date'] })
+  }, 60_000)
+
+  it('refuses a database that has accounts, which no server of this release could serve', async () => {
+    const environment = { DATABASE_URL: own.url }
+    await signetd(environment, 'migrate')
+    const database = openDatabase({ url: own.url, pool_size: 1 })
+    await database.sql`insert into users (id, email, roles) values (gen_random_uuid(), 'a@example.com', '{}')`
+    await database.close()
+    const { code, err } = await signetd(environment, 'migrate', '--citus')
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: [
+        'DATABASE_URL: this database has accounts, and servers of this release do not run on distributed tables: use an empty database',
+      ],
+    })
   })
 })

@@ -39,6 +39,28 @@ export const distribute = async ({
   }
 }
 
+/**
+ * Rejects with a StartFault of one line where the tables cannot be distributed: no coordinator, or accounts that servers could not serve
+ * afterwards, because this release does not run on Citus yet. Changes nothing.
+ */
+export const requireCitus = async ({
+  schema = DEFAULT_SCHEMA,
+  ...place
+}: DistributeOptions): Promise<void> => {
+  try {
+    await onPrimary(place, async sql => {
+      await requireCoordinator(sql)
+      const users = { name: ROOT, placement: PLACEMENTS[ROOT], schema }
+      if ((await isThere(sql, users)) && !(await isDistributed(sql, users)) && (await hasRows(sql, users)))
+        throw new StartFault([
+          'DATABASE_URL: this database has accounts, and servers of this release do not run on distributed tables: use an empty database',
+        ])
+    })
+  } catch (error) {
+    throw await faultOf(error, place)
+  }
+}
+
 const requireCoordinator = async (sql: Sql): Promise<void> => {
   const there = await sql`select from pg_catalog.pg_extension where extname = 'citus'`
   if (there.length === 0)
@@ -84,7 +106,18 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
 /** The table beside whose rows those of all others are. */
 const ROOT: keyof typeof PLACEMENTS = 'users'
 
-const isDistributed = async (sql: TransactionSql, { name, schema }: Table): Promise<boolean> => {
+const isThere = async (sql: Sql, { name, schema }: Table): Promise<boolean> => {
+  const [table] = await sql<{ is_there: boolean }[]>`
+    select to_regclass(${`${quoteIdentifier(schema)}.${quoteIdentifier(name)}`}) is not null as is_there`
+  return table?.is_there === true
+}
+
+const hasRows = async (sql: Sql, { name, schema }: Table): Promise<boolean> => {
+  const rows = await sql`select from ${sql(schema)}.${sql(name)} limit 1`
+  return rows.length > 0
+}
+
+const isDistributed = async (sql: Sql | TransactionSql, { name, schema }: Table): Promise<boolean> => {
   const rows = await sql`
     select
     from pg_catalog.pg_dist_partition

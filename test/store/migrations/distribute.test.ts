@@ -30,7 +30,7 @@ describe.skipIf(!hasPostgres)('the distribution of a plain Postgres', () => {
   })
 })
 
-describe.skipIf(!hasCitus)('the distribution on Citus', () => {
+describe.skipIf(!hasCitus)('the distribution on Citus', { timeout: 60_000 }, () => {
   let own: Awaited<ReturnType<typeof createEmptyCitusDatabase>>
   let sql: postgres.Sql
   beforeEach(async () => {
