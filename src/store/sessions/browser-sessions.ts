@@ -75,13 +75,12 @@ const createOpenSession =
         ),
         former as materialized (
           select s.id
-          from account
-          join signet.browser_sessions s on s.user_id = account.id
+          from signet.browser_sessions s
           where s.user_id = ${user_id}
             and s.digest = ${former_digest}::bytea
             and s.credential_epoch = ${credential_epoch}
             and least(s.idle_expires_at, s.expires_at) > statement_timestamp()
-          for update of s
+          for update
         ),
         opened as (
           insert into signet.browser_sessions (

@@ -28,6 +28,18 @@ const REFUSED: readonly (readonly [Refusal, string])[] = [
     'select c.digest from signet.ceremonies c join signet.users u on u.id = c.user_id for update of c',
   ],
   [
+    'lock_beside_query',
+    `with a as materialized (select id, email, roles from signet.users where id = ${P} for share),
+      former as materialized (
+        select s.id from a join signet.browser_sessions s on s.user_id = a.id where s.user_id = ${P} for update of s
+      ),
+      written as (
+        insert into signet.unplaced_events (user_id, id)
+        select id, coalesce((select id from former), ${OTHER}) from a returning id
+      )
+      select a.email, written.id from a, written`,
+  ],
+  [
     'recursion',
     `with recursive a as (
       select id from signet.users union all select u.id from signet.users u join a on a.id < u.id
@@ -96,8 +108,6 @@ const REFUSED: readonly (readonly [Refusal, string])[] = [
 const ALLOWED: readonly string[] = [
   'select count(*) from signet.users tablesample system (7)',
   `select id from signet.users where id = ${P} for update skip locked`,
-  `with a as materialized (select id from signet.users where id = ${P} for share)
-    select f.id from signet.refresh_families f join a on a.id = f.user_id where f.user_id = ${P} for update of f`,
   'select digest from signet.ceremonies for update',
   `with a as materialized (select user_id from signet.ceremonies for update)
     select u.id from a join signet.users u on u.id = a.user_id`,

@@ -10,6 +10,7 @@ const STABLE =
 /** What Citus 13.2 answers to a statement with a distributed table, by the rule that foretells it. */
 export const REFUSALS = {
   lock: 'could not run distributed query with FOR UPDATE/SHARE commands',
+  lock_beside_query: 'invalid input syntax for type uuid: "PGCOPY"',
   recursion: 'recursive CTEs are only supported when they contain a filter on the distribution column',
   join: 'complex joins are only supported when all distributed tables are co-located and joined on their distribution columns',
   local_join: 'direct joins between distributed and local tables are not supported',
@@ -53,6 +54,9 @@ const refusalsOfReading = (level: Level): readonly Refusal[] => {
   const isOfOneShard = level.tiedElsewhere.length === 0 && !isLocal
   return which({
     lock: isLocking && isDistributed && !isOfOneShard,
+    // Citus writes the result of the other query in one format and reads it in another, once it has a row.
+    lock_beside_query:
+      isLocking && isDistributed && isOfOneShard && sources.some(({ table }) => table === null),
     recursion: level.isRecursive && level.untied.length > 0,
     join: level.crossesShards,
     local_join: role === 'expression' && isLocal && level.correlated.length > 0,
