@@ -401,6 +401,7 @@ const askEvents = async () => {
     { actor: 'system' },
     { client_id: 'app' },
     { kind: 'key.created' },
+    { client_id: 'app', kind: 'client.changed' },
     {},
   ] as const
   for (const filter of filters) await events.read({ filter: filterBy(filter), after: null, limit: 1 })

@@ -1,3 +1,5 @@
+import { LIMIT_NAMES } from './limit-names.ts'
+
 /** Every field that a line of the log may have, with what it tells. docs/logs.md lists them: a test compares the two. */
 export const LOG_FIELDS = {
   level: 'The severity: 30 for information, 40 for a warning, 50 for an error.',
@@ -92,3 +94,115 @@ export const aboutSignIn = ({
   if (client_id) about.client_id = client_id
   return about
 }
+
+/** The reasons behind the codes of problems, by the code. A code without an entry has one reason, itself. */
+export const PROBLEM_REASONS = {
+  REQUEST_MALFORMED: ['body_cut_off', 'neither_or_both', 'sub_id', 'client_id'],
+  INVITATION_INVALID: ['invitation_unknown', 'invitation_spent_meanwhile'],
+  LINK_INVALID: ['link_of_another_purpose', 'link_spent_meanwhile', 'already_confirmed'],
+  AUTHORIZATION_REQUEST_INVALID: [
+    'request_too_long',
+    'parameter_repeated',
+    'client_unknown',
+    'redirect_uri_not_registered',
+    'request_uri_invalid',
+  ],
+  PAGE_FOREIGN: [
+    'page_seal_missing',
+    'page_seal_of_another_browser',
+    'session_of_another_page',
+    'demo_answer_foreign',
+  ],
+  ORIGIN_NOT_ALLOWED: ['foreign_page', 'cookie_origin', 'origin_of_another_client'],
+  SCOPE_INSUFFICIENT: ['scope_absent', 'role_absent', 'viewer_changes'],
+  AUTHENTICATION_UNMET: ['no_second_factor'],
+  AUTH_CREDENTIALS_INVALID: [
+    'email_unknown',
+    'account_disabled',
+    'password_wrong',
+    'credentials_changed_meanwhile',
+  ],
+  AUTH_TOKEN_MISSING: ['cookie_origin', 'cookie_missing'],
+  AUTH_TOKEN_INVALID: [
+    'issuer_jwt_refused',
+    'issuer_jwt_replayed',
+    'not_a_bearer_token',
+    'token_bound',
+    'token_not_bound',
+    'token_of_another_key',
+    'malformed',
+    'foreign_issuer',
+    'foreign_audience',
+    'client_unknown',
+    'not_first_party',
+    'registration_changed',
+    'credentials_unknown',
+    'not_of_console',
+    'not_of_operator',
+    'revoked',
+    'no_sign_in',
+    'credentials_changed_meanwhile',
+    'ended_meanwhile',
+    'refresh_malformed',
+    'refresh_not_first_party',
+    'refresh_not_current',
+    'refresh_reused',
+    'refresh_forged',
+  ],
+  AUTH_TOKEN_EXPIRED: ['expired'],
+  AUTH_PROOF_INVALID: [
+    'malformed',
+    'key_unacceptable',
+    'signature_wrong',
+    'foreign_method',
+    'foreign_address',
+    'not_recent',
+    'foreign_token',
+    'nonce_wrong',
+    'replayed',
+  ],
+  AUTH_SECOND_FACTOR_REQUIRED: ['second_factor_required'],
+  AUTH_SECOND_FACTOR_INVALID: [
+    'totp_absent',
+    'totp_unreadable',
+    'totp_wrong',
+    'totp_replayed',
+    'recovery_code_unknown',
+    'passkey_unknown',
+    'passkey_assertion',
+    'passkey_counter',
+    'passkey_of_another',
+    'user_handle_absent',
+  ],
+  AUTH_CEREMONY_OVER: [
+    'sign_in_over',
+    'passkey_sign_in_over',
+    'step_up_over',
+    'totp_enrolment_over',
+    'passkey_enrolment_over',
+    'client_gone',
+  ],
+  AUTH_STEP_UP_REQUIRED: ['one_factor', 'not_fresh', 'refresh_token_not_shown'],
+  NOT_FOUND: [
+    'no_second_factor',
+    'totp_absent',
+    'passkey_absent',
+    'subject_unknown',
+    'status_list_malformed',
+    'status_list_unknown',
+  ],
+  UPSTREAM_OVER: ['state_unknown', 'attempt_expired', 'answer_replayed', 'session_changed'],
+  UPSTREAM_INVALID: ['upstream_error', 'issuer_wrong', 'code_refused', 'answer_malformed', 'id_token'],
+  UPSTREAM_NOT_RECENT: ['auth_time_old', 'auth_time_absent'],
+  UPSTREAM_NOT_ADMITTED: ['email_domain', 'email_absent', 'account_absent', 'account_disabled', 'of_another'],
+  UPSTREAM_AWAY: ['unreachable', 'metadata_wrong'],
+  CURSOR_GONE: ['cursor_malformed', 'cursor_far_behind', 'cursor_of_another_past'],
+  FACTOR_EXISTS: ['totp_exists', 'passkey_exists', 'passkeys_at_most'],
+  PAYLOAD_TOO_LARGE: ['body_too_large'],
+  FIELDS_INVALID: ['not_first_party', 'factor_unproven', 'sub_id_format'],
+  RATE_LIMITED: [...LIMIT_NAMES, 'sign_in_delay', 'large_answers', 'feed_waiting', 'administration_busy'],
+} as const
+
+/** The reasons that a code may have; never for a code without an entry. */
+export type ProblemReason<C extends string = keyof typeof PROBLEM_REASONS> =
+  C extends keyof typeof PROBLEM_REASONS ? (typeof PROBLEM_REASONS)[C][number] : never

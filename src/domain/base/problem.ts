@@ -1,5 +1,4 @@
-import type { AboutSignIn } from './log-fields.ts'
-import type { ProblemReason } from './problem-reasons.ts'
+import type { AboutSignIn, ProblemReason } from './log-fields.ts'
 
 /** RFC 9457 – Every problem that the account API and the administration may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {

@@ -50,7 +50,11 @@ export const createEventFollowers = (needs: Needs) => {
   const letGo = () => {
     for (const { leave } of followers) leave()
   }
-  const tail = createEventTail({ ...needs, onAnotherPast: letGo })
+  const onAnotherPast = () => {
+    needs.log.warn({}, 'stream of events: the database has another past; followers begin anew')
+    letGo()
+  }
+  const tail = createEventTail({ ...needs, onAnotherPast })
   let opening = 0
   let isDraining = false
 

@@ -93,10 +93,7 @@ const startRun = (
     for (;;) {
       const portion = await events.readStream(last, BATCH_EVENTS)
       if (isStopped) return
-      if (portion === null) {
-        log.warn({}, 'stream of events: the database has another past; followers begin anew')
-        return onAnotherPast()
-      }
+      if (portion === null) return onAnotherPast()
       if (portion.last.number === last.number) return
       take(portion)
     }

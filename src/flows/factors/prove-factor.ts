@@ -1,6 +1,6 @@
+import type { ProblemReason } from '../../domain/base/log-fields.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { Problem } from '../../domain/base/problem.ts'
-import type { ProblemReason } from '../../domain/base/problem-reasons.ts'
 import { type Assertion, methodOf } from '../../domain/factors/passkey.ts'
 import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
 import {

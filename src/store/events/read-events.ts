@@ -36,8 +36,7 @@ export const createReadEvents = (
         from signet.event_head h
         where h.id = 1`,
     )
-    if (bounds === undefined) throw new Error('the table event_head has no row')
-    const { first, last, last_tag, tag } = bounds
+    const { first, last, last_tag, tag } = bounds ?? { first: 1, last: 0, last_tag: null, tag: null }
     return { first, last: { number: last, tag: last_tag }, tag }
   },
 })

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { LOG_FIELDS } from '../../../src/domain/base/log-fields.ts'
-import { PROBLEM_REASONS } from '../../../src/domain/base/problem-reasons.ts'
+import { LOG_FIELDS, PROBLEM_REASONS } from '../../../src/domain/base/log-fields.ts'
 import { OAUTH_REASONS } from '../../../src/domain/oauth/oauth-error.ts'
 import { DELIVERY_FAILURES } from '../../../src/domain/outbound/delivery.ts'
 import { PAST_REASONS } from '../../../src/domain/sign-in/sign-in-history.ts'
