@@ -18,7 +18,7 @@ import {
 import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { isPastDeadline } from '../schema/caller-predicates.ts'
-import { toldColumns } from '../schema/family-predicates.ts'
+import { isFamily, toldColumns } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
 export type JudgedFamily = Readonly<{
@@ -68,10 +68,11 @@ export const createJudge =
   ): Promise<readonly JudgedFamily[]> => {
     const [first] = tokens
     const contended = waits && first !== undefined ? (`family:${first.family_id}` as const) : undefined
-    const owner = tokens.length === 1 && first !== undefined ? first.user_id : null
+    const named = tokens.length === 1 && first !== undefined && first.user_id !== null ? first : null
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
-      const ofOwner = (column: Fragment) => (owner === null ? sql`` : sql`and ${column} = ${owner}`)
+      // The one family by parameters: with the values of the record alone, a plan may read every family of the person.
+      const ofNamed = named === null ? sql`` : sql`and ${isFamily(sql, named)}`
       return sql<Row[]>`
         with presented as materialized (
           select
@@ -93,13 +94,13 @@ export const createJudge =
           )
           cross join lateral (
             select *
-            from signet.refresh_families
-            where id = presented_id
-              and (presented_user_id is null or user_id = presented_user_id)
-              ${ofOwner(sql`user_id`)}
+            from signet.refresh_families f
+            where f.id = presented_id
+              and (presented_user_id is null or f.user_id = presented_user_id)
+              ${ofNamed}
             for no key update ${locking}
           ) f
-          join signet.users u on u.id = f.user_id ${ofOwner(sql`u.id`)}
+          join signet.users u on u.id = f.user_id ${named === null ? sql`` : sql`and u.id = ${named.user_id}`}
         ),
         judged as (
           select *, case
@@ -176,7 +177,7 @@ export const createJudge =
           from changing
           where f.user_id = changing.user_id
             and f.id = changing.id
-            ${ofOwner(sql`f.user_id`)}
+            ${ofNamed}
           returning ${toldColumns(sql)}, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
         ${ends ? sql`, ${endingOf(sql, { origin: caller.origin, rotates, access_token_seconds })}` : sql``}
