@@ -177,7 +177,13 @@ const askFamilies = async () => {
   await families(silent).list(ID)
   await families(silent).endSignIn({ id: ID, user_id: ID, reason: 'signed_out' })
   await families(silent).findCurrent({ family_id: ID, user_id: ID, digest: token_digest })
-  await families(silent).findAnswered({ family_id: ID, user_id: ID, salt, generation: 0, digest: token_digest })
+  await families(silent).findAnswered({
+    family_id: ID,
+    user_id: ID,
+    salt,
+    generation: 0,
+    digest: token_digest,
+  })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]
   const onFailure = (error: unknown) => {
     throw error

@@ -56,7 +56,13 @@ export const createRevoke = (needs: Needs) => {
     if (usedUp !== null)
       throw new OAuthError('revoke_limit', { ...about, retry_after_seconds: usedUp.reset_seconds })
     const expires_at = new Date(exp * 1000)
-    const { is_new } = await revocations.revokeAccessToken({ jti, sid, ...(sid === undefined ? {} : { sub }), client_id, expires_at })
+    const { is_new } = await revocations.revokeAccessToken({
+      jti,
+      sid,
+      ...(sid === undefined ? {} : { sub }),
+      client_id,
+      expires_at,
+    })
     if (is_new) await limit.consume(key)
     return about
   }
