@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { SIGN_UP_MODES } from '../domain/account/invitation.ts'
 import { FORWARDED_HEADERS, type ForwardedHeader } from '../domain/base/forwarded-header.ts'
 import { DEFAULT_SCHEMA } from '../domain/base/postgres-url.ts'
-import { REFRESH_TOKEN_VERSION_MAX } from '../domain/sign-in/refresh-token.ts'
 import { BRAND_SETTINGS } from './brand.ts'
 import { CLIENT_SETTINGS } from './clients.ts'
 import { CONSOLE_SETTINGS } from './console.ts'
@@ -13,6 +12,7 @@ import { HOOK_SETTINGS } from './hooks.ts'
 import { LIMIT_SETTINGS } from './limits.ts'
 import { MAIL_SETTINGS } from './mail.ts'
 import { PROCESS_SETTINGS } from './process.ts'
+import { REFRESH_TOKEN_SETTINGS } from './refresh-tokens.ts'
 import { ROLE_SETTINGS } from './roles.ts'
 import {
   addressRanges,
@@ -126,14 +126,7 @@ export const SETTINGS = {
     ...integer({ standard: 900, least: 1, most: 86_400 }),
     help: 'Seconds that an access token is valid.',
   },
-  REFRESH_TOKEN_IDLE_SECONDS: {
-    ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),
-    help: 'Seconds within which a refresh token has to be used. Each refresh begins them anew, up to `REFRESH_TOKEN_MAX_SECONDS` in all.',
-  },
-  REFRESH_TOKEN_MAX_SECONDS: {
-    ...integer({ standard: 2_592_000, least: 1, most: 31_536_000 }),
-    help: 'Seconds that a sign-in lasts, however often it is refreshed. Never extended.',
-  },
+  ...REFRESH_TOKEN_SETTINGS,
   SIGN_UP: {
     ...oneOf('open', SIGN_UP_MODES),
     help: 'Who may open an account, on the pages and by `POST /auth/register`: `open` to every person, `invited` to people to whom `signetd accounts invite` has mailed a link, `closed` to all.',
@@ -152,10 +145,6 @@ export const SETTINGS = {
     standard: 'embedded: generated into `DATA_DIR`; else required',
     help: 'Key of the refresh tokens: base64url, 32 bytes or more. Several separated by commas, the newest first: the first issues, all of them verify.',
     isSecret: true,
-  },
-  REFRESH_TOKEN_VERSION: {
-    ...integer({ standard: 1, least: 1, most: REFRESH_TOKEN_VERSION_MAX }),
-    help: 'Version of the refresh tokens of new sign-ins: `2` names the person beside the sign-in, which a distributed database needs. Only once every server reads it: the release before this one refuses it.',
   },
   SESSION_IDLE_SECONDS: {
     ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),

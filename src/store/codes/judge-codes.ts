@@ -49,12 +49,9 @@ export const createJudgeCodes =
     redemptions: readonly Redemption[],
     { waits, sees_all }: Readonly<{ waits: boolean; sees_all: boolean }>,
   ): Promise<readonly JudgedCode[]> => {
-    const [first] = redemptions
-    const owner = redemptions.length === 1 && first !== undefined ? first.user_id : null
-    const contended = waits && first !== undefined ? (`account:${first.user_id}` as const) : undefined
+    const contended = waits && redemptions[0] ? (`account:${redemptions[0].user_id}` as const) : undefined
     return database.run((sql, caller) => {
-      const locking = waits ? sql`` : sql`skip locked`
-      const ofOwner = (column: Fragment) => (owner === null ? sql`` : sql`and ${column} = ${owner}`)
+      const [locking, only] = [waits ? sql`` : sql`skip locked`, onlyPerson(sql, redemptions)]
       return sql<JudgedCode[]>`
         with presented as materialized (
           select given.*, account.*, code.*, consent.version, session.living_session_id
@@ -67,31 +64,30 @@ export const createJudgeCodes =
           cross join lateral (
             select u.id as account_id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
             from signet.users u
-            where u.id = presented_user_id
-              ${ofOwner(sql`u.id`)}
+            where u.id = presented_user_id ${only.u}
               and exists (
                 select c.digest
                 from signet.authorization_codes c
-                where c.user_id = u.id and c.digest = presented_digest ${ofOwner(sql`c.user_id`)}
+                where c.user_id = u.id and c.digest = presented_digest ${only.c}
               )
             for share ${locking}
           ) account
           cross join lateral (
             select c.*
             from signet.authorization_codes c
-            where c.user_id = account.account_id and c.digest = presented_digest ${ofOwner(sql`c.user_id`)}
+            where c.user_id = account.account_id and c.digest = presented_digest ${only.c}
             for no key update ${locking}
           ) code
           left join lateral (
             select k.version
             from signet.consents k
-            where k.user_id = code.user_id and k.client_id = code.client_id ${ofOwner(sql`k.user_id`)}
+            where k.user_id = code.user_id and k.client_id = code.client_id ${only.k}
             for share ${locking}
           ) consent on true
           left join lateral (
             select s.id as living_session_id
             from signet.browser_sessions s
-            where s.user_id = code.user_id and s.id = code.session_id ${ofOwner(sql`s.user_id`)}
+            where s.user_id = code.user_id and s.id = code.session_id ${only.s}
             for key share ${locking}
           ) session on true
         ),
@@ -101,7 +97,7 @@ export const createJudgeCodes =
           cross join lateral (
             select *
             from signet.refresh_families f
-            where f.user_id = presented.user_id and f.id = presented.family_id ${ofOwner(sql`f.user_id`)}
+            where f.user_id = presented.user_id and f.id = presented.family_id ${only.f}
             for no key update ${locking}
           ) f
         ),
@@ -145,7 +141,7 @@ export const createJudgeCodes =
           from judged
           where c.user_id = judged.user_id
             and c.digest = judged.digest
-            ${ofOwner(sql`c.user_id`)}
+            ${only.c}
             and c.spent_at is null
             and (
               judged.verdict = 'redeemed'
@@ -195,6 +191,14 @@ export const createJudgeCodes =
         left join opened on opened.id = case verdict when 'redeemed' then new_id else family_id end`
     }, contended)
   }
+
+/** By alias, a condition on the one person by a parameter; none for several redemptions. */
+const onlyPerson = (sql: ISql, [first, ...others]: readonly Redemption[]) => {
+  const of = (column: Fragment) =>
+    others.length > 0 || !first ? sql`` : sql`and ${column} = ${first.user_id}`
+  const [u, c, k, s, f] = [sql`u.id`, sql`c.user_id`, sql`k.user_id`, sql`s.user_id`, sql`f.user_id`]
+  return { u: of(u), c: of(c), k: of(k), s: of(s), f: of(f) }
+}
 
 /** The families that were opened, and those that a replayed code has ended: of the requests that presented the codes. */
 const eventsOfCodes = (sql: ISql): [EventRows, ...EventRows[]] => {

@@ -1,6 +1,4 @@
-import type { Fragment, ISql } from 'postgres'
-import { type EventOrigin, OWN_ORIGIN } from '../../domain/events/event.ts'
-import type { EventKind } from '../../domain/events/event-kinds.ts'
+import type { ISql } from 'postgres'
 import { SHORT_GRACE_SECONDS } from '../../domain/oauth/client.ts'
 import {
   COOKIE_GRACE_SECONDS,
@@ -15,11 +13,10 @@ import {
   type Rotation,
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
-import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { isPastDeadline } from '../schema/caller-predicates.ts'
 import { isFamily, toldColumns } from '../schema/family-predicates.ts'
-import { writeSignInEntries } from './feed-entries.ts'
+import { endingOf, isSuspicious } from './end-suspicious.ts'
 
 export type JudgedFamily = Readonly<{
   id: string
@@ -68,11 +65,9 @@ export const createJudge =
   ): Promise<readonly JudgedFamily[]> => {
     const [first] = tokens
     const contended = waits && first !== undefined ? (`family:${first.family_id}` as const) : undefined
-    const named = tokens.length === 1 && first !== undefined && first.user_id !== null ? first : null
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
-      // The one family by parameters: with the values of the record alone, a plan may read every family of the person.
-      const ofNamed = named === null ? sql`` : sql`and ${isFamily(sql, named)}`
+      const named = nameOnly(sql, tokens)
       return sql<Row[]>`
         with presented as materialized (
           select
@@ -97,10 +92,10 @@ export const createJudge =
             from signet.refresh_families f
             where f.id = presented_id
               and (presented_user_id is null or f.user_id = presented_user_id)
-              ${ofNamed}
+              ${named.family}
             for no key update ${locking}
           ) f
-          join signet.users u on u.id = f.user_id ${named === null ? sql`` : sql`and u.id = ${named.user_id}`}
+          join signet.users u on u.id = f.user_id ${named.account}
         ),
         judged as (
           select *, case
@@ -177,7 +172,7 @@ export const createJudge =
           from changing
           where f.user_id = changing.user_id
             and f.id = changing.id
-            ${ofNamed}
+            ${named.family}
           returning ${toldColumns(sql)}, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
         ${ends ? sql`, ${endingOf(sql, { origin: caller.origin, rotates, access_token_seconds })}` : sql``}
@@ -195,50 +190,15 @@ export const createJudge =
     return rows.map(toJudged)
   }
 
-/** On `judged`: true for a token that the operator may want to look into. */
-const isSuspicious = (sql: ISql): Fragment => sql`
-  (
-    judged.verdict in ('reused', 'forged')
-    or judged.verdict = 'replayed_within_grace' and coalesce(judged.last_ip <> judged.presented_ip, false)
-  )`
-
-type EndingOf = Readonly<{ origin: EventOrigin; rotates: boolean; access_token_seconds: number }>
-
-/** CTEs that tell the revocation feed of the families that were ended, and write the events of every suspicion. */
-const endingOf = (sql: ISql, { origin, rotates, access_token_seconds }: EndingOf): Fragment => sql`
-  ended as (
-    select id, user_id, client_id, logout_notice from changed where revoked_at is not null
-  ),
-  ${writeSignInEntries(sql, access_token_seconds)},
-  ${writeEvents(sql, origin, [suspicions(sql, rotates), endings(sql)])}`
-
-const suspicions = (sql: ISql, rotates: boolean): EventRows => ({
-  kind: sql`
-    case verdict
-      when 'reused' then ${'refresh_token.reused' satisfies EventKind}
-      when 'forged' then ${'refresh_token.forged' satisfies EventKind}
-      else ${'refresh_token.answered_elsewhere' satisfies EventKind}
-    end`,
-  from: sql`judged where ${isSuspicious(sql)} and (${rotates} or verdict <> 'replayed_within_grace')`,
-  outcome: sql`case when verdict in ('reused', 'forged') then 'refused' else 'succeeded' end`,
-  user_id: sql`user_id`,
-  client_id: sql`client_id`,
-  sid: sql`id`,
-  origin: presentedBy(sql, null),
-  details: sql`
-    jsonb_build_object('presented_generation', presented_generation, 'generation', generation, 'last_ip', last_ip)`,
-})
-
-const endings = (sql: ISql): EventRows => ({
-  kind: 'sign_in.ended',
-  from: sql`ended join judged on judged.id = ended.id`,
-  reason: sql`
-    case verdict when 'reused' then ${END_REASON_OF.reused} when 'forged' then ${END_REASON_OF.forged} end`,
-  user_id: sql`judged.user_id`,
-  client_id: sql`judged.client_id`,
-  sid: sql`judged.id`,
-  origin: presentedBy(sql, OWN_ORIGIN.actor),
-})
+/**
+ * Conditions on the one family and its account, by parameters; none for several tokens, or where the person is not known. With the values of the
+ * record alone, a plan may read every family of the person, and Citus does not find the node.
+ */
+const nameOnly = (sql: ISql, [first, ...others]: readonly Presentation[]) => {
+  if (first === undefined || first.user_id === null || others.length > 0)
+    return { family: sql``, account: sql`` }
+  return { family: sql`and ${isFamily(sql, first)}`, account: sql`and u.id = ${first.user_id}` }
+}
 
 const toJudged = ({ verdict, last_ip, is_suspicious, ...family }: Row): JudgedFamily => ({
   id: family.id,

@@ -76,8 +76,7 @@ export const openPool = (options: Options) => {
 
   return {
     query: pool.query,
-    timelines: guard.timelines,
-    isDistributed: guard.isDistributed,
+    ...guard.told,
     isExhausted: pool.isExhausted,
     hasOpen: pool.hasOpen,
     /** The count of hosts that may be the primary. */
@@ -158,7 +157,7 @@ const createHostGuard = (
       release: () => timelines.release(held),
     }
   }
-  return { timelines, isDistributed: () => isDistributed, watch, stop: looking.stop }
+  return { told: { timelines, isDistributed: () => isDistributed }, watch, stop: looking.stop }
 }
 
 const REFUSALS = {
