@@ -349,6 +349,7 @@ describe('every file', () => {
 /** Modules that keep something for all who import them: caches, the measures of the process, and counters of names and of keys. */
 const KEEPING = [
   'src/platform/metrics.ts',
+  'src/platform/origin-context.ts',
   'src/platform/passwords.ts',
   'test/support/ask.ts',
   'test/support/backends.ts',
