@@ -5,8 +5,9 @@ import {
   splitSecret,
   withSecret,
 } from '../../domain/clients/given-client.ts'
+import { parseOperatorClient } from '../../domain/clients/stored-registration.ts'
 import { CLIENTS_MOST, METADATA_MOST_BYTES, usesSecret } from '../../domain/oauth/client.ts'
-import { type ClientPolicy, parseClientRecord, parseClients } from '../../domain/oauth/parse-clients.ts'
+import { type ClientPolicy, parseClients } from '../../domain/oauth/parse-clients.ts'
 import { readJsonLines } from '../../platform/config-files/json-lines.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { fail, type Options } from '../accounts/with-accounts.ts'
@@ -86,7 +87,7 @@ export const refuseFaults = (
   { registered, policy }: Readonly<{ registered: readonly RegisteredClient[]; policy: ClientPolicy }>,
 ): void => {
   const faults = registered.flatMap(each => {
-    const parsed = parseClientRecord(each, policy)
+    const parsed = parseOperatorClient(each, policy)
     return 'faults' in parsed ? parsed.faults.map(fault => `client "${each.client_id}": ${fault}`) : []
   })
   if (faults.length > 0) fail(io, options, faults)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Client } from '../oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../oauth/parse-clients.ts'
+import { isServerScope } from '../oauth/scope.ts'
 import { registeredClientOf } from './registration-request.ts'
 
 /**
@@ -34,13 +35,31 @@ const parseJson = (text: string): unknown => {
   }
 }
 
+/**
+ * Ours – Why the database takes no client with this scope; null where it does. Only a client of CLIENTS_FILE administers: an administrator who
+ * made another one would keep its rights when the role is taken away.
+ */
+export const faultOfStoredScope = (scope: string): string | null => {
+  const own = scope.split(' ').filter(isServerScope)
+  return own.length === 0
+    ? null
+    : `must not contain ${own.join(' ')}: only a client of CLIENTS_FILE administers this server`
+}
+
+/** A client that an operator has registered in the database, or a line for each fault. */
+export const parseOperatorClient: typeof parseClientRecord = (record, policy) => {
+  const parsed = parseClientRecord(record, policy)
+  const fault = 'faults' in parsed ? null : faultOfStoredScope(parsed.client.scope)
+  return fault === null ? parsed : { faults: [`scope ${fault}`] }
+}
+
 /** What a row of the database says: a client, or what became of one that has registered itself, or why this version does not understand it. */
 export const parseStoredClient = (
   record: Parameters<typeof parseClientRecord>[0],
   policy: ClientPolicy,
 ): Readonly<{ client: Client } | { state: 'sealed' | 'deleted' } | { faults: readonly string[] }> => {
   const state = readRegistrationRow(record.metadata)
-  if (state === null) return parseClientRecord(record, policy)
+  if (state === null) return parseOperatorClient(record, policy)
   if (typeof state === 'string') return { state }
   return registeredClientOf({ ...record, ...state }, policy)
 }

@@ -97,7 +97,7 @@ const faultOfScope = (word: string): Omit<ClientNote, 'member'> | null => {
   return isServerScope(word)
     ? {
         reason: 'is a scope of Signet itself, which no import gives',
-        remedy: 'give it by hand to a client that may administer this server',
+        remedy: 'give it to a client of CLIENTS_FILE, if it may administer this server',
       }
     : null
 }

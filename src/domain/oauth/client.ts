@@ -139,13 +139,7 @@ export const credentialsHashOf = ({ token_endpoint_auth_method, client_secret, j
   return Buffer.from(digestOf(text as Plain<'client_credentials'>).subarray(0, 16)).toString('base64url')
 }
 
-/** Ours – True for the fingerprint of the client's credentials, or of those before while their secret is still taken. */
-export const hasCredentials = (client: Client, hash: string): boolean =>
-  hash === credentialsHashOf(client) ||
-  (client.former_secret !== undefined &&
-    hash === credentialsHashOf(byFormerSecret(client, client.former_secret)))
-
-/** Ours – The client as it was with its former secret: a token that this secret bought ends with it. */
+/** Ours – The client as it was with its former secret, by which it authenticates until that secret ends. */
 export const byFormerSecret = (client: Client, { digest }: FormerSecret): Client => ({
   ...client,
   client_secret: digest,

@@ -1,6 +1,6 @@
 import { type AccessTokenClaims, audiencesOf } from './access-token.ts'
 import { type AudiencePolicy, allowedAmong } from './audience.ts'
-import { type Client, hasCredentials } from './client.ts'
+import { type Client, credentialsHashOf } from './client.ts'
 import { scopeLeft } from './scope.ts'
 
 /** The rights that a token still has: never more than its claims. */
@@ -19,7 +19,7 @@ export const remainingGrantOf = (
   if (claims.act !== undefined) return remainingExchangeOf(claims, client, policy)
   if (!mayHave(client, claims, policy)) return null
   const { credentials_hash } = claims
-  if (credentials_hash !== undefined && !hasCredentials(client, credentials_hash)) return null
+  if (credentials_hash !== undefined && credentials_hash !== credentialsHashOf(client)) return null
   const audience = allowedAmong(client, audiencesOf(claims), policy)
   return audience.length === 0 ? null : { scope: scopeLeft(claims.scope ?? '', client.scope), audience }
 }

@@ -9,7 +9,7 @@ export const VIEWER_SCOPE = 'signet:viewer'
 export const isForAdministration = (scope: string): boolean =>
   scope.split(' ').some(token => token === ADMIN_SCOPE || token === VIEWER_SCOPE)
 
-/** Ours: scopes with this prefix are for the server itself. An operator alone gives one to a client, by name. */
+/** Ours: scopes with this prefix are for the server itself. A client has one only by its entry of CLIENTS_FILE. */
 export const isServerScope = (scope: string): boolean => scope.startsWith('signet:')
 
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/

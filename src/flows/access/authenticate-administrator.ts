@@ -36,8 +36,8 @@ export type AuthenticateAdministrator = (request: TokenRequest) => Promise<Admin
 
 /**
  * Ours (docs/administration.md) – Two kinds of callers administer, each by a living token that is addressed to the issuer alone: a
- * confidential client that an operator has registered, by its own token of the scope, and a person at the console, who needs the scope and,
- * at this moment, the role of the same name. A token that any other client got for the same person administers nothing.
+ * confidential client of CLIENTS_FILE, by its own token of the scope, and a person at the console, who needs the scope and, at this moment,
+ * the role of the same name. A token that any other client got for the same person administers nothing.
  */
 export const createAuthenticateAdministrator = (needs: Needs): AuthenticateAdministrator => {
   const { clients, blocklist } = needs

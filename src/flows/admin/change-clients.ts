@@ -8,7 +8,7 @@ import {
   splitSecret,
   withSecret,
 } from '../../domain/clients/given-client.ts'
-import { readRegistrationRow } from '../../domain/clients/stored-registration.ts'
+import { faultOfStoredScope, readRegistrationRow } from '../../domain/clients/stored-registration.ts'
 import { type Client, type ClientRecord, FIRST_PARTY, usesSecret } from '../../domain/oauth/client.ts'
 import { CONSOLE_CLIENT_ID } from '../../domain/oauth/console-client.ts'
 import {
@@ -122,7 +122,9 @@ export type ChangeClients = ReturnType<typeof createChangeClients>
 /** The faults that show only in the whole registration; null without any. */
 const judgeWhole = (registered: RegisteredClient, policy: ClientPolicy): Faulty | null => {
   const parsed = parseClientRecord(registered, policy)
-  return 'faults' in parsed ? { faults: parsed.faults.map(message => ({ path: [], message })) } : null
+  if ('faults' in parsed) return { faults: parsed.faults.map(message => ({ path: [], message })) }
+  const message = faultOfStoredScope(parsed.client.scope)
+  return message === null ? null : { faults: [{ path: ['scope'], message }] }
 }
 
 const BUILT_IN: ReadonlySet<string> = new Set([CONSOLE_CLIENT_ID, FIRST_PARTY.client_id])

@@ -55,6 +55,18 @@ describe.skipIf(!hasPostgres)('signetd clients', () => {
       ['clients', ...words],
       typeof input === 'string' ? input : JSON.stringify(input),
     )
+  it('adds no client that administers: those are in CLIENTS_FILE alone', async () => {
+    expect(
+      await run(['add', '-', '--generate-secret'], { ...service('robot'), scope: 'signet:viewer' }),
+    ).toMatchObject({
+      code: 2,
+      err: [
+        'client "robot": scope must not contain signet:viewer: only a client of CLIENTS_FILE administers this server',
+      ],
+    })
+    expect(await run(['list', '--json'])).toMatchObject({ code: 0, out: [] })
+  })
+
   const fileOf = (content: unknown) => {
     const file = join(directory, 'clients.json')
     writeFileSync(file, JSON.stringify(content))
