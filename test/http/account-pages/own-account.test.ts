@@ -210,8 +210,10 @@ describe('a person with their address and their data', () => {
         file.headers.get('cache-control'),
       ]).toEqual([200, 'attachment; filename="account.json"', 'no-store'])
       const { body } = await signet.ask('/auth/me/export', { token: tokens.access_token })
-      const { exported_at: _, ...data } = body
-      expect(JSON.parse(file.text)).toMatchObject({ ...data, account: { email } })
+      const { exported_at: _, events, ...data } = body
+      const exported = JSON.parse(file.text)
+      expect(exported).toMatchObject({ ...data, account: { email } })
+      expect(events).toEqual([expect.objectContaining({ kind: 'account.exported' }), ...exported.events])
       const foreign = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
       expect((await send(browser, { page, to: DATA }, {}, foreign)).status).toBe(403)
       expect((await send(browser, { page, to: DATA }, { request: 'x' })).status).toBe(400)
