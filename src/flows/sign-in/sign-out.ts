@@ -1,6 +1,6 @@
 import type { AboutSignIn } from '../../domain/base/log-fields.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
+import { PROBLEMS, Problem } from '../../domain/refusals/problem.ts'
 import { aboutOwner } from '../../flows/access/actor.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'

@@ -1,7 +1,7 @@
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
 import type { Form } from '../../domain/oauth/form.ts'
+import { PROBLEMS, Problem } from '../../domain/refusals/problem.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { SendLinks } from '../../flows/mail/send-links.ts'
 import type { Limit } from '../../ports/limits.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
+import { PROBLEMS, Problem } from '../../domain/refusals/problem.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { OwnSecurity } from '../../flows/factors/own-security.ts'
 import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'

@@ -1,4 +1,4 @@
-import type { AboutSignIn, ProblemReason } from './log-fields.ts'
+import type { AboutSignIn, ProblemReason } from '../base/log-fields.ts'
 
 /** RFC 9457 – Every problem that the account API and the administration may answer: the stable `code`, its HTTP status and its title. */
 export const PROBLEMS = {
