@@ -1,4 +1,3 @@
-import type { ProblemReason } from '../../domain/base/log-fields.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
 import { type Assertion, methodOf } from '../../domain/factors/passkey.ts'
 import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
@@ -12,6 +11,7 @@ import {
 import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../../domain/factors/totp.ts'
 import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import { Problem } from '../../domain/refusals/problem.ts'
+import type { ProblemReason } from '../../domain/refusals/problem-reasons.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Limit } from '../../ports/limits.ts'
