@@ -16,7 +16,7 @@ import {
 import { byteaText, type Database } from '../postgres/index.ts'
 import { isPastDeadline } from '../schema/caller-predicates.ts'
 import { isFamily, toldColumns } from '../schema/family-predicates.ts'
-import { endingOf, isSuspicious } from './end-suspicious.ts'
+import { endingOf, isSuspicious } from './suspicions.ts'
 
 export type JudgedFamily = Readonly<{
   id: string
