@@ -73,6 +73,7 @@ export const refreshTokenAt = (
   return (PREFIX + token.toString('base64url')) as RefreshToken
 }
 
+/** What the row of a family tells of its current token. */
 type IssuedTo = Readonly<{
   id: string
   user_id: string

@@ -53,7 +53,9 @@ export const createJudgeToken = (database: Database, lifetimes: Lifetimes): Refr
   }
 }
 
-/** Judges one token; undefined for an unknown family. On a distributed database, the person whom a token does not name is looked up first. */
+/**
+ * Judges one token; undefined: the family is unknown. On a distributed database, the person of a token that names none is looked up first.
+ */
 const createJudgeOne = (database: Database, judge: ReturnType<typeof createJudge>) => {
   const findOwner = createFindOwner(database)
   return async (token: Presentation, aim: Aim): Promise<JudgedFamily | undefined> => {
