@@ -1,10 +1,10 @@
 import postgres from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { Family, Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
+import type { Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
 import type { Rotation } from '../../domain/sign-in/refresh-verdict.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { type Database, inBatches } from '../postgres/index.ts'
-import { isFamily } from '../schema/family-predicates.ts'
+import { createFindOwner } from './find-families.ts'
 import { type Aim, createJudge, type JudgedFamily } from './judge-families.ts'
 
 /**
@@ -64,16 +64,6 @@ const createJudgeOne = (database: Database, judge: ReturnType<typeof createJudge
     return owner === null ? undefined : (await judge([{ ...token, user_id: owner.user_id }], aim))[0]
   }
 }
-
-export const createFindOwner =
-  (database: Database): RefreshFamilies['findOwner'] =>
-  async named => {
-    const [owner] = await database.run(
-      sql => sql<Pick<Family, 'user_id' | 'client_id'>[]>`
-        select f.user_id, f.client_id from signet.refresh_families f where ${isFamily(sql, named)}`,
-    )
-    return owner ?? null
-  }
 
 const rotationOfOne = (family: JudgedFamily | undefined): Rotation => {
   if (family === undefined) return { outcome: 'denied', denial: 'unknown_family', user_id: null }
