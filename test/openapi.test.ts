@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PROBLEMS } from '../src/domain/base/problem.ts'
+import { PROBLEMS } from '../src/domain/refusals/problem-codes.ts'
 import { type Deployment, type Instance, ISSUER, openEmbeddedDeployment } from './support/deployment.ts'
 import { judgeExchange, openapi, prefilled } from './support/openapi.ts'
 

@@ -346,7 +346,7 @@ describe('every file', () => {
   })
 })
 
-/** Modules that keep something for all who import them: caches, the measures of the process, and counters of names and of keys. */
+/** Modules that keep something for all their importers: caches, the measures of the process, and counters of names, keys and requests. */
 const KEEPING = [
   'src/platform/metrics.ts',
   'src/platform/origin-context.ts',

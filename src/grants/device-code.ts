@@ -11,7 +11,7 @@ import { type AudiencePolicy, audienceFor } from '../domain/oauth/audience.ts'
 import { type Client, logoutNoticeOf } from '../domain/oauth/client.ts'
 import { requireParameter } from '../domain/oauth/form.ts'
 import { OAuthError } from '../domain/oauth/oauth-error.ts'
-import { REFRESH_TOKEN_VERSION_MAX, retryProofOf } from '../domain/sign-in/refresh-token.ts'
+import { namesPerson, retryProofOf } from '../domain/sign-in/refresh-token.ts'
 import type { DeviceAuthorizations } from '../ports/device-authorizations.ts'
 import type { Random } from '../ports/effects.ts'
 import { type Asked, answerBought, answerRepeated, grantLeft } from './authorization-code.ts'
@@ -97,7 +97,7 @@ const readPresented = (
  * or its refresh token names the person.
  */
 const isReadFirst = ({ isBounded, refresh_token_version }: Needs, client: Client): boolean =>
-  client.status_list || !isBounded(client) || refresh_token_version === REFRESH_TOKEN_VERSION_MAX
+  client.status_list || !isBounded(client) || namesPerson(refresh_token_version)
 
 type Allowed = Awaited<ReturnType<DeviceAuthorizations['findAllowed']>>
 

@@ -24,7 +24,7 @@ export type Granted = Readonly<{ tokens: TokenResponse; about: AboutSignIn }>
 /** RFC 6749 §4 – A way to get tokens. */
 export type Grant = Readonly<{
   grant_type: string
-  /** True where every event of the grant takes its origin from `source`: it need not follow the request (docs/decisions/0057). */
+  /** True where each event of the grant has its origin from `source`: the origin need not follow the request (docs/decisions/0057). */
   handsOriginDown?: true
   exchange(request: GrantRequest): Promise<Granted>
 }>

@@ -26,7 +26,7 @@ export const createGrants = (needs: Needs): readonly Grant[] =>
     createJwtBearerGrant(needs),
   ].map(grant => onBehalfOfSender(grant, needs))
 
-/** The grant, with the origin of a request following it where the grant does not hand it down. */
+/** The grant; unless it hands the origin of its request down, it is carried out on behalf of that origin. */
 const onBehalfOfSender = (grant: Grant, { onBehalfOf }: Pick<Needs, 'onBehalfOf'>): Grant => {
   if (grant.handsOriginDown) return grant
   return {

@@ -2,11 +2,7 @@ import { digestOf } from '../domain/base/digest.ts'
 import type { Peppers } from '../domain/base/pepper.ts'
 import type { Client } from '../domain/oauth/client.ts'
 import type { Family, NewFamily } from '../domain/sign-in/refresh-family.ts'
-import {
-  REFRESH_TOKEN_VERSION_MAX,
-  type RefreshToken,
-  refreshTokenAt,
-} from '../domain/sign-in/refresh-token.ts'
+import { namesPerson, type RefreshToken, refreshTokenAt } from '../domain/sign-in/refresh-token.ts'
 import type { Random } from '../ports/effects.ts'
 
 type Needs = Readonly<{ random: Random; peppers: Peppers; refresh_token_version: number }>
@@ -28,7 +24,7 @@ export const mintFamily = (
 ): MintedFamily => {
   const id = random.uuid()
   const salt = random.bytes(SALT_BYTES)
-  const owner = refresh_token_version === REFRESH_TOKEN_VERSION_MAX ? user_id : null
+  const owner = namesPerson(refresh_token_version) ? user_id : null
   const refresh_token = refreshTokenAt({ family_id: id, user_id: owner, salt, generation: 0 }, pepper)
   return { refresh_token, minted: { id, salt, pepper_id: pepper.id, token_digest: digestOf(refresh_token) } }
 }

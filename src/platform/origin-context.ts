@@ -14,8 +14,8 @@ export const currentOrigin: CurrentOrigin = () => storage.getStore() ?? OWN_ORIG
 let underWay = 0
 
 /**
- * On Node 20, the hooks of a storage cost every promise of the process, in all 7% of a refresh or more. They are off while no request needs them:
- * a refresh and a token hand their origin down.
+ * On Node 20, the hooks of the storage run for every promise of the process, which costs a refresh 7% or more. The hooks are off while no
+ * call is under way. Refreshes and tokens make no such call, because they hand their origin down.
  */
 export const onBehalfOf: OnBehalfOf = async (origin, work) => {
   underWay++

@@ -53,8 +53,8 @@ export type RefreshFamilies = {
   /** The family whose *current* token this is. Null unless the family and its account live. */
   findCurrent(token: NamedFamily & Readonly<{ digest: Digest<'refresh_token'> }>): Promise<Family | null>
   /**
-   * The account of the family that a refresh by this token would go on with, apart from the grace of its client: the token is current, or it
-   * is the one before in a cookie and within the grace of cookies. Null otherwise, and unless the family and its account live.
+   * The account of a token that could still be refreshed, the grace of its client left aside: the current token of its family, or in a cookie
+   * the token before it, within the grace of cookies. Null for any other token, and where the family or its account does not live.
    */
   findAnswered(token: PresentedRefreshToken): Promise<Readonly<{ user_id: string }> | null>
 }

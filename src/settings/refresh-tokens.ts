@@ -2,7 +2,7 @@ import { REFRESH_TOKEN_VERSION_MAX } from '../domain/sign-in/refresh-token.ts'
 import { integer } from './schemas.ts'
 import type { Setting } from './setting.ts'
 
-/** How long refresh tokens live, and in which version they are issued. */
+/** How long refresh tokens live, and the version in which they are issued. */
 export const REFRESH_TOKEN_SETTINGS = {
   REFRESH_TOKEN_IDLE_SECONDS: {
     ...integer({ standard: 604_800, least: 1, most: 31_536_000 }),

@@ -13,8 +13,8 @@ type Step = Readonly<{ accounts: number; sign_ins: number; last_id: string | nul
 export type Restored = Readonly<{ accounts: number; sign_ins: number; links: number; ceremonies: number }>
 
 /**
- * Numbers of the stream of events that a restore skips: more than the lost past has given. None is then given twice, to which a follower or
- * a receiver of events might hold on.
+ * Numbers of the stream of events that a restore skips, more than the lost past has given. No number is then given twice, so that a follower
+ * or a receiver that remembers a number of the lost past takes no new event for a known one.
  */
 const SKIPPED_NUMBERS = 1_000_000_000
 
@@ -23,8 +23,8 @@ const BATCH_ROWS = 500
 
 /**
  * Ours – Ends what a restore has revived: every sign-in, browser session and code, by the credential epoch of its account, every known
- * device, every mailed link and invitation, and every ceremony under way. The stream of events goes on with an event that says so. Each
- * statement is atomic. An interrupted run is repeated from the start; that also ends the few sign-ins since the restore, which is acceptable.
+ * device, every mailed link and invitation, and every ceremony under way. An event, `database.restored`, says so in the stream. Each statement
+ * is atomic. An interrupted run is repeated from the start; that also ends the few sign-ins since the restore, which is acceptable.
  */
 export const endRestored = async (database: Database): Promise<Restored> => {
   const links = (await empty(database, 'email_links')) + (await empty(database, 'invitations'))

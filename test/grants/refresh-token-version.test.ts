@@ -122,7 +122,7 @@ describe('REFRESH_TOKEN_VERSION', () => {
     })
   })
 
-  describe.each([1, 2] as const)('leaves a sign-in with tokens of version %i as it is', token_version => {
+  describe.each([1, 2] as const)('lets a sign-in with tokens of version %i go on in it', token_version => {
     const seed = (client_id = 'app') => seedFamily(deployment, { token_version, client_id })
     const expectLiving = async (family: SeededFamily, token: string, request?: RefreshRequest) => {
       expect((await rowOf(deployment, family.id)).revoked_at).toBeNull()
@@ -197,7 +197,7 @@ describe('REFRESH_TOKEN_VERSION', () => {
       await expectLiving(family, next)
     })
 
-    it('and ends it when a spent token comes again', async () => {
+    it('until a spent token comes again, which ends the sign-in', async () => {
       for (const { own, other } of instances()) {
         const family = await seed()
         const bystanders = await createBystanders(deployment, family)
@@ -209,7 +209,7 @@ describe('REFRESH_TOKEN_VERSION', () => {
       }
     })
 
-    it('and tells its client about the current token, and ends it for its client', async () => {
+    it('until its client, which is told about the current token, revokes it', async () => {
       const headers = INTROSPECTOR
       const family = await seed('introspector')
       for (const { own } of instances()) expect(await isActive(own, family.refresh_token)).toBe(true)

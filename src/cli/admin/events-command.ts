@@ -80,8 +80,8 @@ const follow = (io: Io, options: Options) =>
 /** Said with --quiet too: events may be missing from what was printed. */
 const goneLine = (last_at: string | null): string =>
   [
-    'the server has lost its place in the stream, as after a restored backup: going on with what happens from now on',
-    ...(last_at === null ? [] : [`signetd events --from ${last_at} lists what came before`]),
+    'the server no longer knows this place in the stream, as after a restored backup: going on with what happens from now on',
+    ...(last_at === null ? [] : [`signetd events --from ${last_at} lists the events since the last one`]),
   ].join('; ')
 
 /** The filter by the names of the administration. */

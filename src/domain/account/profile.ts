@@ -1,4 +1,4 @@
-import type { FieldError } from '../base/problem.ts'
+import type { FieldError } from '../refusals/problem.ts'
 import { type OwnAccount, presentAccount } from './account.ts'
 
 /** OpenID Connect Core §5.1 – The standard claims that people fill in themselves. Null: not filled in. */

@@ -25,6 +25,9 @@ export const GENERATION_MAX = 2 ** 31 - 1
 /** The newest version: REFRESH_TOKEN_VERSION chooses the one in which the tokens of a new family are issued. */
 export const REFRESH_TOKEN_VERSION_MAX = 2
 
+/** True for the version whose tokens name the person of their family. */
+export const namesPerson = (version: number): boolean => version === 2
+
 const PREFIX = 'signet_rt_'
 const MAC_BYTES = 32
 /** After the version, the pepper id and the family id: the person's id in version 2. Then salt, generation and MAC. */
@@ -73,6 +76,7 @@ export const refreshTokenAt = (
   return (PREFIX + token.toString('base64url')) as RefreshToken
 }
 
+/** What the row of a family tells of its current token. */
 type IssuedTo = Readonly<{
   id: string
   user_id: string

@@ -1,5 +1,5 @@
-import type { ProblemReason } from '../base/log-fields.ts'
-import type { ProblemCode } from '../base/problem.ts'
+import type { ProblemCode } from '../refusals/problem-codes.ts'
+import type { ProblemReason } from '../refusals/problem-reasons.ts'
 
 /** What an attempt to sign in came to: the label of the metric, with what it means. The metric and docs/logs.md follow this table. */
 export const SIGN_IN_RESULTS = {

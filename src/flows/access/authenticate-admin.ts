@@ -1,7 +1,7 @@
-import { Problem } from '../../domain/base/problem.ts'
 import type { AudiencePolicy } from '../../domain/oauth/audience.ts'
 import { remainingGrantOf } from '../../domain/oauth/remaining-grant.ts'
 import { ADMIN_SCOPE } from '../../domain/oauth/scope.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'

@@ -1,11 +1,11 @@
 import { accountAt } from '../../domain/account/account.ts'
 import { type AboutSignIn, aboutSignIn } from '../../domain/base/log-fields.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import {
   type AccessTokenClaims,
   judgeAccessToken,
   presentedTokenOf,
 } from '../../domain/oauth/access-token.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'

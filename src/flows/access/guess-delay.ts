@@ -1,5 +1,5 @@
 import { countingKeyOf } from '../../domain/base/digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { GUESS_DELAY_MAX_MILLISECONDS, guessDelayAfter } from '../../domain/sign-in/guess-delay.ts'
 import type { Wait } from '../../ports/effects.ts'
 import type { GuessFailures } from '../../ports/limits.ts'

@@ -1,5 +1,5 @@
 import type { AboutSignIn } from '../../domain/base/log-fields.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 
 /** Does a part of a sign-in. A refusal in it names the sign-in in the log. */
 export const namingSignIn = async <T>(about: AboutSignIn, work: () => Promise<T>): Promise<T> => {

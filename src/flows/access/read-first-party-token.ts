@@ -1,7 +1,7 @@
 import { type AboutSignIn, aboutFamily } from '../../domain/base/log-fields.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { type PresentedRefreshToken, parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Allowance, Limit } from '../../ports/limits.ts'
 
 /** Counts a request against a limit. Throws a 429 with the seconds to wait when the limit is used up. */

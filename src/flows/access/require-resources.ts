@@ -1,7 +1,7 @@
-import { fieldInvalid, type Problem } from '../../domain/base/problem.ts'
 import { type AudiencePolicy, audienceFor } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { fieldInvalid, type Problem } from '../../domain/refusals/problem.ts'
 import type { Issue } from '../../grants/issue.ts'
 
 type Needs = Readonly<{ policy: AudiencePolicy; issue: Pick<Issue, 'requireLength'> }>

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 
 /** Returns the outcome of a change. Throws a 401 for null: the account's credentials changed meanwhile, and nothing was done. */
 export const requireUnchanged = <Outcome>(outcome: Outcome | null): Outcome => {

@@ -1,4 +1,4 @@
-import { fieldInvalid } from '../../domain/base/problem.ts'
+import { fieldInvalid } from '../../domain/refusals/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import { keptOf, type Owner } from '../access/actor.ts'

@@ -1,5 +1,5 @@
 import { type GivenProfile, judgeProfile, type Person } from '../../domain/account/profile.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Actor } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'

@@ -1,5 +1,4 @@
 import { digestOf, type Plain } from '../../domain/base/digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { presentAdministeredClient, presentListedClient } from '../../domain/clients/administered-client.ts'
 import {
   type GivenClient,
@@ -17,6 +16,7 @@ import {
   parseClient,
   parseClientRecord,
 } from '../../domain/oauth/parse-clients.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { AdministeredClients, ClientRegistrations } from '../../ports/clients.ts'
 import type { Random } from '../../ports/effects.ts'
 

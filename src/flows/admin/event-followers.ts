@@ -1,7 +1,7 @@
-import { Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { PlacedEvent } from '../../domain/events/event.ts'
 import type { StreamPosition } from '../../domain/events/stream-position.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Log } from '../../ports/effects.ts'
 import type { Events, StreamBounds, StreamPortion } from '../../ports/events.ts'
 import { createEventTail, type EventTail } from './event-tail.ts'

@@ -9,7 +9,7 @@ type Needs = Readonly<{
   log: Log
   /** Milliseconds between two polls while there are followers. Default 1,000. */
   poll_milliseconds?: number
-  /** Is told when the database has another past than the one that was read, such as after a failover that lost events. All must leave. */
+  /** Called when the database has another past than the one that was read, as after a failover that lost events: all must leave. */
   onAnotherPast: () => void
 }>
 

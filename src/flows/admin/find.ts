@@ -191,7 +191,7 @@ const createFindGone = ({ events }: Needs): Find => {
 /** RFC 7638 §3 – A thumbprint by SHA-256, or the name of a file. */
 const KID = /^[\w-]{1,128}$/
 const GONE_KEYS = ['key.revoked', 'key.retired'] as const
-/** The newest ones of each kind, among which the key is looked for: a key is made once in some weeks. */
+/** How many events of each kind are searched for the key, the newest first. Keys are made weeks apart. */
 const KEY_EVENTS_MOST = 100
 
 const accountMatch = ({

@@ -4,7 +4,7 @@ import type { SignUpMode } from '../../domain/account/invitation.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import type { Language } from '../../domain/base/language.ts'
 import type { AboutRequest } from '../../domain/base/log-fields.ts'
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { fieldInvalid, Problem } from '../../domain/refusals/problem.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Invitations, Mailer } from '../../ports/mail.ts'
 

@@ -1,5 +1,5 @@
 import { presentAdministeredAccount } from '../../domain/account/administered-account.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Upstream } from '../../domain/upstream/upstream.ts'
 import type { AdministeredAccounts } from '../../ports/administration.ts'
 import type { Factors } from '../../ports/factors.ts'

@@ -1,5 +1,4 @@
 import { type Digest, digestOf } from '../../domain/base/digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import {
   CEREMONY_SECONDS,
   type Ceremony,
@@ -8,6 +7,7 @@ import {
   ceremonyHandleOf,
   type NewCeremony,
 } from '../../domain/factors/ceremony.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Ceremonies } from '../../ports/factors.ts'
 

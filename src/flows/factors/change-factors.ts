@@ -1,4 +1,3 @@
-import { fieldInvalid } from '../../domain/base/problem.ts'
 import type { CeremonyPurpose } from '../../domain/factors/ceremony.ts'
 import {
   digestOfRecoveryCode,
@@ -8,6 +7,7 @@ import {
   recoveryCodeOf,
 } from '../../domain/factors/recovery-code.ts'
 import type { FactorMethod } from '../../domain/oauth/acr.ts'
+import { fieldInvalid } from '../../domain/refusals/problem.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'
 import { actingIdOf, keptOf, keptWith, type Owner } from '../access/actor.ts'

@@ -1,5 +1,5 @@
-import { Problem } from '../../domain/base/problem.ts'
 import { presentPasskey } from '../../domain/factors/passkey.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Factors } from '../../ports/factors.ts'
 import type { Owner } from '../access/actor.ts'
 import { requireUnchanged } from '../access/require-unchanged.ts'

@@ -1,5 +1,5 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import { parseRefreshToken } from '../../domain/sign-in/refresh-token.ts'
 import { type EndingVerdict, reasonOf } from '../../domain/sign-in/refresh-verdict.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'

@@ -1,6 +1,4 @@
-import type { ProblemReason } from '../../domain/base/log-fields.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { type Assertion, methodOf } from '../../domain/factors/passkey.ts'
 import { digestOfRecoveryCode } from '../../domain/factors/recovery-code.ts'
 import {
@@ -12,6 +10,8 @@ import {
 } from '../../domain/factors/sealed-secret.ts'
 import { findTotpStep, TOTP_FAILURES_AT_MOST, TOTP_FAILURES_TOLD } from '../../domain/factors/totp.ts'
 import type { FactorMethod } from '../../domain/oauth/acr.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
+import type { ProblemReason } from '../../domain/refusals/problem-reasons.ts'
 import type { Clock, Random } from '../../ports/effects.ts'
 import type { Factors, PasskeyVerifier } from '../../ports/factors.ts'
 import type { Limit } from '../../ports/limits.ts'

@@ -1,6 +1,6 @@
-import { Problem } from '../../domain/base/problem.ts'
 import type { FactorMethod } from '../../domain/oauth/acr.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Clients } from '../../ports/clients.ts'
 import { actingIdOf, type Owner } from '../access/actor.ts'
 import type { KnownDevices } from '../access/known-devices.ts'

@@ -1,6 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { ACR } from '../../domain/oauth/acr.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Clock, Passwords } from '../../ports/effects.ts'
 import type { Factors, FactorsOf } from '../../ports/factors.ts'

@@ -1,6 +1,6 @@
 import { parseLinkToken } from '../../domain/account/email-link.ts'
 import { digestOf } from '../../domain/base/digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Passwords } from '../../ports/effects.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import type { JudgeNewPassword } from '../account/judge-new-password.ts'

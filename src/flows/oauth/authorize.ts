@@ -16,9 +16,9 @@ import {
   refusalWithoutPage,
 } from '../../domain/authorization/interaction.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { BrowserSession, PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { BrowserSessions, Consents, PushedRequests } from '../../ports/authorization.ts'
 import type { Clients } from '../../ports/clients.ts'

@@ -5,9 +5,9 @@ import {
   logoutHintOf,
   logoutTargetOf,
 } from '../../domain/authorization/logout-request.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { parseParameters } from '../../domain/oauth/form.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { BrowserSession, PresentedSession } from '../../domain/sign-in/browser-session.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
 import type { Clients } from '../../ports/clients.ts'

@@ -1,6 +1,6 @@
-import { Problem } from '../../domain/base/problem.ts'
 import { type AssertionIssuer, accountKeyOf } from '../../domain/exchange/assertion-issuers.ts'
 import { REVOCATION_JWT_TYPE } from '../../domain/exchange/issuer-assertion.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { type IssuerJwt, peekType, type VerifyByIssuer } from '../../grants/verification/verify-by-issuer.ts'
 import type { AssertedAccounts } from '../../ports/accounts.ts'
 import type { Endings } from '../../ports/revocations.ts'

@@ -1,6 +1,6 @@
 import { judgeEmail, normalizeEmail } from '../../domain/account/account.ts'
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
+import { fieldInvalid, Problem } from '../../domain/refusals/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Endings } from '../../ports/revocations.ts'
 

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { type Cursor, NOTHING_UNNUMBERED } from '../../domain/revocations/feed-cursor.ts'
 import type { Portion } from '../../domain/revocations/portion.ts'
 import type { Tail } from './tail-reader.ts'

@@ -1,6 +1,6 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Cursor, Cursors } from '../../domain/revocations/feed-cursor.ts'
 import type { Clock } from '../../ports/effects.ts'
 import type { Keys } from '../../ports/keys.ts'

@@ -1,6 +1,6 @@
-import { Problem } from '../../domain/base/problem.ts'
 import { type Ceremony, readPayload } from '../../domain/factors/ceremony.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { RequireResources } from '../access/require-resources.ts'

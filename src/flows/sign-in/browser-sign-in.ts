@@ -1,9 +1,9 @@
 import { accountAt } from '../../domain/account/account.ts'
 import { digestOf } from '../../domain/base/digest.ts'
 import { SECRET_BYTES } from '../../domain/base/personal-secret.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { acrOf } from '../../domain/oauth/acr.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import {
   type BrowserSession,
   type PresentedSession,

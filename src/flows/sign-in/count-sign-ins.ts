@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { type SignInResult, signInResultOf } from '../../domain/sign-in/sign-in-result.ts'
 import type { Metrics } from '../../ports/effects.ts'
 import type { RefusedSignIn, SignInRefusals } from '../../ports/events.ts'

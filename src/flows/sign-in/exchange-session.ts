@@ -17,7 +17,7 @@ import { narrowScope } from '../../domain/oauth/scope.ts'
 import type { AskHook } from '../../domain/outbound/hook.ts'
 import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
 import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
-import { REFRESH_TOKEN_VERSION_MAX, retryProofOf } from '../../domain/sign-in/refresh-token.ts'
+import { namesPerson, retryProofOf } from '../../domain/sign-in/refresh-token.ts'
 import { answerBought, answerRepeated } from '../../grants/authorization-code.ts'
 import type { Grant, Granted, GrantRequest } from '../../grants/grant.ts'
 import { mintFamily } from '../../grants/mint-family.ts'
@@ -130,8 +130,8 @@ const findPersonOf = async (
   { askClaims, refresh_token_version, sessionExchanges }: Needs,
   session: Parameters<SessionExchanges['findPerson']>[0],
 ): Promise<PersonOf> => {
-  const isNamed = refresh_token_version < REFRESH_TOKEN_VERSION_MAX || session.user_id !== null
-  return askClaims === null && isNamed ? null : sessionExchanges.findPerson(session)
+  const isNeeded = askClaims !== null || (namesPerson(refresh_token_version) && session.user_id === null)
+  return isNeeded ? sessionExchanges.findPerson(session) : null
 }
 
 /** Those of a session that opens a sign-in; a later exchange gets the claims of the first one. */

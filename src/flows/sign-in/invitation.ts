@@ -1,6 +1,6 @@
 import { parseLinkToken } from '../../domain/account/email-link.ts'
 import { type Digest, digestOf } from '../../domain/base/digest.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Invitations } from '../../ports/mail.ts'
 
 type Needs = Readonly<{ invitations: Pick<Invitations, 'find'> }>

@@ -1,6 +1,5 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import {
   type AudiencePolicy,
   audienceFor,
@@ -9,6 +8,7 @@ import {
 } from '../../domain/oauth/audience.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import type { AccessTokenResponse, TokenResponse } from '../../domain/oauth/token-response.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { AskClaims } from '../../domain/sign-in/claims-hook.ts'
 import type { Family, RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshToken } from '../../domain/sign-in/refresh-token.ts'

@@ -1,6 +1,6 @@
-import { Problem } from '../../domain/base/problem.ts'
 import type { Assertion } from '../../domain/factors/passkey.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { SpentAssertions } from '../../ports/clients.ts'
 import type { SignedInOnPages } from './browser-sign-in.ts'
 import type { CompleteSignIn, Proven } from './complete-sign-in.ts'

@@ -1,7 +1,7 @@
 import type { AboutSignIn } from '../../domain/base/log-fields.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { RefreshTransport, TracedSource } from '../../domain/sign-in/refresh-family.ts'
 import type { ProveSender } from '../../grants/dpop.ts'
 import type { Rotate } from '../../grants/rotate.ts'

@@ -1,5 +1,5 @@
-import { Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { Limit } from '../../ports/limits.ts'

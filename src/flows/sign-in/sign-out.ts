@@ -1,6 +1,6 @@
 import type { AboutSignIn } from '../../domain/base/log-fields.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Accounts } from '../../ports/accounts.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Bearer } from '../access/authenticate-bearer.ts'
@@ -36,8 +36,8 @@ export const createSignOut = ({ accounts, refreshFamilies, readFirstPartyToken }
 
     /**
      * Signs out by a refresh token of a first-party client. A spent token ends its own sign-in alone. "everywhere" takes the current token,
-     * because an old token out of a log could otherwise sign its owner out of every device; and a cookie that another tab has refreshed
-     * since it was sent. Returns the sign-in, for the log.
+     * because an old token out of a log could otherwise sign its owner out of every device. It also takes a cookie that another tab has just
+     * refreshed, because a tab cannot know of that. Returns the sign-in, for the log.
      */
     byRefreshToken: async (text: string, { everywhere, admits }: ByRefreshToken): Promise<AboutSignIn> => {
       const { token, client, about } = await readFirstPartyToken(text, admits)

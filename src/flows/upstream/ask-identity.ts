@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Problem } from '../../domain/base/problem.ts'
 import { assertedAuthTime } from '../../domain/exchange/issuer-assertion.ts'
 import { challengeOf } from '../../domain/oauth/pkce.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { judgeAuthTime } from '../../domain/upstream/id-token-verdict.ts'
 import { authMethodOf, jsonOf, type ProviderMetadata } from '../../domain/upstream/provider-metadata.ts'
 import {

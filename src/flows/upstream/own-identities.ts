@@ -1,7 +1,7 @@
 import type { Account } from '../../domain/account/account.ts'
 import { isLastWayIn } from '../../domain/account/ways-in.ts'
 import type { Language } from '../../domain/base/language.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { saysAuthTime, type Upstream, type UpstreamIdentity } from '../../domain/upstream/upstream.ts'
 import type { Random } from '../../ports/effects.ts'
 import type { Identities } from '../../ports/identities.ts'

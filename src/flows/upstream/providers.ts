@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { AddressRange } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import {
   jsonOf,
   type ProviderMetadata,

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'
 import { CLOCK_TOLERANCE_SECONDS } from '../../domain/base/clock-tolerance.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { judgeIdToken } from '../../domain/upstream/id-token-verdict.ts'
 import type { Upstream } from '../../domain/upstream/upstream.ts'
 import { UPSTREAM_SECONDS } from '../../domain/upstream/upstream-attempt.ts'

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
+import { PROBLEMS } from '../../domain/refusals/problem-codes.ts'
 import { aboutOwner } from '../../flows/access/actor.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'

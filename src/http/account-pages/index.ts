@@ -1,6 +1,7 @@
 import { PROFILE_FIELDS, type ProfileField, type ProfileFields } from '../../domain/account/profile.ts'
 import type { ScopeCatalogue } from '../../domain/authorization/scope-catalogue.ts'
-import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
+import type { Problem } from '../../domain/refusals/problem.ts'
+import { PROBLEMS } from '../../domain/refusals/problem-codes.ts'
 import type { Applications } from '../../flows/account/applications.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { Devices } from '../../flows/sign-in/devices.ts'

@@ -1,5 +1,6 @@
 import { normalizeEmail } from '../../domain/account/account.ts'
-import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
+import type { Problem } from '../../domain/refusals/problem.ts'
+import { PROBLEMS } from '../../domain/refusals/problem-codes.ts'
 import type { DeleteAccount } from '../../flows/account/delete-account.ts'
 import type { ExportAccount } from '../../flows/account/export-account.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'

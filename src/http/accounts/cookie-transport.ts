@@ -1,5 +1,5 @@
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { TokenPair } from '../../flows/sign-in/open-sign-in.ts'
 import type { Cookie } from '../server/cookies.ts'

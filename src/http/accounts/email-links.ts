@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
+import { fieldInvalid, Problem } from '../../domain/refusals/problem.ts'
 import { aboutOwner } from '../../flows/access/actor.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { RedeemLinks } from '../../flows/mail/redeem-links.ts'

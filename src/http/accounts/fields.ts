@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { ACR_VALUES, parseAcrValues } from '../../domain/oauth/acr.ts'
 import { type Client, FIRST_PARTY } from '../../domain/oauth/client.ts'
+import { type FieldError, fieldInvalid, Problem } from '../../domain/refusals/problem.ts'
 import { REFRESH_TRANSPORTS } from '../../domain/sign-in/refresh-family.ts'
 import type { Clients } from '../../ports/clients.ts'
 import { readJson, readOptionalJson } from '../server/body.ts'

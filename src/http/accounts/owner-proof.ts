@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldInvalid } from '../../domain/base/problem.ts'
+import { fieldInvalid } from '../../domain/refusals/problem.ts'
 import type { Bearer } from '../../flows/access/authenticate-bearer.ts'
 import type { OwnRefreshToken } from '../../flows/factors/holds-refresh-token.ts'
 import type { OwnFactorProof } from '../../flows/factors/prove-own-factor.ts'

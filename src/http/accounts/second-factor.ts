@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldInvalid } from '../../domain/base/problem.ts'
+import { fieldInvalid } from '../../domain/refusals/problem.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { Proof } from '../../flows/factors/prove-factor.ts'
 import type { SecondFactorSignIn } from '../../flows/sign-in/second-factor-sign-in.ts'

@@ -1,7 +1,7 @@
 import { presentAccount } from '../../domain/account/account.ts'
 import { aboutFamily, aboutSignIn } from '../../domain/base/log-fields.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import type { Client } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { RequireResources } from '../../flows/access/require-resources.ts'
 import type { SignedIn } from '../../flows/sign-in/complete-sign-in.ts'

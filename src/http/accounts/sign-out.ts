@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { aboutSignIn } from '../../domain/base/log-fields.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { AuthenticateBearer } from '../../flows/access/authenticate-bearer.ts'
 import type { SignOut } from '../../flows/sign-in/sign-out.ts'
 import { tokenRequestOf } from '../server/request-source.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ConsentRecord } from '../../domain/authorization/consent.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { ExportPerson } from '../../flows/account/export-account.ts'
 import type { Invite } from '../../flows/admin/invite.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'

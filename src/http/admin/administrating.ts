@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type {
   Administrator,
   AuthenticateAdministrator,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { ChangeClients, Faulty, ShownClient } from '../../flows/admin/change-clients.ts'
 import type { Endings } from '../../ports/revocations.ts'
 import { readJson } from '../server/body.ts'

@@ -1,6 +1,6 @@
-import { Problem } from '../../domain/base/problem.ts'
 import type { Event } from '../../domain/events/event.ts'
 import { presentEvent } from '../../domain/events/present-event.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { EventFilter, Events } from '../../ports/events.ts'
 import { type Call, NO_STORE, type Reply } from '../server/route.ts'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { chooseLanguage, type Language } from '../../domain/base/language.ts'
-import { type FieldError, fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
+import { type FieldError, fieldInvalid, Problem } from '../../domain/refusals/problem.ts'
 import { readJson, readOptionalJson } from '../server/body.ts'
 import type { Call } from '../server/route.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { createFind } from '../../flows/admin/find.ts'
 import type { Endings } from '../../ports/revocations.ts'
 import { json, NO_STORE, type Route } from '../server/route.ts'

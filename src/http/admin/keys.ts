@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { Problem } from '../../domain/base/problem.ts'
 import { keyEventsOf } from '../../domain/keys/key-events.ts'
 import { nextRotation } from '../../domain/keys/key-ring.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Events } from '../../ports/events.ts'
 import type { AdministeredKey, AdministeredKeys, KeyOutcome } from '../../ports/keys.ts'
 import { type Call, json, NO_STORE, type Reply, type Route } from '../server/route.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldInvalid } from '../../domain/base/problem.ts'
+import { fieldInvalid } from '../../domain/refusals/problem.ts'
 import { json, NO_STORE, type Reply } from '../server/route.ts'
 
 const LIMIT_STANDARD = 50

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { fieldInvalid, Problem } from '../../domain/base/problem.ts'
 import { isUuid } from '../../domain/base/uuid.ts'
 import { presentEvent } from '../../domain/events/present-event.ts'
+import { fieldInvalid, Problem } from '../../domain/refusals/problem.ts'
 import { presentAdministeredSignIn, stepsOf } from '../../domain/sign-in/administered-sign-in.ts'
 import { filterBy } from '../../flows/events/event-filter.ts'
 import type { AdministeredAccounts, AdministeredSignIns } from '../../ports/administration.ts'

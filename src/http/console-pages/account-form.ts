@@ -50,7 +50,7 @@ ${commands({ console_url: frame.console_url, ...byHand(account, given) })}
   })
 }
 
-/** The same request, with an example where nothing is filled in. */
+/** The request of the form for the command line. An empty form is shown with an example. */
 const byHand = (account: AccountShown | null, given: Filled['given']) => {
   const roles = (given['roles'] ?? '').split(/\s+/).filter(Boolean)
   if (account !== null)

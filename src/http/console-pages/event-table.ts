@@ -37,7 +37,7 @@ export const eventTable = (events: readonly EventShown[], people: People = new M
     empty: 'No event.',
   })
 
-/** A person who acts on what is not their own is an administrator. */
+/** A person whose e-mail is not known is named by the role in the event: its own person, or an administrator who acts on others. */
 export const actorCellOf = ({ actor, sub }: EventShown, people: People = new Map()): Html => {
   if (actor === null) return NONE
   const { type, id } = actor

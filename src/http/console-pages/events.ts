@@ -71,7 +71,7 @@ ${commands({
 </section>`,
   })
 
-/** The filters that take one of these values. */
+/** The values of each filter that takes one of a list. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   kind: Object.keys(EVENT_KINDS),
   outcome: EVENT_OUTCOMES,

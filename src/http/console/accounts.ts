@@ -154,7 +154,7 @@ const showChange: ConsoleShow = async visit => {
 
 const exportAccount: ConsoleShow = async visit => {
   const sub = idOf(visit)
-  // A file and an event in the person's name are not for a link of another page to cause.
+  // A link of another page must cause neither a download nor an event in the administrator's name.
   if (isLedFromElsewhere(visit.call)) return seeOther(accountPath(sub))
   const path = `${apiPath(sub)}/export`
   return visit.download({

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { ANYTHING } from '../console-pages/answers.ts'
 import { confirmPage } from '../console-pages/confirm.ts'
 import type { Tab } from '../console-pages/frame.ts'

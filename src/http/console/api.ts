@@ -89,7 +89,7 @@ const headersOf = (
     : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }),
 })
 
-/** RFC 9110 §5.5 – A form may bring any text back. */
+/** RFC 9110 §5.5 – A form may bring any text back as `etag`. A text that no header can carry is replaced by the tag of no version: 412. */
 const isFieldValue = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
 const OF_NO_VERSION = '"none"'
 

@@ -1,5 +1,5 @@
-import { Problem } from '../../domain/base/problem.ts'
 import type { EventKind } from '../../domain/events/event-kinds.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { ACCOUNT, EVENT, EVENTS, type EventShown } from '../console-pages/answers.ts'
 import type { ChangesShown } from '../console-pages/event-table.ts'
 import { EVENT_FILTERS, eventPage, eventsPage } from '../console-pages/events.ts'

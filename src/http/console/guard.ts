@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { wrongAddressPage } from '../console-pages/refused.ts'
 import type { Call, Handle } from '../server/route.ts'
 import { consoleReply } from './reply.ts'

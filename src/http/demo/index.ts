@@ -1,5 +1,5 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { Limit } from '../../ports/limits.ts'
 import { seeOther } from '../hosted/interactions.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { type Brand, faviconOf, ICON_PATH, LOGO_PATH } from '../layout/brand.ts'
 import type { Reply, Route } from '../server/route.ts'
 

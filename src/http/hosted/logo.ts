@@ -1,5 +1,5 @@
 import { logoTypeOf } from '../../domain/authorization/client-logo.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { ShowLogos } from '../../flows/oauth/client-logos.ts'
 import type { Route } from '../server/route.ts'
 

@@ -1,7 +1,7 @@
 import { QUERY_MAX_CHARACTERS } from '../../domain/authorization/authorization-request.ts'
 import { LOGOUT_TARGET, logoutRedirectOf } from '../../domain/authorization/logout-request.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { parseForm } from '../../domain/oauth/form.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Logout, SignedOut } from '../../flows/oauth/logout.ts'
 import { signedOutPage, signOutPage } from '../pages/sign-out.ts'
 import { readFormText } from '../server/body.ts'

@@ -1,7 +1,7 @@
 import { type SealedForm, sealForm, unsealForm } from '../../domain/authorization/session-form.ts'
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { NONCE_BYTES } from '../../domain/factors/sealed-secret.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { BrowserSession } from '../../domain/sign-in/browser-session.ts'
 import type { Random } from '../../ports/effects.ts'
 

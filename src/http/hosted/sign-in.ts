@@ -6,11 +6,12 @@ import {
   passkeyChallengeOf,
 } from '../../domain/authorization/interaction-seal.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { PROBLEMS, Problem, type ProblemCode } from '../../domain/base/problem.ts'
 import { parseAssertion } from '../../domain/factors/assertion.ts'
 import type { Assertion } from '../../domain/factors/passkey.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
 import type { Form } from '../../domain/oauth/form.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
+import { PROBLEMS, type ProblemCode } from '../../domain/refusals/problem-codes.ts'
 import { requireAllowance } from '../../flows/access/require-allowance.ts'
 import type { Proof } from '../../flows/factors/prove-factor.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'

@@ -1,6 +1,6 @@
 import type { Peppers } from '../../domain/base/pepper.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { NONCE_BYTES } from '../../domain/factors/sealed-secret.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import { formOriginsOf, type Upstream } from '../../domain/upstream/upstream.ts'
 import {
   attemptKeyOf,

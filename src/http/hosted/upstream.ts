@@ -1,10 +1,10 @@
 import { maxAgeAsked } from '../../domain/authorization/interaction.ts'
 import type { Interaction } from '../../domain/authorization/interaction-seal.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { UNKNOWN_AUTH_TIME } from '../../domain/oauth/acr.ts'
 import { FIRST_PARTY } from '../../domain/oauth/client.ts'
 import { type Form, parseParameters } from '../../domain/oauth/form.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import {
   isMeantFor,
   saysAuthTime,

@@ -1,6 +1,6 @@
 import { QUERY_MAX_CHARACTERS } from '../../domain/authorization/authorization-request.ts'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Authorize } from '../../flows/oauth/authorize.ts'
 import { type Interactions, seeOther } from '../hosted/interactions.ts'
 import type { ReplyWith } from '../hosted/progress.ts'

@@ -1,5 +1,5 @@
 import { LINK_SECONDS } from '../../domain/account/email-link.ts'
-import type { ProblemCode } from '../../domain/base/problem.ts'
+import type { ProblemCode } from '../../domain/refusals/problem-codes.ts'
 import { type Html, html } from '../layout/html.ts'
 import type { Icon } from '../layout/icons.ts'
 import type { Page } from '../layout/layout.ts'

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Reply, Route } from '../server/route.ts'
 
 /** Three levels up from src/http/public and from dist/http/public alike. */

@@ -1,4 +1,4 @@
-import { Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { StatusLists } from '../../flows/revocations/status-lists.ts'
 import { jwsReply } from '../server/jws-reply.ts'
 import { json, type Route } from '../server/route.ts'

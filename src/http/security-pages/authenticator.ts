@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { PROBLEMS, Problem } from '../../domain/base/problem.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
+import { PROBLEMS } from '../../domain/refusals/problem-codes.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { OwnSecurity } from '../../flows/factors/own-security.ts'
 import type { TotpEnrolment } from '../../flows/factors/totp-enrolment.ts'

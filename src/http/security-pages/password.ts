@@ -1,4 +1,5 @@
-import { PROBLEMS, type Problem } from '../../domain/base/problem.ts'
+import type { Problem } from '../../domain/refusals/problem.ts'
+import { PROBLEMS } from '../../domain/refusals/problem-codes.ts'
 import type { ChangePassword } from '../../flows/account/change-password.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import { hasFactor } from '../../flows/factors/offer-factors.ts'

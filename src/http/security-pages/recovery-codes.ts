@@ -1,4 +1,4 @@
-import { PROBLEMS } from '../../domain/base/problem.ts'
+import { PROBLEMS } from '../../domain/refusals/problem-codes.ts'
 import type { OwnProfile } from '../../flows/account/own-profile.ts'
 import type { FactorOverview } from '../../flows/factors/factor-overview.ts'
 import { hasFactor } from '../../flows/factors/offer-factors.ts'

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
-import { Problem } from '../../domain/base/problem.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { OnBehalfOf } from '../../ports/events.ts'
 import type { Pages } from '../layout/layout.ts'

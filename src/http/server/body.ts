@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { Problem } from '../../domain/base/problem.ts'
 import { type Form, parseForm, parseParameters } from '../../domain/oauth/form.ts'
 import { OAuthError } from '../../domain/oauth/oauth-error.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Call } from './route.ts'
 
 /** The most bytes of a request body. The longest legitimate one contains a client assertion. */

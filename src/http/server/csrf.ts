@@ -1,6 +1,6 @@
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { type Client, hasRedirectOrigin } from '../../domain/oauth/client.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 import type { Clients } from '../../ports/clients.ts'
 import type { Call, Handle } from './route.ts'
 

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { limitKeyOf } from '../../domain/base/ip-address.ts'
-import { Problem } from '../../domain/base/problem.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { Problem } from '../../domain/refusals/problem.ts'
 
 /** A larger answer does not fit into the socket's buffer, and stays in memory until the client has read it. */
 const LARGE_BYTES = 65_536

@@ -46,7 +46,7 @@ export type Route = Readonly<{
   errors: 'oauth' | 'problem' | 'page' | 'redirect'
   /** For what asks every few seconds: its requests have no line in the log. A fault of the server has its own line all the same. */
   isProbe?: true
-  /** For a handler that hands the origin of the request down itself: it does not follow the request (docs/decisions/0057). */
+  /** For a handler that hands the origin down itself: the origin need not follow the request (docs/decisions/0057). */
   handsOriginDown?: true
   handle: Handle
 }>

@@ -139,7 +139,7 @@ const createGetToken =
     return token
   }
 
-/** One call at a time for each epoch: calls that come meanwhile share it. The result of an earlier epoch's is ignored, and none of theirs. */
+/** One call at a time for each epoch, which all calls of that epoch share. A call of an earlier epoch is not shared: its result is ignored. */
 const shareCalls = (epoch: () => number, work: () => Promise<void>): (() => Promise<void>) => {
   let underway: Promise<void> | null = null
   let began = 0

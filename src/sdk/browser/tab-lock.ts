@@ -27,8 +27,8 @@ export const underLock = async <T>(name: string, mode: LockMode, work: () => Pro
 }
 
 /**
- * Resolves when the browser has the messages that this tab has sent, and this tab those that the browser had. A lock that is released or
- * granted may overtake a message; a message that this tab sends to itself overtakes none.
+ * Resolves when the browser has taken every message that this tab has sent before, and this tab every message that was on its way. The
+ * release or the grant of a lock may overtake a message. A message that this tab sends to itself overtakes none.
  */
 const exchangeMessages = () =>
   new Promise<void>(resolve => {

@@ -192,7 +192,7 @@ export const createJudgeCodes =
     }, contended)
   }
 
-/** By alias, a condition on the one person by a parameter; none for several redemptions. */
+/** For each alias, the condition that names the person of a single redemption by a parameter. Several redemptions have none. */
 const onlyPerson = (sql: ISql, [first, ...others]: readonly Redemption[]) => {
   const of = (column: Fragment) =>
     others.length > 0 || !first ? sql`` : sql`and ${column} = ${first.user_id}`

@@ -16,7 +16,7 @@ import {
 import { byteaText, type Database } from '../postgres/index.ts'
 import { isPastDeadline } from '../schema/caller-predicates.ts'
 import { isFamily, toldColumns } from '../schema/family-predicates.ts'
-import { endingOf, isSuspicious } from './end-suspicious.ts'
+import { endingOf, isSuspicious } from './suspicions.ts'
 
 export type JudgedFamily = Readonly<{
   id: string
@@ -50,8 +50,10 @@ type Row = Family & Readonly<{ verdict: string; last_ip: string | null; is_suspi
  * statement that waited for a lock continues with the newest version of the row. Every time is the database's. Lateness counts from
  * transaction_timestamp(), which the first message of the statement sets; later messages set statement_timestamp() anew, also after a wait
  * for the table. A statement that waited for the row can have begun before the rotation that it waited for, so that its time is before
- * rotated_at: a grace of 0 seconds therefore has its own condition. Citus refuses a function of the time in a CASE of the
- * update, which therefore takes the time from a column, and sends a `case … when` with an operand on as null.
+ * rotated_at: a grace of 0 seconds therefore has its own condition.
+ *
+ * Two forms are for Citus. It refuses a function of the time in a CASE of an update, so that the time comes from the column `judged_at`. It
+ * makes null of `case verdict when …` in an update, so that each CASE there has whole conditions.
  *
  * `superseded_at` has the times of the latest rotations, the latest first: its k-th entry is when generation - k was superseded. The row's
  * own list counts only while it begins with rotated_at: a server of the version before rotates without it. The account's row is not locked
@@ -191,8 +193,8 @@ export const createJudge =
   }
 
 /**
- * Conditions on the one family and its account, by parameters; none for several tokens, or where the person is not known. With the values of the
- * record alone, a plan may read every family of the person, and Citus does not find the node.
+ * Conditions that name the family and the account of a single token by parameters. Several tokens, and a token whose person is not known,
+ * have none. With the values of the record alone, a plan may read every family of the person, and Citus does not find the node.
  */
 const nameOnly = (sql: ISql, [first, ...others]: readonly Presentation[]) => {
   if (first === undefined || first.user_id === null || others.length > 0)

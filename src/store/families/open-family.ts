@@ -109,8 +109,8 @@ export const openFamily = (
 const insertedColumns = (sql: ISql): Fragment => sql`${unchangingColumns(sql)}, revoked_at, revoke_reason`
 
 /**
- * After `openFamily`, in the same insert: ends the families that follow `from`. Each row is inserted again and conflicts with itself, so that
- * one insert writes both. The key is named by its constraint, because on a distributed database it has the person before the id.
+ * After `openFamily`, in the same insert: ends the families that `from` selects. Each row is inserted again and conflicts with itself, so
+ * that one insert writes both. The key is named by its constraint, because on a distributed database it has the person before the id.
  */
 export const endFormer = (
   sql: ISql,

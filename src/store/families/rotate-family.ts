@@ -1,10 +1,10 @@
 import postgres from 'postgres'
 import { Unavailable } from '../../domain/base/unavailable.ts'
-import type { Family, Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
+import type { Lifetimes, Presentation } from '../../domain/sign-in/refresh-family.ts'
 import type { Rotation } from '../../domain/sign-in/refresh-verdict.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { type Database, inBatches } from '../postgres/index.ts'
-import { isFamily } from '../schema/family-predicates.ts'
+import { createFindOwner } from './find-families.ts'
 import { type Aim, createJudge, type JudgedFamily } from './judge-families.ts'
 
 /**
@@ -53,7 +53,9 @@ export const createJudgeToken = (database: Database, lifetimes: Lifetimes): Refr
   }
 }
 
-/** Judges one token; undefined for an unknown family. On a distributed database, the person whom a token does not name is looked up first. */
+/**
+ * Judges one token; undefined: the family is unknown. On a distributed database, the person of a token that names none is looked up first.
+ */
 const createJudgeOne = (database: Database, judge: ReturnType<typeof createJudge>) => {
   const findOwner = createFindOwner(database)
   return async (token: Presentation, aim: Aim): Promise<JudgedFamily | undefined> => {
@@ -62,16 +64,6 @@ const createJudgeOne = (database: Database, judge: ReturnType<typeof createJudge
     return owner === null ? undefined : (await judge([{ ...token, user_id: owner.user_id }], aim))[0]
   }
 }
-
-export const createFindOwner =
-  (database: Database): RefreshFamilies['findOwner'] =>
-  async named => {
-    const [owner] = await database.run(
-      sql => sql<Pick<Family, 'user_id' | 'client_id'>[]>`
-        select f.user_id, f.client_id from signet.refresh_families f where ${isFamily(sql, named)}`,
-    )
-    return owner ?? null
-  }
 
 const rotationOfOne = (family: JudgedFamily | undefined): Rotation => {
   if (family === undefined) return { outcome: 'denied', denial: 'unknown_family', user_id: null }

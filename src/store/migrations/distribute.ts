@@ -92,13 +92,12 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
   const { name, placement, schema } = table
   if ('on' in placement) return false
   if (placement.key !== undefined) await replaceKey(sql, { ...table, key: placement.key })
-  const place = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
   await (name === ROOT
-    ? sql`select pg_catalog.create_distributed_table(${place}::text::regclass, ${placement.by}, colocate_with => 'none')`
+    ? sql`select pg_catalog.create_distributed_table(${qualified(table)}::text::regclass, ${placement.by}, colocate_with => 'none')`
     : sql`
         select pg_catalog.create_distributed_table(
-          ${place}::text::regclass, ${placement.by},
-          colocate_with => ${`${quoteIdentifier(schema)}.${quoteIdentifier(ROOT)}`}
+          ${qualified(table)}::text::regclass, ${placement.by},
+          colocate_with => ${qualified({ name: ROOT, schema })}
         )`)
   return true
 }
@@ -106,10 +105,13 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
 /** The table beside whose rows those of all others are. */
 const ROOT: keyof typeof PLACEMENTS = 'users'
 
-const isThere = async (sql: Sql, { name, schema }: Table): Promise<boolean> => {
-  const [table] = await sql<{ is_there: boolean }[]>`
-    select to_regclass(${`${quoteIdentifier(schema)}.${quoteIdentifier(name)}`}) is not null as is_there`
-  return table?.is_there === true
+const qualified = ({ name, schema }: Pick<Table, 'name' | 'schema'>): string =>
+  `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+
+const isThere = async (sql: Sql, table: Table): Promise<boolean> => {
+  const [found] = await sql<{ is_there: boolean }[]>`
+    select to_regclass(${qualified(table)}) is not null as is_there`
+  return found?.is_there === true
 }
 
 const hasRows = async (sql: Sql, { name, schema }: Table): Promise<boolean> => {
@@ -117,11 +119,11 @@ const hasRows = async (sql: Sql, { name, schema }: Table): Promise<boolean> => {
   return rows.length > 0
 }
 
-const isDistributed = async (sql: Sql | TransactionSql, { name, schema }: Table): Promise<boolean> => {
+const isDistributed = async (sql: Sql | TransactionSql, table: Table): Promise<boolean> => {
   const rows = await sql`
     select
     from pg_catalog.pg_dist_partition
-    where logicalrelid = ${`${quoteIdentifier(schema)}.${quoteIdentifier(name)}`}::text::regclass`
+    where logicalrelid = ${qualified(table)}::text::regclass`
   return rows.length > 0
 }
 
@@ -152,7 +154,7 @@ const replaceKey = async (
     from pg_catalog.pg_constraint
     where
       contype = 'p'
-      and conrelid = ${`${quoteIdentifier(schema)}.${quoteIdentifier(name)}`}::text::regclass`
+      and conrelid = ${qualified({ name, schema })}::text::regclass`
   if (former === undefined || former.columns === key.length) return
   await sql`
     alter table ${sql(schema)}.${sql(name)}
@@ -166,6 +168,6 @@ const forgetLocalRows = async (sql: Sql, schema: string): Promise<void> => {
     if ('by' in placement)
       await sql`
         select pg_catalog.truncate_local_data_after_distributing_table(
-          ${`${quoteIdentifier(schema)}.${quoteIdentifier(name)}`}::text::regclass
+          ${qualified({ name, schema })}::text::regclass
         )`
 }

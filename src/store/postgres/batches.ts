@@ -21,7 +21,7 @@ type Work<Entry, Answer> = Readonly<{
   alone: (entry: Entry) => Promise<Answer>
   /** True when a failed batch has certainly changed nothing. */
   isUndone: (fault: unknown) => boolean
-  /** True where a batch can have one entry only. */
+  /** True while each entry has to be sent by itself, because the database carries out no statement for several. */
   isOfOne: () => boolean
   /** Absent while traces are off. */
   traced?: Readonly<{ summary: string; tracing: BatchTracing | undefined }>

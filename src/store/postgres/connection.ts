@@ -13,7 +13,7 @@ export type ClientSource = Omit<Dialer, 'connect'> &
 
 export type SourceEvents = Readonly<{
   onClose: () => void
-  /** The address leads to another server too by now: what this connection reaches has to be verified before it is used again. */
+  /** The address was seen to lead to another server too: the server of this connection has to be verified before the next statement. */
   onDoubt: () => void
 }>
 

@@ -35,8 +35,8 @@ export type Database = Readonly<{
     isFormerPrimarySeen: boolean
   }>
   /**
-   * True when Citus spreads the tables over nodes, as the latest connection has told; false until there was one. A statement that locks a row
-   * then has to name its person by a parameter, and is for one person.
+   * True when Citus spreads the tables over nodes, as the latest connection has told; false before the first connection. A statement that
+   * locks a row is then for one person, and names the person by a parameter.
    */
   isDistributed: () => boolean
   /** Rejects with Unavailable when Postgres does not answer. */

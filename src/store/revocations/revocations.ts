@@ -13,7 +13,7 @@ import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import { accountOfFamily, isFamily } from '../schema/family-predicates.ts'
 
-/** Of a token without a sign-in. */
+/** Names no family: for a token without a sign-in. */
 const NO_FAMILY: NamedFamily = { family_id: NIL_UUID, user_id: NIL_UUID }
 const TOKENS_REVOKED: EndReason = 'tokens_revoked'
 

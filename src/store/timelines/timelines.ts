@@ -11,7 +11,7 @@ export type HostIdentity = Readonly<{
 
 export type HostVerdict = 'primary' | 'standby' | 'former_primary'
 
-/** A connection that is ended when its server proves to be a former primary. `doubt`: it is verified again before its next use. */
+/** An open connection. `destroy` ends it at once; after `doubt` it is verified again before its next statement. */
 export type HeldConnection = Readonly<{ host: () => string; destroy: () => void; doubt: () => void }>
 
 /** Stands for the identifier of a cluster that the database does not tell. Redis does not learn the timelines of such a cluster. */

@@ -47,7 +47,7 @@ describe('signetd events --follow', () => {
     return { ...(await runSignetd(environment, ['events', '--follow', ...words])), asked }
   }
 
-  it('says in one line that the server has lost its place, also when quiet, and goes on with what happens', async () => {
+  it('says in one line that the server no longer knows the place, also when quiet, and goes on with what happens', async () => {
     for (const words of [['--json'], ['--quiet']]) {
       const said = await follow(
         [
@@ -60,8 +60,8 @@ describe('signetd events --follow', () => {
       )
       expect(said.asked.map(([, last]) => last)).toEqual([null, '7', null, '1000000008'])
       expect(said.out).toHaveLength(words.includes('--json') ? 3 : 2)
-      expect(said.err.filter(line => /lost its place/.test(line))).toEqual([
-        'the server has lost its place in the stream, as after a restored backup: going on with what happens from now on; signetd events --from 2026-11-30T07:12:05.123Z lists what came before',
+      expect(said.err.filter(line => /no longer knows this place/.test(line))).toEqual([
+        'the server no longer knows this place in the stream, as after a restored backup: going on with what happens from now on; signetd events --from 2026-11-30T07:12:05.123Z lists the events since the last one',
       ])
     }
   })

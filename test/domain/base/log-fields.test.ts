@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { LOG_FIELDS, PROBLEM_REASONS } from '../../../src/domain/base/log-fields.ts'
+import { LOG_FIELDS } from '../../../src/domain/base/log-fields.ts'
 import { OAUTH_REASONS } from '../../../src/domain/oauth/oauth-error.ts'
 import { DELIVERY_FAILURES } from '../../../src/domain/outbound/delivery.ts'
+import { PROBLEM_REASONS } from '../../../src/domain/refusals/problem-reasons.ts'
 import { PAST_REASONS } from '../../../src/domain/sign-in/sign-in-history.ts'
 import { SIGN_IN_RESULTS } from '../../../src/domain/sign-in/sign-in-result.ts'
 

@@ -121,7 +121,7 @@ describe('the current token of a family', () => {
     )
   })
 
-  it('is none where the digest of the row is of no version of it', () => {
+  it('is null where the digest of the row is that of neither version', () => {
     fc.assert(
       fc.property(family, fc.uuid(), fc.uuid(), pepper, (at, user_id, other, pepper) => {
         fc.pre(other !== user_id)

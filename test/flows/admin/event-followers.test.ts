@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Problem } from '../../../src/domain/base/problem.ts'
 import type { PlacedEvent } from '../../../src/domain/events/event.ts'
+import { Problem } from '../../../src/domain/refusals/problem.ts'
 import {
   createEventFollowers,
   type EventFollower,

@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Problem } from '../../../src/domain/base/problem.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
+import { Problem } from '../../../src/domain/refusals/problem.ts'
 import { createLargeAnswers } from '../../../src/http/server/large-answers.ts'
 import { closeServer, listenOnLoopback } from '../../support/issuer.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { Problem } from '../../../src/domain/base/problem.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { OAuthError } from '../../../src/domain/oauth/oauth-error.ts'
+import { Problem } from '../../../src/domain/refusals/problem.ts'
 import { openPages } from '../../../src/http/layout/layout.ts'
 import { createApp } from '../../../src/http/server/app.ts'
 import { createClientAddress } from '../../../src/http/server/client-address.ts'

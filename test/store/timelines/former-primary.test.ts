@@ -1,4 +1,3 @@
-import { connect as connectTo, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { openRedis } from '../../../src/ephemeral/redis.ts'
@@ -8,48 +7,10 @@ import { migrate } from '../../../src/store/migrations/migrate.ts'
 import { openStore } from '../../../src/store/open-store.ts'
 import { type Database, openDatabase } from '../../../src/store/postgres/index.ts'
 import { hasPostgres, hasRedis } from '../../support/backends.ts'
+import { untilWaitingForLock } from '../../support/database.ts'
 import { createLog, type LogLine } from '../../support/effects.ts'
 import { connect, openCluster } from '../../support/services/cluster.ts'
-import { freePort } from '../../support/services/services.ts'
-
-/** An address that leads each new connection to the server that the test chose last, as a proxy without checks does. */
-const openDoor = async (first: number) => {
-  let target = first
-  const sockets = new Set<Socket>()
-  const server = createServer(near => {
-    const far = connectTo(target, '127.0.0.1')
-    for (const socket of [near, far]) {
-      sockets.add(socket)
-      socket
-        .on('error', () => {})
-        .once('close', () => {
-          near.destroy()
-          far.destroy()
-        })
-    }
-    near.pipe(far).pipe(near)
-  })
-  const port = await freePort()
-  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
-  return {
-    port,
-    leadTo: (next: number) => {
-      target = next
-    },
-    close: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
-}
-
-const untilWaiting = async (port: number) => {
-  const sql = connect(port)
-  const countWaiting = async () =>
-    (await sql`select from pg_stat_activity where wait_event_type = 'Lock'`).length
-  await expect.poll(countWaiting, { timeout: 8_000 }).toBe(1)
-  await sql.end()
-}
+import { openFaultProxy } from '../../support/services/fault-proxy.ts'
 
 type Cluster = Awaited<ReturnType<typeof openCluster>>
 type Process = Readonly<{ database: Database; lines: readonly LogLine[] }>
@@ -124,17 +85,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('a former primary that goes on servin
   })
 
   it('cuts off no statement that is at the newer primary where one address leads to both', async () => {
-    const door = await openDoor(cluster.standby.port)
-    closers.push(door.close)
-    const process = start(`postgres://signet@127.0.0.1:${door.port}/postgres`)
+    const target = { host: '127.0.0.1', port: cluster.standby.port }
+    const address = await openFaultProxy(target)
+    closers.push(address.close)
+    const process = start(`postgres://signet@127.0.0.1:${address.port}/postgres`)
     const newer = [{ port: cluster.standby.port }]
     expect(await write(process, 'first')).toEqual(newer)
     const holder = connect(cluster.standby.port)
     await holder`begin`
     await holder`lock table public.marks`
     const held = write(process, 'held')
-    await untilWaiting(cluster.standby.port)
-    door.leadTo(cluster.primary.port)
+    const watcher = connect(cluster.standby.port)
+    await untilWaitingForLock({ sql: watcher })
+    await watcher.end()
+    target.port = cluster.primary.port
     await expect(write(process, 'turned away')).rejects.toThrow(Unavailable)
     await holder`commit`
     await holder.end()

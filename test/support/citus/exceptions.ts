@@ -57,32 +57,30 @@ export const NOT_YET: readonly string[] = [
   'mail/issue-links issueVerification',
   'mail/redeem-reset createRedeemReset',
 
-  // Sign-ins are found by their id alone, and endings do not pass the person on to what they write.
+  // Statements of which one form is not sent to Citus: the one for several requests, or the one that names no person.
+  'codes/judge-codes createJudgeCodes',
+  'families/judge-families createJudge',
+
+  // The caller knows a sign-in by its id alone.
+  'families/find-families createFindLiving',
+  'mail/addressees findByFamily',
+  'revocations/revocations revokeAccessToken',
+
+  // The person of a member of the statement comes from a row that another member reads.
+  'codes/redeem-device-code createJudgeDeviceCode',
+  'consents/consents withdraw',
+  'factors/ceremonies attempt',
+  'families/grouped-families createEndGrouped',
+  'sessions/browser-sessions createEndSession',
+  'sessions/exchange-session createJudgeSession',
+  'sessions/session-devices createEndDevice',
+
+  // Functions of time and of chance where Citus allows none.
   'accounts/accounts createEndEverySignIn',
   'accounts/accounts createEndOtherSignIns',
   'accounts/delete-person deleteAtOnce',
   'accounts/delete-person deleteInBatches',
   'accounts/end-person endPerson',
-  'codes/judge-codes createJudgeCodes',
-  'codes/redeem-device-code createJudgeDeviceCode',
-  'consents/consents withdraw',
-  'factors/factor-changes createChange',
-  'families/end-families hold',
-  'families/grouped-families createEndGrouped',
-  'families/judge-families createJudge',
-  'families/refresh-families createFindLiving',
-  'families/unfinished-endings deleteFamilies',
-  'families/unfinished-endings markBatch',
-  'mail/addressees findByFamily',
-  'revocations/revocations revokeAccessToken',
-  'sessions/browser-sessions createEndSession',
-  'sessions/exchange-session createJudgeSession',
-  'sessions/session-devices createEndDevice',
-
-  // A ceremony knows its person only by its own row.
-  'factors/ceremonies attempt',
-
-  // Functions of time and of chance where Citus allows none.
   'accounts/people createChangeProfile',
   'admin/change-account createChangeAccount',
   'clients/administered-clients addSecret',
@@ -91,15 +89,19 @@ export const NOT_YET: readonly string[] = [
   'clients/client-registrations replace',
   'clients/client-registrations setDisabled',
   'clients/registration-rows change',
+  'factors/factor-changes createChange',
   'factors/factors replaceRecoveryCodes',
 
-  // What Citus refuses over all shards: locks, recursion, a sample beside other parameters.
+  // What Citus refuses over all shards: locks, recursion, a sample beside other parameters. `hold` also finds a person by a mailed link.
   'admin/administered-sign-ins list',
   'deliveries/deliveries createClaim',
   'deliveries/event-deliveries createClaimEvents',
   'deliveries/event-deliveries createEnqueue',
   'events/count-living createCountLiving',
   'events/place-events placeSome',
+  'families/end-families hold',
+  'families/unfinished-endings deleteFamilies',
+  'families/unfinished-endings markBatch',
   'janitor createDeleteIdleSessions',
   'janitor deleteBatch',
 ]

@@ -50,7 +50,7 @@ type Query = Readonly<{ sources: readonly Source[]; equalities: readonly Equalit
 type Equality = Readonly<[Node, Node]>
 type Read = Readonly<{ levels: readonly Level[]; outputs: readonly Output[] }>
 
-/** Whatever a parameter or a constant is tied to is tied to this key. */
+/** The key of all parameters and constants. */
 const GIVEN = '$'
 /** The key of a query whose result is one tied value. */
 const VALUE = '='

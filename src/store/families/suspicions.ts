@@ -5,8 +5,6 @@ import { END_REASON_OF } from '../../domain/sign-in/refresh-verdict.ts'
 import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
-/** What a statement that judges refresh tokens writes about those that the operator may want to look into. */
-
 /** On `judged`: true for a token that the operator may want to look into. */
 export const isSuspicious = (sql: ISql): Fragment => sql`
   (
