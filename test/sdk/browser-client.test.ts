@@ -408,6 +408,24 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await context.close()
   })
 
+  it('sends a sign-out again that a proxy before the server has refused', async () => {
+    const { context, openAt } = await openBrowser()
+    const page = await openAt('/account')
+    const email = await signUpByAccountApi(page)
+    const headers = {
+      'access-control-allow-origin': applications.origin,
+      'access-control-allow-credentials': 'true',
+    }
+    await context.route('**/auth/logout', route => route.fulfill({ status: 401, headers }))
+    expect(await page.evaluate('auth.signOut().catch(({ code }) => code)')).toBe('server')
+    expect((await familyOf(email))?.revoked_at).toBeNull()
+    await context.unroute('**/auth/logout')
+    await page.reload()
+    expect(await authStatusOf(page)).toBe('signed-out')
+    expect((await familyOf(email))?.revoked_at).toBeInstanceOf(Date)
+    await context.close()
+  })
+
   it('signs out everywhere while another tab renews', async () => {
     const [here, elsewhere] = [await openBrowser(), await openBrowser()]
     const other = await here.openAt('/account')
