@@ -46,4 +46,7 @@ export const refreshOnce = session => {
 }
 
 /** RFC 7009 – Ends the sign-in. One with `offline_access` outlives the session of the browser at Signet. */
-export const revoke = ({ refresh_token }) => post('/revoke', { token: refresh_token })
+export const revoke = async ({ refresh_token }) => {
+  const { ok, status } = await post('/revoke', { token: refresh_token })
+  if (!ok) throw new Error(`Signet answered ${status}`)
+}

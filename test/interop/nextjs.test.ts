@@ -202,6 +202,22 @@ describe('examples/nextjs: Next.js with Auth.js', { timeout: 60_000 }, () => {
     expect((await open('/', await aged(ada.session, 0))).text).toContain(ada.hello)
   })
 
+  it('signs a person out whose access token is due, and leaves no session in the browser', async () => {
+    const { email, session } = await signIn()
+    const left = await fetch(`${originOf('application')}/sign-out`, {
+      method: 'POST',
+      headers: { cookie: `${COOKIE}=${await aged(session, 0)}` },
+      redirect: 'manual',
+    })
+    expect(left.status).toBe(303)
+    const sessions = left.headers.getSetCookie().filter(line => line.startsWith(`${COOKIE}=`))
+    // A browser keeps the last one.
+    expect(sessions.at(-1)).toMatch(/^shop-session=;.*Max-Age=0/)
+    const [family] = await deployment.database.sql`
+      select f.revoked_at from refresh_families f join users u on u.id = f.user_id where u.email = ${email}`
+    expect(family?.['revoked_at']).toBeInstanceOf(Date)
+  })
+
   it('signs a person out at Signet too, without another question', async () => {
     const { person, request, session } = await signIn()
     const left = await person.visit(`${originOf('application')}/sign-out`, { method: 'POST' })

@@ -146,6 +146,9 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
       const email = await signUp(page)
       const tabs = [page, ...(await Promise.all(times(9).map(() => openAt(path))))]
       await Promise.all(tabs.map(tab => becomesStatus(tab, 'signed-in')))
+      // A tab renews when it opens, and tells the others a moment later.
+      const differing = async () => new Set(await Promise.all(tabs.map(tokenOf))).size
+      await expect.poll(differing, { timeout: 10_000 }).toBe(1)
       const before = (await familyOf(email))?.generation ?? 0
       const old = JSON.stringify(await tokenOf(page))
       const answer = applications.hold(renewal)
@@ -404,6 +407,24 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
     await context.setOffline(false)
     await come(page)
     await authStatusOf(page)
+    expect((await familyOf(email))?.revoked_at).toBeInstanceOf(Date)
+    await context.close()
+  })
+
+  it('sends a sign-out again that a proxy before the server has refused', async () => {
+    const { context, openAt } = await openBrowser()
+    const page = await openAt('/account')
+    const email = await signUpByAccountApi(page)
+    const headers = {
+      'access-control-allow-origin': applications.origin,
+      'access-control-allow-credentials': 'true',
+    }
+    await context.route('**/auth/logout', route => route.fulfill({ status: 401, headers }))
+    expect(await page.evaluate('auth.signOut().catch(({ code }) => code)')).toBe('server')
+    expect((await familyOf(email))?.revoked_at).toBeNull()
+    await context.unroute('**/auth/logout')
+    await page.reload()
+    expect(await authStatusOf(page)).toBe('signed-out')
     expect((await familyOf(email))?.revoked_at).toBeInstanceOf(Date)
     await context.close()
   })

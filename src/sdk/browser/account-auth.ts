@@ -105,7 +105,7 @@ const leave = async (issuer: string, kept: PageStore, everywhere: boolean): Prom
   // Without a body, the browser sends no preflight before.
   const answer = await sendPost(everywhere ? { ...sent, body: { everywhere } } : sent).catch(asAuthError)
   const refused = answer instanceof AuthError ? answer : null
-  const isOver = refused === null || refused.status === 401
+  const isOver = refused === null || isEnded(refused)
   if (isOver && kept.read()?.['leaving']) kept.write(null)
   if (refused !== null && (everywhere || !isOver)) throw refused
 }
@@ -137,12 +137,15 @@ const renew = async ({ issuer, resource }: AccountOptions, kept: PageStore): Pro
     return kept.read()?.['user'] ? tokens : null
   } catch (error) {
     const refused = asAuthError(error)
-    if (refused.status !== 401 || !refused.reason?.startsWith('AUTH_')) throw refused
+    if (!isEnded(refused)) throw refused
     if (isLatest()) kept.write(null)
     if (before?.['user'] === undefined) return null
     throw new AuthError('signed_out', 'The sign-in has ended.', { reason: refused.reason, cause: refused })
   }
 }
+
+/** Signet's own 401 at a refresh and a sign-out. One without such a code is from a proxy before it, and says nothing of the sign-in. */
+const isEnded = ({ reason }: AuthError) => reason?.startsWith('AUTH_')
 
 const readTokens = (answer: JsonObject, known: unknown): Tokens => {
   const { access_token, expires_in, user } = answer

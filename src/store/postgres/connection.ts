@@ -81,13 +81,19 @@ export const createConnection = (
   }
   const releaseAnswered = () => release(true)
   const releaseFailed = () => release(false)
+  /** Whether the verification or the work has failed is not known here. */
+  const releaseUnverified = () => {
+    isDoubted = true
+    release(false)
+  }
 
   const send: Connection['send'] = work => {
-    const sent = client.send(work, isOpen && !isDoubted)
+    const isVerified = isOpen && !isDoubted
+    const sent = client.send(work, isVerified)
     isDoubted = false
     isBusy = true
     const own = ++latest
-    sent.answer.then(releaseAnswered, releaseFailed)
+    sent.answer.then(releaseAnswered, isVerified ? releaseFailed : releaseUnverified)
     const abandon = () => {
       // The work has been answered meanwhile, and the connection may serve another caller.
       if (!isBusy || own !== latest) return
