@@ -9,7 +9,10 @@ import { newEmail, PASSWORD, times } from '../support/ask.ts'
 import {
   authStatusOf,
   type BrowserApplications,
+  becomesIdle,
   becomesStatus,
+  comeBackFromTheCache,
+  leaveForTheCache,
   openBrowserApplications,
   openBrowserPackage,
   RENEW,
@@ -22,11 +25,6 @@ import {
 
 const SIZE_MOST_BYTES = 6_000
 const REACT_SIZE_MOST_BYTES = 1_500
-
-/** Chromium has no back-forward cache when it is driven: these are the events by which a page learns of it. */
-const LEAVE_FOR_THE_CACHE = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
-const COME_BACK_FROM_THE_CACHE =
-  "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
 
 let pack: ReturnType<typeof openBrowserPackage>
 beforeAll(() => {
@@ -241,12 +239,52 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
       const { context, openAt } = await openBrowser()
       const page = await openAt(path)
       const email = await signUp(page)
-      await page.evaluate(LEAVE_FOR_THE_CACHE)
+      await becomesIdle(page)
+      await leaveForTheCache(page)
       const second = await openAt(path)
       await second.evaluate('void auth.signOut()')
       await expect.poll(async () => (await familyOf(email))?.revoked_at, { timeout: 10_000 }).not.toBeNull()
-      expect(await page.evaluate('auth.state().status')).toBe('signed-in')
-      await page.evaluate(COME_BACK_FROM_THE_CACHE)
+      await comeBackFromTheCache(page)
+      await becomesStatus(page, 'signed-out')
+      await context.close()
+    })
+
+    it('renews once when a page comes back from the back-forward cache with an expired token', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      const email = await signUp(page)
+      const old = await tokenOf(page)
+      await page.evaluate('{ const later = performance.now() + 3600_000; performance.now = () => later }')
+      await becomesIdle(page)
+      await leaveForTheCache(page)
+      const second = await openAt(path)
+      await second.evaluate(RENEW)
+      const before = (await familyOf(email))?.generation ?? 0
+      await comeBackFromTheCache(page)
+      const renewed = await tokenOf(page)
+      expect(renewed).not.toBe(old)
+      await expect.poll(() => tokenOf(second), { timeout: 10_000 }).toBe(renewed)
+      expect(await tokenOf(page)).toBe(renewed)
+      expect(await familyOf(email)).toEqual({ generation: before + 1, revoked_at: null })
+      await context.close()
+    })
+
+    it('finds out about a sign-out that overtook the renewal with which the page left', async () => {
+      const { context, openAt } = await openBrowser()
+      const page = await openAt(path)
+      const email = await signUp(page)
+      const second = await openAt(path)
+      await becomesStatus(second, 'signed-in')
+      const answer = applications.hold(renewal)
+      await page.evaluate(`void ${RENEW}.catch(() => {})`)
+      await answer.arrived
+      await leaveForTheCache(page)
+      // A page that loads after the sign-out would ask for the lock of the page that left, which Chromium then drops from the cache.
+      await context.route('**/logout?*', route => route.fulfill({ status: 204 }))
+      await second.evaluate('void auth.signOut()')
+      await expect.poll(async () => (await familyOf(email))?.revoked_at, { timeout: 10_000 }).not.toBeNull()
+      await comeBackFromTheCache(page)
+      answer.release()
       await becomesStatus(page, 'signed-out')
       await context.close()
     })
@@ -255,13 +293,14 @@ describe.skipIf(inject('chromium') === null)('in Chromium', { timeout: 60_000 },
       const { context, openAt } = await openBrowser()
       const page = await openAt(path)
       await signUp(page)
-      await page.evaluate(LEAVE_FOR_THE_CACHE)
+      await becomesIdle(page)
+      await leaveForTheCache(page)
       const second = await openAt(path)
       await context.route(/\/(?:revoke|auth\/logout)$/, route => route.abort())
       await context.route('**/logout?*', route => route.fulfill({ status: 204 }))
       await second.evaluate('void auth.signOut().catch(() => {})')
       await becomesStatus(second, 'signed-out')
-      await page.evaluate(COME_BACK_FROM_THE_CACHE)
+      await comeBackFromTheCache(page)
       await becomesStatus(page, 'signed-out')
       await page.reload()
       expect(await authStatusOf(page)).toBe('signed-out')

@@ -18,20 +18,20 @@ export const renewKept = async (options: PagesOptions, store: PageStore): Promis
   const { refresh_token } = kept
   const form = { grant_type: 'refresh_token', refresh_token, client_id, resource }
   const idempotency_key = await sha256(refresh_token)
-  // Another tab may have renewed meanwhile.
-  if (readKept(store)?.refresh_token !== refresh_token) return renewKept(options, store)
+  /** False where a tab has renewed, signed in or signed out meanwhile. */
+  const isLatest = () => readKept(store)?.refresh_token === refresh_token
+  if (!isLatest()) return renewKept(options, store)
   try {
     const answer = await sendPost({ url: `${issuer}/token`, body: parametersOf(form), idempotency_key })
     const { tokens } = readTokens(options, answer, kept)
-    // While the answer was on its way, another tab may have signed out, or another person may have signed in there.
-    if (readKept(store)?.refresh_token === refresh_token) keep(store, answer, kept)
-    return tokens
+    if (isLatest()) keep(store, answer, kept)
+    // A page that was in the back-forward cache meanwhile was not told of a sign-out.
+    return readKept(store) && tokens
   } catch (error) {
     const refused = asAuthError(error)
     if (refused.reason !== 'invalid_grant') throw refused
-    // Another tab has renewed, and this one has presented the token from before.
-    const now = readKept(store)
-    if (now !== null && now.refresh_token !== refresh_token) return renewKept(options, store)
+    // Another tab has renewed or signed out, and this one has presented the token from before.
+    if (!isLatest()) return renewKept(options, store)
     store.write(null)
     throw new AuthError('signed_out', 'The sign-in has ended.', { reason: 'invalid_grant', cause: refused })
   }

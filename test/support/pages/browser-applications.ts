@@ -123,7 +123,8 @@ export const openBrowserApplications = async (pack: BrowserPackage) => {
     response.setHeader('content-type', module === undefined ? 'text/html' : 'text/javascript')
     response.end(module ?? pageOf(pathname))
   })
-  const browser = await launchChromium()
+  // Playwright switches the back-forward cache off, which the browser of a person has.
+  const browser = await launchChromium({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
 
   /** A new browser, without a sign-in. */
   const openBrowser = async () => {
@@ -224,4 +225,25 @@ export const authStatusOf = (page: Page) => page.evaluate('auth.ready().then(({ 
 /** Asked by a timer: a page in the background draws no frames. */
 export const becomesStatus = (page: Page, status: string) =>
   page.waitForFunction(`auth.state().status === '${status}'`, undefined, { polling: 50 })
+
+/** Chromium drops a page from its cache whose lock another page asks for: a test in which one does so waits until none is held. */
+export const becomesIdle = (page: Page) =>
+  page.waitForFunction('navigator.locks.query().then(({ held }) => held.length === 0)', undefined, {
+    polling: 50,
+  })
+/** Leads the page to one of the same server that has no library. */
+export const leaveForTheCache = async (page: Page) => {
+  await page.evaluate("addEventListener('pageshow', ({ persisted }) => { window.isRestored = persisted })")
+  await page.goto(new URL('/api', page.url()).href)
+}
+/** Goes back to the page that was left, which the browser has kept whole. Where it has not, the assertion shows its reasons. */
+export const comeBackFromTheCache = async (page: Page) => {
+  // A page that is restored fires no load event.
+  await page.goBack({ waitUntil: 'commit' })
+  const restored =
+    "({ isRestored: window.isRestored, reasons: performance.getEntriesByType('navigation')[0].notRestoredReasons })"
+  const kept = { isRestored: true, reasons: null }
+  await expect.poll(() => page.evaluate(restored), { timeout: 10_000 }).toEqual(kept)
+}
+
 export const tokenOf = (page: Page) => page.evaluate<string>('auth.getToken()')

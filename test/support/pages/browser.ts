@@ -4,16 +4,17 @@ import {
   type BrowserContext,
   type BrowserContextOptions,
   chromium,
+  type LaunchOptions,
   type Page,
 } from 'playwright-core'
 import { expect, inject } from 'vitest'
 
 /** Starts the Chromium of the machine, and ends it. */
-export const launchChromium = (): Promise<Browser> => {
+export const launchChromium = (options: Pick<LaunchOptions, 'ignoreDefaultArgs'> = {}): Promise<Browser> => {
   const executablePath = inject('chromium')
   if (executablePath === null) throw new Error('this suite needs Chromium: guard it with inject')
   // In a container, tests run as root, where Chromium has no sandbox.
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  return chromium.launch({ ...options, executablePath, args: ['--no-sandbox'] })
 }
 
 /**
