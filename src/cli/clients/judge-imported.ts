@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type GivenClient, type RegisteredClient, register } from '../../domain/clients/given-client.ts'
+import { parseOperatorClient } from '../../domain/clients/stored-registration.ts'
 import type { ClientNote, ConvertedClient } from '../../domain/moving/source-client.ts'
 import { CLIENTS_MOST, type ClientRecord } from '../../domain/oauth/client.ts'
 import { type ClientPolicy, parseClientRecord } from '../../domain/oauth/parse-clients.ts'
@@ -86,7 +87,7 @@ const MEANWHILE = 'was changed meanwhile: run the command again'
 const FULL = `the database has ${CLIENTS_MOST} clients, and no server keeps more`
 
 const faultsOf = (registered: RegisteredClient, policy: ClientPolicy): readonly string[] => {
-  const parsed = parseClientRecord(registered, policy)
+  const parsed = parseOperatorClient(registered, policy)
   return 'faults' in parsed ? parsed.faults : []
 }
 
