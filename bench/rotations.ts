@@ -147,7 +147,13 @@ const statementOf = async (url: string, presentation: Presentation) => {
   const { sql } = tag(client, createQualify('public'))
   // Numbers that pgbench can repeat: four seconds, and a deadline that no run reaches.
   const [seconds_left, deadline] = [sql.typed(4, 701), sql.typed(4e9, 701)]
-  const caller = { seconds_left, deadline: () => deadline, isWaiting: () => true, origin: OWN_ORIGIN }
+  const caller = {
+    seconds_left,
+    deadline: () => deadline,
+    isWaiting: () => true,
+    origin: OWN_ORIGIN,
+    isDistributed: false,
+  }
   const database = {
     run: async <T>(query: (with_: typeof sql, by: typeof caller) => Promise<T>) => query(sql, caller),
     ping: async () => {},

@@ -104,22 +104,29 @@ const line = {
   external_id: 'auth0|1',
 }
 
-const { answering, statements, recorded, templates } = createStatementRecorder()
-const silent = answering([])
+const onOne = createStatementRecorder({ isDistributed: false })
+const onCitus = createStatementRecorder({ isDistributed: true })
+
+/** Where a verb is asked: `silent` answers with no rows. */
+type Asked = Readonly<{ answering: (typeof onOne)['answering']; silent: Database }>
+
 const many = { found: FAMILIES_AT_ONCE }
 
+const statements = () => [...onOne.statements, ...onCitus.statements]
+
 /** Calls every verb of the store. A test below compares the templates, so that no verb is forgotten. */
-const askEverything = async () => {
-  await askFamilies()
-  await askAccounts()
-  await askFactors()
-  await askMail()
-  await askRevocations()
-  await askAuthorization()
-  await askClients()
-  await askDeliveries()
-  await askIdentities()
-  await askEvents()
+const askEverything = async ({ answering }: typeof onOne) => {
+  const asked = { answering, silent: answering([]) }
+  await askFamilies(asked)
+  await askAccounts(asked)
+  await askFactors(asked)
+  await askMail(asked)
+  await askRevocations(asked)
+  await askAuthorization(asked)
+  await askClients(asked)
+  await askDeliveries(asked)
+  await askIdentities(asked)
+  await askEvents(asked)
   await createSweep(answering([[{ holder: ID }]]), { holder: ID })()
   await createHeartbeat({
     database: answering([]),
@@ -130,7 +137,7 @@ const askEverything = async () => {
   await endRestored(answering([[], [], [], [{ accounts: 0, sign_ins: 0, last_id: null }]]))
 }
 
-const askFamilies = async () => {
+const askFamilies = async ({ answering, silent }: Asked) => {
   const families = (database: Database) => createRefreshFamilies(database, LIFETIMES)
   const opening = {
     id: ID,
@@ -195,7 +202,7 @@ const askFamilies = async () => {
     await createFinishEndings(answering([...ending, ...batches]), { access_token_seconds: 900, onFailure })()
 }
 
-const askAccounts = async () => {
+const askAccounts = async ({ answering, silent }: Asked) => {
   const accounts = createAccounts(silent, LIFETIMES)
   await accounts.create({ id: ID, email: line.email, password_digest, roles: [], language: 'en' })
   await accounts.findByEmail(line.email)
@@ -244,7 +251,7 @@ const askAccounts = async () => {
   await createAccountLife(silent, LIFETIMES).listConsents(ID)
 }
 
-const askFactors = async () => {
+const askFactors = async ({ silent }: Asked) => {
   const factors = createFactors(silent, LIFETIMES)
   await factors.find(ID)
   await factors.hasPasskey('key')
@@ -277,7 +284,7 @@ const askFactors = async () => {
   await ceremonies.redeem(ceremony)
 }
 
-const askMail = async () => {
+const askMail = async ({ answering, silent }: Asked) => {
   const links = (database: Database) => createEmailLinks(database, LIFETIMES)
   const mailed = { link: { digest: link, seed: salt, pepper_id: 1 }, pepper_ids: [1] }
   await links(silent).issueReset({ email: line.email, ...mailed })
@@ -306,7 +313,7 @@ const askMail = async () => {
   await createAddressees(silent).rememberLanguage({ id: ID, language: 'en' })
 }
 
-const askRevocations = async () => {
+const askRevocations = async ({ answering, silent }: Asked) => {
   await createEndings(silent, LIFETIMES).endPerson(ID)
   await createEndings(answering([[{ families: 0 }]]), LIFETIMES).endClient('app')
   const revocations = createRevocations(silent, LIFETIMES)
@@ -327,7 +334,7 @@ const askRevocations = async () => {
   })
 }
 
-const askClients = async () => {
+const askClients = async ({ answering, silent }: Asked) => {
   await createSpentAssertions(silent).redeem({ client_id: 'app', jti: ID, expires_at: new Date(0) })
   await createSpentProofs(silent).redeem({ digest: spent, expires_at: new Date(0) })
   const registrations = createClientRegistrations(silent)
@@ -361,7 +368,7 @@ const askClients = async () => {
   await tokens.spend(digest)
 }
 
-const askIdentities = async () => {
+const askIdentities = async ({ silent }: Asked) => {
   const identities = createIdentities(silent, LIFETIMES)
   const identity = { issuer: 'https://provider.example', subject: 'ada', email: 'a@example.com' }
   await identities.findOwner(identity)
@@ -372,7 +379,7 @@ const askIdentities = async () => {
   await identities.unlink({ ...change, id: ID, issuers: [] })
 }
 
-const askDeliveries = async () => {
+const askDeliveries = async ({ silent }: Asked) => {
   const deliveries = createDeliveries(silent)
   const delivery: Delivery = {
     user_id: ID,
@@ -396,7 +403,7 @@ const askDeliveries = async () => {
   await ofEvents.oldestSeconds()
 }
 
-const askEvents = async () => {
+const askEvents = async ({ answering, silent }: Asked) => {
   const events = createEvents(silent)
   const filters = [
     { jti: ID },
@@ -424,7 +431,7 @@ const askEvents = async () => {
   await activity.read({ hours: 24, now })
 }
 
-const askAuthorization = async () => {
+const askAuthorization = async ({ silent }: Asked) => {
   const person = { user_id: ID, session: { id: ID } }
   const authorizationCode = newCode(person)
   const codes = createAuthorizationCodes(silent, LIFETIMES)
@@ -529,23 +536,24 @@ const offencesOf = ({ path, text }: Readonly<{ path: string; text: string }>): r
 describe('every statement', () => {
   beforeAll(async () => {
     await loadModule()
-    await askEverything()
+    await askEverything(onOne)
+    await askEverything(onCitus)
   })
 
   it('is sent by this test: no template of the store is left out', () => {
-    const heads = [...templates].map(([head = '']) => head)
+    const heads = [...new Set([...onOne.templates, ...onCitus.templates])].map(([head = '']) => head)
     expect(ofVerbs.map(({ head }) => head).toSorted()).toEqual(heads.toSorted())
   })
 
   it('follows the grammar of Postgres and uses nothing that distributed Postgres or a pooler lacks', () => {
-    const texts = [...statements].map(text => ({ path: text.trim(), text }))
+    const texts = [...statements()].map(text => ({ path: text.trim(), text }))
     expect(texts.length).toBeGreaterThan(70)
     const offences = [...texts, ...outside, ...migrations].flatMap(offencesOf)
     expect([...new Set(offences)].toSorted()).toEqual(EXCEPTIONS.toSorted())
   })
 
   it('notes when the epoch of an account was raised, wherever it is raised', () => {
-    const raising = [...statements].filter(text =>
+    const raising = [...statements()].filter(text =>
       /credential_epoch = (?:u\.)?credential_epoch \+ 1/.test(text),
     )
     expect(raising.length).toBeGreaterThan(4)
@@ -556,7 +564,7 @@ describe('every statement', () => {
     // A migration runs with its schema as the only one, and its lease and history are values of the statement.
     const isOfMigrations = /\/(?:migrations\/|schema\/history\.ts$)/
     const texts = outside.filter(({ path }) => !isOfMigrations.test(path)).map(({ text }) => text)
-    expect([...statements, ...texts].flatMap(text => findUnqualified(text, TABLES))).toEqual([])
+    expect([...statements(), ...texts].flatMap(text => findUnqualified(text, TABLES))).toEqual([])
   })
 })
 
@@ -567,7 +575,7 @@ const ownersOf = (template: string): readonly string[] =>
     .map(({ path, owner }) => `${path.replace(/^src\/store\/|\.ts$/g, '')} ${owner}`)
 
 const ownersWhere = (has: (text: string) => boolean): readonly string[] => [
-  ...new Set(recorded.filter(({ text }) => has(text)).flatMap(({ template }) => ownersOf(template))),
+  ...new Set(onCitus.recorded.filter(({ text }) => has(text)).flatMap(({ template }) => ownersOf(template))),
 ]
 
 describe('on Citus, every statement', () => {
@@ -578,7 +586,7 @@ describe('on Citus, every statement', () => {
   })
 
   it('has an owner whose name tells it from others', () => {
-    expect(recorded.filter(({ template }) => ownersOf(template).length === 0)).toEqual([])
+    expect(onCitus.recorded.filter(({ template }) => ownersOf(template).length === 0)).toEqual([])
   })
 
   it('touches one person, has a reason to touch many, or is known not to conform yet', () => {
@@ -615,7 +623,7 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
       return NOT_SUPPORTED.test(errorCodeOf(error) ?? '')
     }
     const wrong: string[] = []
-    for (const statement of recorded)
+    for (const statement of onCitus.recorded)
       if ((await isRefused(statement)) !== findRefusals(statement.text, PLACEMENTS).length > 0)
         wrong.push(...ownersOf(statement.template))
     expect(wrong).toEqual([])
@@ -626,7 +634,7 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
 
 describe('the statement that judges refresh tokens', () => {
   it('gives every verdict of the list, and no other', () => {
-    const [judging = ''] = [...statements].flatMap(text => text.split('end as verdict').slice(0, -1))
+    const [judging = ''] = [...statements()].flatMap(text => text.split('end as verdict').slice(0, -1))
     const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)
     // An unknown family has no row.
     expect(new Set([...given, 'unknown_family'])).toEqual(new Set(Object.keys(REFRESH_VERDICTS)))
@@ -635,7 +643,7 @@ describe('the statement that judges refresh tokens', () => {
 
 describe('the statement that judges codes', () => {
   it('gives every verdict of the list, and no other', () => {
-    const [judging = ''] = [...statements]
+    const [judging = ''] = [...statements()]
       .filter(text => text.includes('signet.authorization_codes'))
       .flatMap(text => text.split('end as verdict').slice(0, -1))
     const given = [...judging.matchAll(/(?:then|else) '(\w+)'/g)].map(([, verdict]) => verdict)

@@ -38,10 +38,11 @@ const qualified = (sql: Sql): Sql =>
 const SETTINGS = { search_path: 'public', DateStyle: 'ISO', TimeZone: 'UTC', bytea_output: 'hex' }
 
 /** The caller of a statement that a test sends past the pool. */
-export const callerOf = (sql: Sql, seconds_left = 4): Caller => ({
+export const callerOf = (sql: Sql, seconds_left = 4, isDistributed = false): Caller => ({
   ...createStatementTime(performance.now() + seconds_left * 1000, trackClock()).of(sql),
   isWaiting: () => true,
   origin: OWN_ORIGIN,
+  isDistributed,
 })
 
 /** Waits until that many statements of this database wait for a lock. */

@@ -11,17 +11,19 @@ import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
+import { findNamed, giveNames, isNamed, orTaken } from './names.ts'
 import { createChangeProfile, createFindPerson } from './people.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
   create: createRegister(database),
 
   findByEmail: async email => {
+    const named = await findNamed(database, { kind: 'email', value: email })
     const [account] = await database.run(
       sql => sql<(Account & { password_digest: PasswordDigest | null; external_id: string | null })[]>`
         select ${accountColumns(sql)}, u.password_digest, u.external_id
         from signet.users u
-        where u.email = ${email}`,
+        where u.email = ${email} and ${isNamed(sql, sql`u.id`, named)}`,
     )
     return account ?? null
   },
@@ -56,19 +58,22 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
 const createRegister =
   (database: Database): Accounts['create'] =>
   async ({ id, email, password_digest, roles, language }) => {
-    const [account] = await database.run(
-      (sql, { origin }) => sql<Account[]>`
-        with account as (
-          insert into signet.users as u (id, email, password_digest, roles, language)
-          values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
-          on conflict (email) do nothing
-          returning ${accountColumns(sql)}
-        ),
-        ${writeEvents(sql, origin, [
-          { kind: 'account.registered', from: sql`account`, user_id: sql`account.id` },
-        ])}
-        select * from account`,
-      `address:${email}`,
+    const [account] = await orTaken(
+      database.run(
+        (sql, caller) => sql<Account[]>`
+          with ${giveNames(sql, caller, sql`values ('email', ${email}, ${id}::uuid)`)}
+          account as (
+            insert into signet.users as u (id, email, password_digest, roles, language)
+            values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
+            on conflict do nothing
+            returning ${accountColumns(sql)}
+          ),
+          ${writeEvents(sql, caller.origin, [
+            { kind: 'account.registered', from: sql`account`, user_id: sql`account.id` },
+          ])}
+          select * from account`,
+        `address:${email}`,
+      ),
     )
     return account ?? null
   }

@@ -24,6 +24,8 @@ export type Caller = Readonly<{
   isWaiting: () => boolean
   /** On whose behalf the statement runs: that of the call of `run`. */
   origin: EventOrigin
+  /** What `Database.isDistributed` tells, by the connection that the statement is sent on. */
+  isDistributed: boolean
 }>
 
 export type Query<T> = (sql: Sql, caller: Caller) => Promise<T>
@@ -69,7 +71,9 @@ export const createRun = ({ pool, health, answer_seconds, currentOrigin, sendInT
       }
       const sendAtOnce = () => {
         wasBehindPooler = pool.isBehindPooler()
-        return pool.query(sql => query(sql, { ...time.of(sql), isWaiting, origin }))
+        return pool.query(sql =>
+          query(sql, { ...time.of(sql), isWaiting, origin, isDistributed: pool.isDistributed() }),
+        )
       }
       const retry = () => {
         if (isAwaited) checkout = send()

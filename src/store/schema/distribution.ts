@@ -23,7 +23,7 @@ const COORDINATOR: Local = { on: 'coordinator' }
  * statement of a rotation reads what is not the person's.
  */
 export const PLACEMENTS = {
-  // Citus enforces uniqueness over all people only in tables of their own, by the address and by the external id.
+  // Citus enforces no uniqueness over all people: `account_names` does.
   users: { by: 'id', drops: ['users_email_unique', 'users_external_id_unique'] },
   refresh_families: { by: 'user_id', key: ['user_id', 'id'] },
   unfinished_endings: DISTRIBUTED,
@@ -55,6 +55,8 @@ export const PLACEMENTS = {
     drops: ['device_authorizations_user_id_users_id_fk'],
   },
   ceremonies: { on: 'coordinator', drops: ['ceremonies_user_id_users_id_fk'] },
+  // What a person is found by, over all people.
+  account_names: COORDINATOR,
   // Rows of addresses, clients, instances and inputs, which have no person.
   invitations: COORDINATOR,
   clients: COORDINATOR,

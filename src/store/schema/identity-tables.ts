@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { NAME_KINDS } from '../../domain/account/account-name.ts'
 import { bytea, instant } from './column-types.ts'
 import { users } from './tables.ts'
 
@@ -22,6 +23,24 @@ export const upstreamIdentities = pgTable(
   table => [
     primaryKey({ columns: [table.user_id, table.id] }),
     unique('upstream_identities_issuer_subject_unique').on(table.issuer, table.subject),
+  ],
+)
+
+/** Written on Citus alone (docs/decisions/0069): what leads to one account, over all people. */
+export const accountNames = pgTable(
+  'account_names',
+  {
+    kind: text({ enum: NAME_KINDS }).notNull(),
+    /** See domain/account/account-name.ts. */
+    value: text().notNull(),
+    user_id: uuid().notNull(),
+    /** Of a mailed link; null for all other names. */
+    expires_at: instant(),
+  },
+  table => [
+    primaryKey({ columns: [table.kind, table.value] }),
+    index('account_names_user_id_index').on(table.user_id),
+    index('account_names_expires_at_index').on(table.expires_at).where(sql`expires_at is not null`),
   ],
 )
 

@@ -18,6 +18,7 @@ import { findPgBouncer, startPgBouncer } from '../../support/services/services.t
 const newest = readMigrations()
 const names = newest.map(({ name }) => name)
 const TABLES = [
+  'account_names',
   'activity',
   'authorization_codes',
   'browser_sessions',

@@ -7,6 +7,7 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'janitor createDeleteIdleSessions': 'walks through all browser sessions',
   'end-restored empty': 'ends everything after a restore',
   'end-restored raiseEpochs': 'ends everything after a restore',
+  'families/find-families createFindOwner': 'finds the person of a refresh token of version 1',
   'families/unfinished-endings createFinishEndings': 'looks for endings that an instance has left',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
   'deliveries/deliveries createClaim': 'takes what is due for each receiver',
@@ -38,8 +39,6 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
 export const NOT_YET: readonly string[] = [
   // People are found by an address, an external id, a passkey, an identity or a link, which have no table of their own yet.
   'accounts/account-administration createFindAccountLine',
-  'accounts/accounts createRegister',
-  'accounts/accounts findByEmail',
   'accounts/asserted-accounts find',
   'accounts/import-batch carryOut',
   'factors/factors findOwner',
@@ -56,10 +55,6 @@ export const NOT_YET: readonly string[] = [
   'mail/issue-links issueReset',
   'mail/issue-links issueVerification',
   'mail/redeem-reset createRedeemReset',
-
-  // Statements of which one form is not sent to Citus: the one for several requests, or the one that names no person.
-  'codes/judge-codes createJudgeCodes',
-  'families/judge-families createJudge',
 
   // The caller knows a sign-in by its id alone.
   'families/find-families createFindLiving',

@@ -1,0 +1,74 @@
+import type { Fragment, ISql } from 'postgres'
+import type { AccountName } from '../../domain/account/account-name.ts'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
+import { NIL_UUID } from '../../domain/base/uuid.ts'
+import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+
+/**
+ * Ours (docs/decisions/0069) – On one Postgres, unique indexes give each name to one account, and find the account by it. Citus enforces
+ * uniqueness within a person alone. There, `account_names` on the coordinator has the names of all people: a statement that writes what is
+ * named writes the name too, and whoever knows a name alone looks the person up first. On one Postgres the table is empty, and these
+ * functions add nothing to a statement.
+ */
+
+/**
+ * The id of the account that has the name, or NIL_UUID where none has it. Null on one Postgres, without a statement: the account is found by the
+ * name itself.
+ */
+export const findNamed = async (database: Database, { kind, value }: AccountName): Promise<string | null> => {
+  if (!database.isDistributed()) return null
+  const [named] = await database.run(
+    sql => sql<{ user_id: string }[]>`
+      select user_id
+      from signet.account_names
+      where kind = ${kind} and value = ${value}`,
+  )
+  return named?.user_id ?? NIL_UUID
+}
+
+/** A condition: the column has the person of `findNamed`. Always true on one Postgres. */
+export const isNamed = (sql: ISql, column: Fragment, user_id: string | null): Fragment =>
+  user_id === null ? sql`true` : sql`${column} = ${user_id}`
+
+type Where = Pick<Caller, 'isDistributed'>
+
+/**
+ * CTE `names`, followed by a comma: gives names to accounts. `rows` is a query or a `values` of (kind, value, user_id). A name that another account has is a
+ * unique violation, which undoes the statement, as that of a unique index on one Postgres does.
+ */
+export const giveNames = (sql: ISql, { isDistributed }: Where, rows: Fragment): Fragment =>
+  isDistributed
+    ? sql`
+      names as (
+        insert into signet.account_names (kind, value, user_id)
+        ${rows}
+      ),`
+    : sql``
+
+/**
+ * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement with the column `user_id`, and
+ * `condition` is on `account_names n`.
+ */
+export const takeNames = (
+  sql: ISql,
+  { isDistributed }: Where,
+  { from, condition = sql`true` }: Readonly<{ from: Fragment; condition?: Fragment }>,
+): Fragment =>
+  isDistributed
+    ? sql`
+      former_names as (
+        delete from signet.account_names n
+        using ${from}
+        where ${condition}
+      ),`
+    : sql``
+
+/** The rows of a statement that gives names; none where one of the names is taken. */
+export const orTaken = async <T>(given: Promise<readonly T[]>): Promise<readonly T[]> => {
+  try {
+    return await given
+  } catch (error) {
+    if (errorCodeOf(error) === UNIQUE_VIOLATION) return []
+    throw error
+  }
+}
