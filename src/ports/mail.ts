@@ -7,6 +7,7 @@ import type { PasswordDigest } from '../domain/account/password-digest.ts'
 import type { Digest } from '../domain/base/digest.ts'
 import type { Language } from '../domain/base/language.ts'
 import type { AboutRequest } from '../domain/base/log-fields.ts'
+import type { NamedFamily } from '../domain/sign-in/refresh-family.ts'
 
 /** Work after the answer: may read and write, and returns the mail to send, or null for none. */
 export type Errand = () => Promise<Mail | null>
@@ -118,7 +119,7 @@ export type Invitations = {
 /** Recipients of mail. All reject with Unavailable when the database is away. */
 export type Addressees = {
   /** Null when the account is unknown or disabled. */
-  findByFamily(family_id: string): Promise<Addressee | null>
+  findByFamily(family: NamedFamily): Promise<Addressee | null>
   /** Null when the account is unknown or disabled. */
   findByAccount(account_id: string): Promise<Addressee | null>
   /** Atomic. Does nothing when there is no such account. */

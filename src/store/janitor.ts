@@ -27,6 +27,7 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   status_entries: 'idx',
   import_batches: 'digest',
   email_links: 'user_id, purpose',
+  account_names: 'kind, value',
   ceremonies: 'digest',
   authorization_codes: 'user_id, digest',
   browser_sessions: 'user_id, id',

@@ -63,6 +63,12 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
           ${user}, ${`purpose of ${seconds_ago}`}, ${randomBytes(32)}, 'a@b.example', 0,
           now() - make_interval(secs => ${seconds_ago})
         )
+      ),
+      name as (
+        insert into account_names (kind, value, user_id, expires_at)
+        values
+          ('link', ${randomUUID()}, ${user}, now() - make_interval(secs => ${seconds_ago})),
+          ('email', ${randomUUID()}, ${user}, null)
       )
       insert into spent_assertions (client_id, jti_digest, expires_at)
       values ('c', ${randomBytes(32)}, now() - make_interval(secs => ${seconds_ago}))`
@@ -160,6 +166,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
       feed_positions: 2,
       import_batches: 1,
       email_links: 1,
+      account_names: 1,
       authorization_codes: 0,
       browser_sessions: 0,
       device_authorizations: 0,
@@ -185,6 +192,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(await count('feed_head')).toBe(1)
     expect(await count('import_batches')).toBe(2)
     expect(await count('email_links')).toBe(2)
+    expect(await count('account_names')).toBe(5)
     expect(await count('users')).toBe(1)
   })
 

@@ -308,7 +308,7 @@ const askMail = async ({ answering, silent }: Asked) => {
     roles: [],
     language: 'en',
   })
-  await createAddressees(silent).findByFamily(ID)
+  await createAddressees(silent).findByFamily({ family_id: ID, user_id: ID })
   await createAddressees(silent).findByAccount(ID)
   await createAddressees(silent).rememberLanguage({ id: ID, language: 'en' })
 }

@@ -30,6 +30,7 @@ export const RETENTIONS = [
   ['status_entries', SHORT_RETENTION_SECONDS],
   ['import_batches', RETENTION_SECONDS],
   ['email_links', RETENTION_SECONDS],
+  ['account_names', RETENTION_SECONDS],
   ['ceremonies', RETENTION_SECONDS],
   ['authorization_codes', SPENT_CODE_SECONDS],
   ['browser_sessions', RETENTION_SECONDS],

@@ -84,7 +84,10 @@ export const createNotices = (needs: Needs): Notices => {
     passwordChanged: (addressee, about) => notify('password-changed', about, async () => addressee),
     factorsChanged: (addressee, about) => notify('factors-changed', about, async () => addressee),
     emailChanged: (addressee, about) => notify('email-changed', about, async () => addressee),
-    refreshReused: about => notify('refresh-reused', about, () => addressees.findByFamily(about.sid)),
+    refreshReused: about =>
+      notify('refresh-reused', about, () =>
+        addressees.findByFamily({ family_id: about.sid, user_id: about.sub ?? null }),
+      ),
     totpFailed: about => notify('totp-failed', about, () => addressees.findByAccount(about.sub)),
     totpClosed: about => notify('totp-closed', about, () => addressees.findByAccount(about.sub)),
 

@@ -1,5 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
-import type { AccountName } from '../../domain/account/account-name.ts'
+import type { AccountName, NameKind } from '../../domain/account/account-name.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
@@ -30,29 +30,84 @@ export const findNamed = async (database: Database, { kind, value }: AccountName
 export const isNamed = (sql: ISql, column: Fragment, user_id: string | null): Fragment =>
   user_id === null ? sql`true` : sql`${column} = ${user_id}`
 
+/** A condition: no account has the e-mail. `user_id` is what `findNamed` tells of it. */
+export const isFree = (
+  sql: ISql,
+  { email, user_id }: Readonly<{ email: string; user_id: string | null }>,
+): Fragment =>
+  user_id === null
+    ? sql`not exists (select from signet.users where email = ${email})`
+    : sql`${user_id === NIL_UUID}::boolean`
+
 type Where = Pick<Caller, 'isDistributed'>
 
 /**
  * CTE `names`, followed by a comma: gives names to accounts. `rows` is a query or a `values` of (kind, value, user_id). A name that another account has is a
  * unique violation, which undoes the statement, as that of a unique index on one Postgres does.
  */
-export const giveNames = (sql: ISql, { isDistributed }: Where, rows: Fragment): Fragment =>
+export const giveNames = (sql: ISql, where: Where, rows: Fragment): Fragment =>
+  insertNames(sql, where, { columns: sql`kind, value, user_id`, rows })
+
+/** The same for names that may be forgotten: `rows` has (kind, value, user_id, expires_at). */
+export const giveExpiringNames = (sql: ISql, where: Where, rows: Fragment): Fragment =>
+  insertNames(sql, where, { columns: sql`kind, value, user_id, expires_at`, rows })
+
+const insertNames = (
+  sql: ISql,
+  { isDistributed }: Where,
+  { columns, rows }: Readonly<{ columns: Fragment; rows: Fragment }>,
+): Fragment =>
   isDistributed
     ? sql`
       names as (
-        insert into signet.account_names (kind, value, user_id)
+        insert into signet.account_names (${columns})
         ${rows}
       ),`
     : sql``
 
 /**
- * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement with the column `user_id`, and
- * `condition` is on `account_names n`.
+ * CTE `claimant (id)`, followed by a comma: the account of the CTE `account (id)`, or no row where the name is taken, so that the rest of the
+ * statement is done all the same. On one Postgres always the account: there, the insert of what is named finds that it is taken.
+ */
+export const claimName = (sql: ISql, { isDistributed }: Where, { kind, value }: AccountName): Fragment =>
+  isDistributed
+    ? sql`
+      claimant as (
+        insert into signet.account_names (kind, value, user_id)
+        select ${kind}::text, ${value}::text, account.id from account
+        on conflict do nothing
+        returning user_id as id
+      ),`
+    : sql`
+      claimant as (select account.id from account),`
+
+/**
+ * CTE `moved_names`, followed by a comma: gives another name in place of one. `account` is a CTE with (id, old_value, value). A name that another account
+ * has is a unique violation.
+ */
+export const moveNames = (
+  sql: ISql,
+  { isDistributed }: Where,
+  { kind, account }: Readonly<{ kind: NameKind; account: Fragment }>,
+): Fragment =>
+  isDistributed
+    ? sql`
+      moved_names as (
+        update signet.account_names n
+        set value = moved.value
+        from ${account} as moved
+        where n.kind = ${kind} and n.value = moved.old_value and n.user_id = moved.id
+      ),`
+    : sql``
+
+/**
+ * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement, and `condition` is on it and
+ * on `account_names n`.
  */
 export const takeNames = (
   sql: ISql,
   { isDistributed }: Where,
-  { from, condition = sql`true` }: Readonly<{ from: Fragment; condition?: Fragment }>,
+  { from, condition }: Readonly<{ from: Fragment; condition: Fragment }>,
 ): Fragment =>
   isDistributed
     ? sql`

@@ -3,7 +3,6 @@ import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Caller, type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
 import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
-import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
 
 type Ending = Readonly<{
@@ -76,26 +75,10 @@ export const onHeldAccount = <T>(database: Database, account_id: string, work: H
     work,
   )
 
-/**
- * The same for the account of a mailed link. Every transaction locks the account before its links: otherwise a deletion, or two links of
- * one person that are followed at once, could deadlock.
- */
-export const onAccountOfLink = <T>(database: Database, digest: Uint8Array, work: Held<T>): Promise<T> =>
-  holding(
-    database,
-    {
-      row: `link:${Buffer.from(digest).toString('hex')}`,
-      hold: sql => sql`
-        select from signet.users
-        where id = (select user_id from signet.email_links link where ${isOfToken(sql, digest)})
-        for no key update`,
-    },
-    work,
-  )
-
 type Hold = Readonly<{ row: ContendedRow; hold: (sql: ISql) => PendingQuery<Row[]> }>
 
-const holding = <T>(database: Database, { row, hold }: Hold, work: Held<T>): Promise<T> =>
+/** Runs a statement after `hold`, which locks the account's row, in one transaction. */
+export const holding = <T>(database: Database, { row, hold }: Hold, work: Held<T>): Promise<T> =>
   database.run(
     (sql, caller) =>
       inTransaction(sql, async held => {

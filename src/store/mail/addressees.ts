@@ -1,15 +1,16 @@
 import type { Addressee } from '../../domain/account/mail.ts'
 import type { Addressees } from '../../ports/mail.ts'
 import type { Database } from '../postgres/index.ts'
+import { isFamily } from '../schema/family-predicates.ts'
 
 export const createAddressees = (database: Database): Addressees => ({
-  findByFamily: async family_id => {
+  findByFamily: async family => {
     const [addressee] = await database.run(
       sql => sql<Addressee[]>`
         select u.id as account_id, u.email, u.language
         from signet.refresh_families f
         join signet.users u on u.id = f.user_id
-        where f.id = ${family_id} and u.disabled_at is null`,
+        where ${isFamily(sql, family)} and u.disabled_at is null`,
     )
     return addressee ?? null
   },

@@ -2,11 +2,19 @@ import type { Addressee } from '../../domain/account/mail.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
+import { moveNames } from '../accounts/names.ts'
 import { writeEvents } from '../events/write-events.ts'
-import { onAccountOfLink } from '../families/end-families.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
-import { CHANGE_EMAIL, isBound, isLiving, isOfToken, VERIFY_EMAIL } from '../schema/link-predicates.ts'
-import { followLink, isFollowedBy, setSpent, spendLinks } from './follow-link.ts'
+import { CHANGE_EMAIL, isBound, isLiving, VERIFY_EMAIL } from '../schema/link-predicates.ts'
+import {
+  findPresented,
+  followLink,
+  isFollowedBy,
+  isPresented,
+  onAccountOfLink,
+  spendLink,
+  spendLinks,
+} from './follow-link.ts'
 import { createIssueLinks } from './issue-links.ts'
 import { createRedeemReset } from './redeem-reset.ts'
 
@@ -27,12 +35,13 @@ export const createEmailLinks = (database: Database, lifetimes: Lifetimes): Emai
 const createFind =
   (database: Database): EmailLinks['find'] =>
   async digest => {
+    const presented = await findPresented(database, digest)
     const [link] = await database.run(
       sql => sql<NonNullable<Awaited<ReturnType<EmailLinks['find']>>>[]>`
         select link.purpose, link.email
         from signet.email_links link
         join signet.users u on u.id = link.user_id
-        where ${isOfToken(sql, digest)}
+        where ${isPresented(sql, presented)}
           and ${isLiving(sql, digest)}
           and ${isBound(sql, digest)}
           and (link.purpose = ${CHANGE_EMAIL} or link.email = u.email)
@@ -44,12 +53,13 @@ const createFind =
 const createIsConfirmed =
   (database: Database): EmailLinks['isConfirmed'] =>
   async digest => {
+    const presented = await findPresented(database, digest)
     const confirmed = await database.run(
       sql => sql`
         select
         from signet.email_links link
         join signet.users u on u.id = link.user_id
-        where ${isOfToken(sql, digest)}
+        where ${isPresented(sql, presented)}
           and link.purpose in (${VERIFY_EMAIL}, ${CHANGE_EMAIL})
           and link.email = u.email
           and u.email_verified_at is not null
@@ -64,31 +74,24 @@ const createRedeemVerification =
     const [addressee] = await onAccountOfLink(
       database,
       digest,
-      (sql, origin) => sql<Addressee[]>`
-        with ${followLink(sql, { digest, purpose: 'verify_email' })},
-        spent as (
-          update signet.email_links l
-          set ${setSpent(sql)}
-          from link
-          where l.user_id = link.user_id and l.purpose = link.purpose
-        ),
+      (sql, presented, caller) => sql<Addressee[]>`
+        with ${followLink(sql, { link: presented, purpose: 'verify_email' })},
+        ${spendLink(sql, presented)},
         verified as (
           update signet.users u
-          set email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
+          set email_verified_at = coalesce(u.email_verified_at, link.followed_at)
           from link
-          where ${isFollowedBy(sql, digest)} and u.email = link.email
-          returning u.id as account_id, u.email, u.language
+          where ${isFollowedBy(sql, presented)} and u.email = link.email
+          returning u.id as account_id, u.email, u.language, link.was_verified
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEvents(sql, caller.origin, [
           {
             kind: 'account.email_verified',
-            from: sql`
-              verified
-              join signet.users former on former.id = verified.account_id and former.email_verified_at is null`,
+            from: sql`verified where not verified.was_verified`,
             user_id: sql`verified.account_id`,
           },
         ])}
-        select * from verified`,
+        select account_id, email, language from verified`,
     )
     return addressee ?? null
   }
@@ -100,17 +103,18 @@ const createRedeemChange =
       const [addressee] = await onAccountOfLink(
         database,
         digest,
-        (sql, origin) => sql<Addressee[]>`
-          with ${followLink(sql, { digest, purpose: 'change_email' })},
+        (sql, presented, caller) => sql<Addressee[]>`
+          with ${followLink(sql, { link: presented, purpose: 'change_email' })},
           account as (
             update signet.users u
             set email = link.email, email_verified_at = statement_timestamp()
             from link
-            where ${isFollowedBy(sql, digest)} and u.email = link.old_email
-            returning u.id, link.old_email, u.language
+            where ${isFollowedBy(sql, presented)} and u.email = link.old_email
+            returning u.id, link.old_email, u.email, u.language
           ),
-          ${spendLinks(sql)},
-          ${writeEvents(sql, origin, [
+          ${spendLinks(sql, presented)},
+          ${moveNames(sql, caller, { kind: 'email', account: sql`(select id, old_email as old_value, email as value from account)` })}
+          ${writeEvents(sql, caller.origin, [
             { kind: 'account.email_changed', from: sql`account`, user_id: sql`account.id` },
           ])}
           select id as account_id, old_email as email, language from account`,

@@ -1,17 +1,19 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Invitations } from '../../ports/mail.ts'
+import { claimName, findNamed, isFree } from '../accounts/names.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
 export const createInvitations = (database: Database): Invitations => ({
   invite: async ({ email, digest, valid_seconds }) => {
+    const named = await findNamed(database, { kind: 'email', value: email })
     const [invited] = await database.run(
       (sql, { origin }) => sql<{ expires_at: Date }[]>`
         with invited as (
           insert into signet.invitations (email, digest, expires_at)
           select ${email}, ${digest}, statement_timestamp() + make_interval(secs => ${valid_seconds})
-          where not exists (select from signet.users where email = ${email})
+          where ${isFree(sql, { email, user_id: named })}
           on conflict (email) do update
           set digest = excluded.digest, expires_at = excluded.expires_at
           returning expires_at
@@ -53,20 +55,22 @@ const createRedeem =
   (database: Database): Invitations['redeem'] =>
   async ({ digest, email, id, password_digest, roles, language }) => {
     const [row] = await database.run(
-      (sql, { origin }) => sql<(Account | { id: null })[]>`
+      (sql, caller) => sql<(Account | { id: null })[]>`
         with invitation as (
           delete from signet.invitations
           where email = ${email} and digest = ${digest} and expires_at > statement_timestamp()
           returning email
         ),
+        account as (select ${id}::uuid as id from invitation),
+        ${claimName(sql, caller, { kind: 'email', value: email })}
         opened as (
           insert into signet.users as u (id, email, password_digest, roles, language, email_verified_at)
-          select ${id}::uuid, email, ${password_digest}, ${roles}::text[], ${language}, statement_timestamp()
-          from invitation
-          on conflict (email) do nothing
+          select ${id}::uuid, ${email}, ${password_digest}, ${roles}::text[], ${language}, statement_timestamp()
+          from claimant
+          on conflict do nothing
           returning ${accountColumns(sql)}
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEvents(sql, caller.origin, [
           { kind: 'account.registered', from: sql`opened`, user_id: sql`opened.id` },
         ])}
         select opened.*

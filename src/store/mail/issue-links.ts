@@ -1,7 +1,8 @@
 import type { Sql } from 'postgres'
 import { LINK_KEPT_SECONDS, LINK_SECONDS, type LinkPurpose } from '../../domain/account/email-link.ts'
 import type { EmailLinks, IssuedLink, NewLink } from '../../ports/mail.ts'
-import type { Database } from '../postgres/index.ts'
+import { findNamed, giveExpiringNames, isFree, isNamed } from '../accounts/names.ts'
+import type { Caller, Database } from '../postgres/index.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 
 /** The statements do not wait for a concurrent password change: the link is then bound to the former password and void. */
@@ -9,15 +10,16 @@ export const createIssueLinks = (
   database: Database,
 ): Pick<EmailLinks, 'issueReset' | 'issueVerification' | 'issueChange'> => ({
   issueReset: async ({ email, link, pepper_ids }) => {
+    const named = await findNamed(database, { kind: 'email', value: email })
     const [addressee] = await database.run(
-      sql => sql<IssuedLink[]>`
+      (sql, caller) => sql<IssuedLink[]>`
         with account as (
           select id, email, credential_epoch, password_digest, language, ${'reset_password' satisfies LinkPurpose}::text as purpose
           from signet.users
-          where email = ${email} and disabled_at is null
+          where email = ${email} and ${isNamed(sql, sql`id`, named)} and disabled_at is null
           for key share
-        )
-        ${keepOrReplace(sql, link, pepper_ids)}`,
+        ),
+        ${keepOrReplace(sql, caller, { link, pepper_ids })}`,
       `address:${email}`,
     )
     return addressee ?? null
@@ -25,53 +27,64 @@ export const createIssueLinks = (
 
   issueVerification: async ({ account_id, email, link, pepper_ids }) => {
     const [addressee] = await database.run(
-      sql => sql<IssuedLink[]>`
+      (sql, caller) => sql<IssuedLink[]>`
         with account as (
           select id, email, credential_epoch, password_digest, language, ${'verify_email' satisfies LinkPurpose}::text as purpose
           from signet.users
           where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
           for key share
-        )
-        ${keepOrReplace(sql, link, pepper_ids)}`,
+        ),
+        ${keepOrReplace(sql, caller, { link, pepper_ids })}`,
       `account:${account_id}`,
     )
     return addressee ?? null
   },
 
   issueChange: async ({ account_id, credential_epoch, new_email, link, pepper_ids }) => {
+    const named = await findNamed(database, { kind: 'email', value: new_email })
     const [addressee] = await database.run(
-      sql => sql<IssuedLink[]>`
+      (sql, caller) => sql<IssuedLink[]>`
         with account as (
           select id, ${new_email}::text as email, credential_epoch, password_digest, language, ${'change_email' satisfies LinkPurpose}::text as purpose
           from signet.users
           where id = ${account_id}
             and credential_epoch = ${credential_epoch}
             and disabled_at is null
-            and not exists (select from signet.users where email = ${new_email})
+            and ${isFree(sql, { email: new_email, user_id: named })}
           for key share
-        )
-        ${keepOrReplace(sql, link, pepper_ids)}`,
+        ),
+        ${keepOrReplace(sql, caller, { link, pepper_ids })}`,
       `account:${account_id}`,
     )
     return addressee ?? null
   },
 })
 
+type Issue = Readonly<{ link: NewLink; pepper_ids: readonly number[] }>
+
 /**
  * Ours – Stores a link, or keeps the present one when it was issued recently, so that the same link is mailed again. A replaced link stays
  * valid until its expiry: at most two links of one purpose live, because the older one has expired before a third can be issued. Repeated
- * requests of a stranger therefore void no link that a person is about to follow. A link of another address or password is replaced.
+ * requests of a stranger therefore void no link that a person is about to follow. A link of another address or password is replaced. On Citus, a link that is stored gets its name, and a replaced one
+ * keeps its own.
  */
-const keepOrReplace = (sql: Sql, { digest, seed, pepper_id }: NewLink, pepper_ids: readonly number[]) => {
+const keepOrReplace = (
+  sql: Sql,
+  caller: Caller,
+  { link: { digest, seed, pepper_id }, pepper_ids }: Issue,
+) => {
+  // The new link expires in LINK_SECONDS: the times of two rows are compared, because Citus takes no function of the time here.
+  const isLivingFor = (seconds: number) =>
+    sql`link.expires_at - excluded.expires_at > make_interval(secs => ${seconds - LINK_SECONDS})`
   // The present link has this binding and address, was written by this version, and has not expired.
   const isAlike = sql`
     link.bound_digest = link.digest and link.binding = excluded.binding and link.email = excluded.email
-    and link.expires_at > statement_timestamp()`
+    and ${isLivingFor(0)}`
   // The present link was issued recently, under a pepper that is still configured, and is mailed again.
   const isKept = sql`(
     ${isAlike}
     and link.pepper_id = any(${[...pepper_ids]}::int[])
-    and link.expires_at > statement_timestamp() + make_interval(secs => ${LINK_KEPT_SECONDS})
+    and ${isLivingFor(LINK_KEPT_SECONDS)}
   )`
   const binding = bindingOf(sql, {
     purpose: sql`account.purpose`,
@@ -79,7 +92,7 @@ const keepOrReplace = (sql: Sql, { digest, seed, pepper_id }: NewLink, pepper_id
     password: sql`account.password_digest`,
   })
   return sql`
-    , issued as (
+    issued as (
       insert into signet.email_links as link (
         user_id, purpose, digest, email, credential_epoch, expires_at, seed, pepper_id, binding, bound_digest
       )
@@ -102,9 +115,21 @@ const keepOrReplace = (sql: Sql, { digest, seed, pepper_id }: NewLink, pepper_id
         email = excluded.email,
         credential_epoch = excluded.credential_epoch,
         binding = excluded.binding
-      returning link.email, link.seed, link.pepper_id,
-        floor(extract(epoch from link.expires_at - statement_timestamp()) / 60)::int as minutes
+      returning link.user_id, link.digest, link.email, link.seed, link.pepper_id, link.expires_at
+    ),
+    ${giveExpiringNames(
+      sql,
+      caller,
+      sql`
+        select 'link', encode(issued.digest, 'hex'), issued.user_id, issued.expires_at
+        from issued
+        where issued.digest = ${digest}`,
+    )}
+    mailed as (
+      select
+        account.id as account_id, account.language, issued.email, issued.seed, issued.pepper_id,
+        floor(extract(epoch from issued.expires_at - statement_timestamp()) / 60)::int as minutes
+      from account, issued
     )
-    select account.id as account_id, account.language, issued.*
-    from account, issued`
+    select * from mailed`
 }

@@ -3,13 +3,14 @@ import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/facto
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { removeFactors, removeIdentities } from '../accounts/end-person.ts'
+import { isNamed, takeNames } from '../accounts/names.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
-import { endFamilies, foundCount, onAccountOfLink } from '../families/end-families.ts'
+import { endFamilies, foundCount } from '../families/end-families.ts'
 import { writeFeedEntries } from '../families/feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from '../families/logout-notices.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
-import { followLink, isFollowedBy, spendLinks } from './follow-link.ts'
+import { followLink, isFollowedBy, onAccountOfLink, spendLinks } from './follow-link.ts'
 
 type Reset = Addressee & {
   readonly families: readonly string[]
@@ -28,52 +29,54 @@ type Reset = Addressee & {
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>
   async ({ digest, password_digest }) => {
-    const row = await onAccountOfLink(database, digest, async (sql, origin) => {
+    const row = await onAccountOfLink(database, digest, async (sql, link, caller) => {
       const [reset] = await sql<Reset[]>`
-        with ${followLink(sql, { digest, purpose: 'reset_password' })},
+        with ${followLink(sql, { link, purpose: 'reset_password' })},
         account as (
           update signet.users u
           set password_digest = ${password_digest},
             credential_epoch = u.credential_epoch + 1,
             epoch_raised_at = statement_timestamp(),
             device_epoch = u.device_epoch + 1,
-            email_verified_at = coalesce(u.email_verified_at, statement_timestamp())
+            email_verified_at = coalesce(u.email_verified_at, link.followed_at)
           from link
-          where ${isFollowedBy(sql, digest)} and u.email = link.email
-          returning u.id, u.email, u.language, u.credential_epoch
+          where ${isFollowedBy(sql, link)} and u.email = link.email
+          returning u.id, u.email, u.language, u.credential_epoch, u.epoch_raised_at, link.was_verified
         ),
-        ${spendLinks(sql)},
+        ${spendLinks(sql, link)},
         opened as (
           update signet.totp_factors t
           set failures = least(t.failures, ${TOTP_FAILURES_AT_MOST - TOTP_TRIES_OF_A_RESET}),
             known_failures = least(t.known_failures, ${TOTP_FAILURES_AT_MOST - TOTP_TRIES_OF_A_RESET})
           from account
-          where t.user_id = account.id
+          where t.user_id = account.id and ${isNamed(sql, sql`t.user_id`, link.user_id)}
         ),
         ${endFamilies(sql, { reason: 'password_changed' })},
         ${writeFeedEntries(sql, access_token_seconds)},
         ${writeLogoutNoticesOfPerson(sql)},
-        ${writeEvents(sql, origin, [
+        ${writeEvents(sql, caller.origin, [
           {
             kind: 'account.password_reset',
-            from: sql`account join signet.users former on former.id = account.id`,
+            from: sql`account`,
             user_id: sql`account.id`,
-            details: sql`jsonb_build_object('is_first_proof', former.email_verified_at is null)`,
+            details: sql`jsonb_build_object('is_first_proof', not account.was_verified)`,
           },
           signInsEnded(sql, 'password_changed'),
         ])}
         select
           account.id as account_id, account.email, account.language,
           array(select id::text from ended) as families, ${foundCount(sql)} as found,
-          -- The row as it was before this statement.
-          former.email_verified_at is null as "isFirstProof"
-        from account
-        join signet.users former on former.id = account.id`
+          not account.was_verified as "isFirstProof"
+        from account`
       if (reset?.isFirstProof)
         await sql`
           with account as (select ${reset.account_id}::uuid as id),
           ${removeFactors(sql)},
           ${removeIdentities(sql)},
+          ${takeNames(sql, caller, {
+            from: sql`account`,
+            condition: sql`n.user_id = account.id and n.kind in ('passkey', 'identity')`,
+          })}
           withdrawn as (
             update signet.consents c
             set version = c.version + 1, granted = '{}', declined = '{}'

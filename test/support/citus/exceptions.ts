@@ -45,20 +45,9 @@ export const NOT_YET: readonly string[] = [
   'factors/factors hasPasskey',
   'identities/identities createCreateAccount',
   'identities/identities findOwner',
-  'mail/email-links createFind',
-  'mail/email-links createIsConfirmed',
-  'mail/email-links createRedeemChange',
-  'mail/email-links createRedeemVerification',
-  'mail/invitations createRedeem',
-  'mail/invitations invite',
-  'mail/issue-links issueChange',
-  'mail/issue-links issueReset',
-  'mail/issue-links issueVerification',
-  'mail/redeem-reset createRedeemReset',
 
   // The caller knows a sign-in by its id alone.
   'families/find-families createFindLiving',
-  'mail/addressees findByFamily',
   'revocations/revocations revokeAccessToken',
 
   // The person of a member of the statement comes from a row that another member reads.
@@ -94,7 +83,6 @@ export const NOT_YET: readonly string[] = [
   'deliveries/event-deliveries createEnqueue',
   'events/count-living createCountLiving',
   'events/place-events placeSome',
-  'families/end-families hold',
   'families/unfinished-endings deleteFamilies',
   'families/unfinished-endings markBatch',
   'janitor createDeleteIdleSessions',
