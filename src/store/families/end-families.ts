@@ -1,7 +1,7 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
-import { type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
+import { type Caller, type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
 import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { isOfToken } from '../schema/link-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
@@ -59,7 +59,7 @@ export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = nul
   ),
   ${noteUnfinished(sql, reason)}`
 
-type Held<T> = (sql: ISql, origin: EventOrigin) => PromiseLike<T>
+type Held<T> = (sql: ISql, origin: EventOrigin, caller: Caller) => PromiseLike<T>
 
 /**
  * Ours – Runs a statement that ends the sign-ins of an account, after a first statement that locks the account's row. A sign-in holds this
@@ -97,12 +97,12 @@ type Hold = Readonly<{ row: ContendedRow; hold: (sql: ISql) => PendingQuery<Row[
 
 const holding = <T>(database: Database, { row, hold }: Hold, work: Held<T>): Promise<T> =>
   database.run(
-    (sql, { isWaiting, origin }) =>
+    (sql, caller) =>
       inTransaction(sql, async held => {
-        if (!isWaiting()) throw new Error('abandoned before it had a connection')
+        if (!caller.isWaiting()) throw new Error('abandoned before it had a connection')
         // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
         const whenHeld = hold(held).then(() => null)
-        const workHeld = async () => work(held, origin)
+        const workHeld = async () => work(held, caller.origin, caller)
         const [, result] = await Promise.all([whenHeld, workHeld()])
         return result
       }),
