@@ -46,13 +46,29 @@ export const giveNames = (sql: ISql, { isDistributed }: Where, rows: Fragment): 
     : sql``
 
 /**
- * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement with the column `user_id`, and
- * `condition` is on `account_names n`.
+ * CTE `claimant (id)`, followed by a comma: the account of the CTE `account (id)`, or no row where the name is taken, so that the rest of the
+ * statement is done all the same. On one Postgres always the account: there, the insert of what is named finds that it is taken.
+ */
+export const claimName = (sql: ISql, { isDistributed }: Where, { kind, value }: AccountName): Fragment =>
+  isDistributed
+    ? sql`
+      claimant as (
+        insert into signet.account_names (kind, value, user_id)
+        select ${kind}::text, ${value}::text, account.id from account
+        on conflict do nothing
+        returning user_id as id
+      ),`
+    : sql`
+      claimant as (select account.id from account),`
+
+/**
+ * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement, and `condition` joins it with
+ * `account_names n`: without one, the names of all people would be taken.
  */
 export const takeNames = (
   sql: ISql,
   { isDistributed }: Where,
-  { from, condition = sql`true` }: Readonly<{ from: Fragment; condition?: Fragment }>,
+  { from, condition }: Readonly<{ from: Fragment; condition: Fragment }>,
 ): Fragment =>
   isDistributed
     ? sql`

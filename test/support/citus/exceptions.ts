@@ -41,10 +41,6 @@ export const NOT_YET: readonly string[] = [
   'accounts/account-administration createFindAccountLine',
   'accounts/asserted-accounts find',
   'accounts/import-batch carryOut',
-  'factors/factors findOwner',
-  'factors/factors hasPasskey',
-  'identities/identities createCreateAccount',
-  'identities/identities findOwner',
   'mail/email-links createFind',
   'mail/email-links createIsConfirmed',
   'mail/email-links createRedeemChange',
@@ -64,7 +60,6 @@ export const NOT_YET: readonly string[] = [
   // The person of a member of the statement comes from a row that another member reads.
   'codes/redeem-device-code createJudgeDeviceCode',
   'consents/consents withdraw',
-  'factors/ceremonies attempt',
   'families/grouped-families createEndGrouped',
   'sessions/browser-sessions createEndSession',
   'sessions/exchange-session createJudgeSession',
@@ -85,7 +80,6 @@ export const NOT_YET: readonly string[] = [
   'clients/client-registrations setDisabled',
   'clients/registration-rows change',
   'factors/factor-changes createChange',
-  'factors/factors replaceRecoveryCodes',
 
   // What Citus refuses over all shards: locks, recursion, a sample beside other parameters. `hold` also finds a person by a mailed link.
   'admin/administered-sign-ins list',
