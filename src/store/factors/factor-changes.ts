@@ -136,7 +136,7 @@ const deleteTotp = (sql: ISql, { account_id }: Parameters<Factors['removeTotp']>
       and r.user_id = account.id
       and not exists (select p.id from signet.passkeys p where p.user_id = ${account_id})
   ),
-  given as (select where false)`
+  given as (select account.id from account where false)`
 
 const deletePasskey = (
   sql: ISql,
@@ -159,7 +159,7 @@ const deletePasskey = (
       and not exists (select p.id from signet.passkeys p where p.user_id = ${account_id} and p.id <> ${id})
       and not exists (select t.user_id from signet.totp_factors t where t.user_id = ${account_id})
   ),
-  given as (select where false)`
+  given as (select account.id from account where false)`
 
 /** Digests as a `bytea[]`, passed to Postgres as hexadecimal text. */
 export const digestArray = (sql: ISql, digests: readonly Uint8Array[]) => {

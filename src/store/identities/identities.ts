@@ -151,7 +151,7 @@ const createUnlink = (database: Database, lifetimes: Lifetimes): Identities['unl
           from: sql`done`,
           condition: sql`n.user_id = done.user_id and n.kind = 'identity' and n.value = done.identity`,
         })}
-        given as (select where false)`,
+        given as (select account.id from account where false)`,
     })
     return removed && removed.ended
   }
