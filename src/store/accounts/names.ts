@@ -101,8 +101,8 @@ export const moveNames = (
     : sql``
 
 /**
- * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement, and `condition` is on it and
- * on `account_names n`.
+ * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement, and `condition` joins it with
+ * `account_names n`: without one, the names of all people would be taken.
  */
 export const takeNames = (
   sql: ISql,

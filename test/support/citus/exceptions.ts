@@ -37,29 +37,17 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
  * leaves it, and none may enter.
  */
 export const NOT_YET: readonly string[] = [
-  // People are found by an address, an external id, a passkey, an identity or a link, which have no table of their own yet.
   'accounts/account-administration createFindAccountLine',
   'accounts/asserted-accounts find',
   'accounts/import-batch carryOut',
-  'factors/factors findOwner',
-  'factors/factors hasPasskey',
-  'identities/identities createCreateAccount',
-  'identities/identities findOwner',
-
-  // The caller knows a sign-in by its id alone.
   'families/find-families createFindLiving',
   'revocations/revocations revokeAccessToken',
-
-  // The person of a member of the statement comes from a row that another member reads.
   'codes/redeem-device-code createJudgeDeviceCode',
   'consents/consents withdraw',
-  'factors/ceremonies attempt',
   'families/grouped-families createEndGrouped',
   'sessions/browser-sessions createEndSession',
   'sessions/exchange-session createJudgeSession',
   'sessions/session-devices createEndDevice',
-
-  // Functions of time and of chance where Citus allows none.
   'accounts/accounts createEndEverySignIn',
   'accounts/accounts createEndOtherSignIns',
   'accounts/delete-person deleteAtOnce',
@@ -74,9 +62,6 @@ export const NOT_YET: readonly string[] = [
   'clients/client-registrations setDisabled',
   'clients/registration-rows change',
   'factors/factor-changes createChange',
-  'factors/factors replaceRecoveryCodes',
-
-  // What Citus refuses over all shards: locks, recursion, a sample beside other parameters. `hold` also finds a person by a mailed link.
   'admin/administered-sign-ins list',
   'deliveries/deliveries createClaim',
   'deliveries/event-deliveries createClaimEvents',
