@@ -38,9 +38,6 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
  */
 export const NOT_YET: readonly string[] = [
   // People are found by an address, an external id, a passkey, an identity or a link, which have no table of their own yet.
-  'accounts/account-administration createFindAccountLine',
-  'accounts/asserted-accounts find',
-  'accounts/import-batch carryOut',
   'factors/factors findOwner',
   'factors/factors hasPasskey',
   'identities/identities createCreateAccount',
@@ -71,20 +68,12 @@ export const NOT_YET: readonly string[] = [
   'sessions/session-devices createEndDevice',
 
   // Functions of time and of chance where Citus allows none.
-  'accounts/accounts createEndEverySignIn',
-  'accounts/accounts createEndOtherSignIns',
-  'accounts/delete-person deleteAtOnce',
-  'accounts/delete-person deleteInBatches',
-  'accounts/end-person endPerson',
-  'accounts/people createChangeProfile',
-  'admin/change-account createChangeAccount',
   'clients/administered-clients addSecret',
   'clients/client-registrations delete',
   'clients/client-registrations insertOnce',
   'clients/client-registrations replace',
   'clients/client-registrations setDisabled',
   'clients/registration-rows change',
-  'factors/factor-changes createChange',
   'factors/factors replaceRecoveryCodes',
 
   // What Citus refuses over all shards: locks, recursion, a sample beside other parameters. `hold` also finds a person by a mailed link.
