@@ -521,7 +521,8 @@ const askAdministered = async (database: Database) => {
   await accounts.find(ID)
   await accounts.countLiving(ID)
   const named = { id: ID, versions: null }
-  await accounts.change({ ...named, change: { name: null } }).catch(() => {})
+  for (const change of [{ name: null }, { external_id: null }])
+    await accounts.change({ ...named, change }).catch(() => {})
   await accounts.end({ ...named, reason: 'disabled', isDisabled: true })
   await accounts.delete(named)
   const signIns = createAdministeredSignIns(database)
