@@ -8,6 +8,10 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'end-restored empty': 'ends everything after a restore',
   'end-restored raiseEpochs': 'ends everything after a restore',
   'families/find-families createFindOwner': 'finds the person of a refresh token of version 1',
+  'families/find-families createFindLiving': 'reads the sign-in of a refresh token of version 1',
+  'families/find-families createFindCurrent': 'reads the sign-in of a refresh token of version 1',
+  'families/find-families createFindAnswered': 'reads the sign-in of a refresh token of version 1',
+  'families/refresh-families createEnd': 'ends the sign-in of a refresh token of version 1',
   'families/unfinished-endings createFinishEndings': 'looks for endings that an instance has left',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
   'deliveries/deliveries createClaim': 'takes what is due for each receiver',
@@ -57,18 +61,10 @@ export const NOT_YET: readonly string[] = [
   'mail/redeem-reset createRedeemReset',
 
   // The caller knows a sign-in by its id alone.
-  'families/find-families createFindLiving',
   'mail/addressees findByFamily',
-  'revocations/revocations revokeAccessToken',
 
   // The person of a member of the statement comes from a row that another member reads.
-  'codes/redeem-device-code createJudgeDeviceCode',
-  'consents/consents withdraw',
   'factors/ceremonies attempt',
-  'families/grouped-families createEndGrouped',
-  'sessions/browser-sessions createEndSession',
-  'sessions/exchange-session createJudgeSession',
-  'sessions/session-devices createEndDevice',
 
   // Functions of time and of chance where Citus allows none.
   'accounts/accounts createEndEverySignIn',
