@@ -176,21 +176,18 @@ const askFamilies = async ({ answering, silent }: Asked) => {
   })
   await families(silent).stepUp({ ...opening, replaces: ID })
   await families(silent).findOwner({ family_id: ID, user_id: ID })
-  await families(silent).findLiving({ family_id: ID, user_id: null, salt })
+  for (const user_id of [ID, null]) {
+    const named = { family_id: ID, user_id }
+    await families(silent).findLiving({ ...named, salt })
+    await families(silent).findCurrent({ ...named, digest: token_digest })
+    await families(silent).findAnswered({ ...named, salt, generation: 0, digest: token_digest })
+    await families(silent).end({ ...named, salt, client_id: 'app', reason: 'revoked' })
+  }
   await families(silent).rotate(presentation)
   await families(silent).rotate({ ...presentation, user_id: null })
   await families(silent).judge(presentation)
-  await families(silent).end({ family_id: ID, user_id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
   await families(silent).endSignIn({ id: ID, user_id: ID, reason: 'signed_out' })
-  await families(silent).findCurrent({ family_id: ID, user_id: ID, digest: token_digest })
-  await families(silent).findAnswered({
-    family_id: ID,
-    user_id: ID,
-    salt,
-    generation: 0,
-    digest: token_digest,
-  })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]
   const onFailure = (error: unknown) => {
     throw error
@@ -317,7 +314,11 @@ const askRevocations = async ({ answering, silent }: Asked) => {
   await createEndings(silent, LIFETIMES).endPerson(ID)
   await createEndings(answering([[{ families: 0 }]]), LIFETIMES).endClient('app')
   const revocations = createRevocations(silent, LIFETIMES)
-  await revocations.revokeAccessToken({ jti: ID, sid: ID, expires_at: new Date(0) })
+  await revocations.revokeAccessToken({
+    jti: ID,
+    family: { family_id: ID, user_id: ID },
+    expires_at: new Date(0),
+  })
   await revocations.livingAt(claims)
   const { sid: _, ...ofService } = claims
   await revocations.livingAt(ofService)
