@@ -36,7 +36,6 @@ export const PLACEMENTS = {
   passkeys: { by: 'user_id', key: ['user_id', 'id'] },
   upstream_identities: { by: 'user_id', drops: ['upstream_identities_issuer_subject_unique'] },
   email_links: { by: 'user_id', drops: ['email_links_digest_unique'] },
-  deliveries: DISTRIBUTED,
   // Those of no person share the shard of NIL_UUID.
   events: DISTRIBUTED,
   unplaced_events: DISTRIBUTED,
@@ -48,6 +47,8 @@ export const PLACEMENTS = {
   event_head: COORDINATOR,
   event_places: COORDINATOR,
   event_webhook: COORDINATOR,
+  // The events go out in the order of the stream. Both coordinator and shard would commit those of a person: the later one could come first.
+  deliveries: COORDINATOR,
   status_entries: COORDINATOR,
   // Both begin before their person is known, and end within minutes. Without the reference, the row of a deleted account expires instead.
   device_authorizations: {

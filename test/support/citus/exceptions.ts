@@ -10,11 +10,6 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'families/find-families createFindOwner': 'finds the person of a refresh token of version 1',
   'families/unfinished-endings createFinishEndings': 'looks for endings that an instance has left',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
-  'deliveries/deliveries createClaim': 'takes what is due for each receiver',
-  'deliveries/deliveries oldestSeconds': 'a metric of the queue',
-  'deliveries/event-deliveries createClaimEvents': 'takes what is due for the webhook',
-  'deliveries/event-deliveries createEnqueue': 'counts what waits for the webhook',
-  'deliveries/event-deliveries oldestSeconds': 'a metric of the queue',
   'events/place-events placeSome': 'gives places in the stream to the events of all people',
   'events/read-events createReadStream': 'reads the stream by places',
   'events/retain-events deleteEvents': 'deletes events without a month of their own',
@@ -40,21 +35,4 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
  * Statements that Citus refuses, or that look for a person in all shards. The test holds this list exact: a statement that follows the rules
  * leaves it, and none may enter.
  */
-export const NOT_YET: readonly string[] = [
-  'clients/administered-clients addSecret',
-  'clients/client-registrations delete',
-  'clients/client-registrations insertOnce',
-  'clients/client-registrations replace',
-  'clients/client-registrations setDisabled',
-  'clients/registration-rows change',
-  'admin/administered-sign-ins list',
-  'deliveries/deliveries createClaim',
-  'deliveries/event-deliveries createClaimEvents',
-  'deliveries/event-deliveries createEnqueue',
-  'events/count-living createCountLiving',
-  'events/place-events placeSome',
-  'families/unfinished-endings deleteFamilies',
-  'families/unfinished-endings markBatch',
-  'janitor createDeleteIdleSessions',
-  'janitor deleteBatch',
-]
+export const NOT_YET: readonly string[] = []
