@@ -23,7 +23,7 @@ type Explaining = Readonly<{
 
 /** The nodes of the plan by which the statement was carried out, as a prepared one. */
 export const explain = async (sql: Sql, { mode, read }: Explaining): Promise<readonly Plan[]> => {
-  const { answering, recorded } = createStatementRecorder()
+  const { answering, recorded } = createStatementRecorder({ isDistributed: false })
   await read(answering([]))
   const [statement] = recorded
   if (statement === undefined) throw new Error('there is no statement')
