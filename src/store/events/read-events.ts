@@ -120,8 +120,24 @@ const createReadPage =
     const events = rows.flatMap(row => (isEvent(row) ? [toEvent(row)] : []))
     const isFull = events.length >= limit
     const isOver = examined < EXAMINED_ROWS || oldest === null || oldest < from
-    return { events, next: isFull ? (events.at(-1)?.id ?? null) : isOver ? null : oldest }
+    const next = isFull ? (events.at(-1)?.id ?? null) : isOver ? null : oldest
+    return { events: events.toSorted(newestFirst), next }
   }
+
+/** Characters of a UUIDv7 that tell its time, to a 4,096th of a millisecond. */
+const TIME_CHARACTERS = 18
+
+/**
+ * The order of `id`; of events of one time, what ended comes after its cause. The clock of the embedded database counts milliseconds, so that
+ * events of one statement have one time there.
+ */
+const newestFirst = (one: Event, other: Event): number => {
+  const [time, other_time] = [one, other].map(({ id }) => id.slice(0, TIME_CHARACTERS))
+  if (time === other_time) return Number(isEnding(other)) - Number(isEnding(one))
+  return one.id < other.id ? 1 : -1
+}
+
+const isEnding = ({ kind }: Event): boolean => kind === 'sign_in.ended' || kind === 'session.ended'
 
 /**
  * The rows that a page examines, in the order of one index. Compared as rows, only the index of both columns has the order; a column that is

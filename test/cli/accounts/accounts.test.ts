@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runProgram } from '../../../src/cli/program.ts'
+import { NIL_UUID } from '../../../src/domain/base/uuid.ts'
 import {
   ALIVE,
   claimsOf,
@@ -356,6 +357,28 @@ describe.runIf(hasPostgres)('while servers run', () => {
     expect(kinds.map(({ kind }) => kind)).toEqual(['sid', 'sub'])
     expect(await lives(other, tokens)).toEqual(DEAD)
     expect((await trySignIn(one, 'feed@servers.example')).status).toBe(200)
+  })
+
+  it('an export writes an event that says who exported, and whether with digests', async () => {
+    const bystander = await signUp(one, 'exported@servers.example')
+    const database = openDatabase({ url: storage.environment['DATABASE_URL'] ?? '', pool_size: 1 })
+    const exports = () => database.sql`
+      select user_id, outcome, split_part(actor, ':', 1) as actor, details
+      from signet.events
+      where kind = 'account.exported'
+      order by id`
+    const before = (await exports()).length
+    expect((await run('export')).code).toBe(0)
+    expect((await run('export', '--with-digests')).code).toBe(0)
+    const event = { user_id: NIL_UUID, outcome: 'succeeded', actor: 'operator' }
+    expect((await exports()).slice(before)).toEqual([
+      { ...event, details: { with_digests: false } },
+      { ...event, details: { with_digests: true } },
+    ])
+    expect((await run('export', '--no-such-option')).code).toBe(1)
+    expect(await exports()).toHaveLength(before + 2)
+    await database.close()
+    expect(await lives(other, bystander)).toEqual(ALIVE)
   })
 
   it('roles reach tokens at the next refresh, or end the sign-ins that have others', async () => {

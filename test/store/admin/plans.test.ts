@@ -6,7 +6,7 @@ import type { Database as Pool } from '../../../src/store/postgres/database.ts'
 import { createDatabaseWithSchema, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { LIFETIMES } from '../../support/families.ts'
-import { explain, PLAN_MODES, readBy, scansOf } from '../../support/plans.ts'
+import { explainPrepared, PLAN_MODES, readBy, scansOf } from '../../support/statements/explained-plan.ts'
 
 const ROWS = Number(process.env['SIGNET_TEST_ACCOUNTS'] ?? 20_000)
 const LIMIT = 51
@@ -92,7 +92,7 @@ describe.skipIf(!hasPostgres)('the lists of the administration', () => {
     it.each(PAGES.filter(([name]) => !(mode === 'force_generic_plan' && name.startsWith(MANY_OF_PERSON))))(
       '%s: reads a page of an index, and no more',
       async (_, read) => {
-        const nodes = await explain(database.sql, { mode, read })
+        const nodes = await explainPrepared(database.sql, { mode, read })
         expect(nodes.filter(node => node['Node Type'] === 'Seq Scan')).toEqual([])
         const scans = scansOf(nodes)
         expect(scans.length).toBeGreaterThan(0)

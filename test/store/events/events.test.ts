@@ -123,6 +123,35 @@ describe.each(backends)('events on $name', ({ name, open }) => {
     expect(await read({ outcome: 'refused', from: day(2) }, null, 50)).toEqual({ ids: [], next: null })
   })
 
+  it('of one time are told with an ending after its cause, and each once over the pages', async () => {
+    const { sql } = backend.database
+    const sid = randomUUID()
+    const idAt = (time: string, end: string) => `0193${time}-0000-7000-8000-00000000000${end}`
+    const rows = [
+      [idAt('0000', '1'), 'sign_in.ended'],
+      [idAt('0000', '2'), 'refresh_token.reused'],
+      [idAt('0001', '1'), 'refresh_token.forged'],
+      [idAt('0001', '2'), 'sign_in.ended'],
+      [idAt('0002', '1'), 'sign_in.stepped_up'],
+    ] as const
+    for (const [id, kind] of rows)
+      await sql`insert into signet.events (id, kind, sid) values (${id}, ${kind}, ${sid})`
+    const read = (after: string | null, limit: number) =>
+      events().read({ filter: filterBy({ sid }), after, limit })
+    const { events: all } = await read(null, 50)
+    expect(all.map(({ kind }) => kind)).toEqual([
+      'sign_in.stepped_up',
+      'sign_in.ended',
+      'refresh_token.forged',
+      'sign_in.ended',
+      'refresh_token.reused',
+    ])
+    const first = await read(null, 4)
+    const second = await read(first.next, 4)
+    const ids = [...first.events, ...second.events].map(({ id }) => id)
+    expect(ids.toSorted()).toEqual(rows.map(([id]) => id))
+  })
+
   it('get their places in the stream once, in order', async () => {
     const { last: begin } = await events().readBounds(null)
     await Promise.all(

@@ -5,7 +5,7 @@ import type { EventFilter } from '../../../src/ports/events.ts'
 import { createEvents } from '../../../src/store/events/events.ts'
 import { createDatabaseWithSchema, hasCitus, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
-import { explain, PLAN_MODES, readBy, scansOf } from '../../support/plans.ts'
+import { explainPrepared, PLAN_MODES, readBy, scansOf } from '../../support/statements/explained-plan.ts'
 
 const ROWS = Number(process.env['SIGNET_TEST_EVENTS'] ?? 60_000)
 const MONTHS = 6
@@ -87,7 +87,10 @@ describe.skipIf(!hasPostgres || hasCitus)('a page of events', () => {
     it.each(FILTERS)('by %j: examines the rows of one index in its order, and no more', async selection => {
       for (const { filter, after } of SPANS) {
         const page = { filter: filterBy({ ...selection, ...filter }), after, limit: 51 }
-        const nodes = await explain(database.sql, { mode, read: pool => createEvents(pool).read(page) })
+        const nodes = await explainPrepared(database.sql, {
+          mode,
+          read: pool => createEvents(pool).read(page),
+        })
         const scans = scansOf(nodes)
         expect(new Set(scans.map(scan => scan['Node Type']))).toEqual(new Set(['Index Scan']))
         expect(readBy(scans)).toBeLessThanOrEqual(READ_MOST)

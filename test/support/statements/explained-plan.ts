@@ -1,6 +1,6 @@
 import type { Sql } from 'postgres'
-import type { Database } from '../../src/store/postgres/database.ts'
-import { createStatementRecorder } from './statement-recorder.ts'
+import type { Database } from '../../../src/store/postgres/database.ts'
+import { createStatementRecorder } from '../statement-recorder.ts'
 
 export type Plan = Readonly<{
   'Node Type': string
@@ -22,7 +22,7 @@ type Explaining = Readonly<{
 }>
 
 /** The nodes of the plan by which the statement was carried out, as a prepared one. */
-export const explain = async (sql: Sql, { mode, read }: Explaining): Promise<readonly Plan[]> => {
+export const explainPrepared = async (sql: Sql, { mode, read }: Explaining): Promise<readonly Plan[]> => {
   const { answering, recorded } = createStatementRecorder({ isDistributed: false })
   await read(answering([]))
   const [statement] = recorded
