@@ -421,7 +421,7 @@ const askEvents = async ({ answering, silent }: Asked) => {
   for (const filter of filters) await events.read({ filter: filterBy(filter), after: null, limit: 1 })
   await events.find(ID)
   await events.write([{ kind: 'key.created' }, { kind: 'key.promoted' }])
-  await events.place()
+  await createEvents(answering([[{ id: ID }]])).place()
   await events.readStream({ number: 0, tag: null }, 1)
   await events.readBounds(1)
   const now = new Date()

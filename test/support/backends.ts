@@ -8,7 +8,7 @@ import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { type Database, openDatabase } from './database.ts'
-import { copyCitus, createCluster, dropCitus } from './services/citus.ts'
+import { type Citus, copyCitus, copyUsedCitus, createCluster, dropCitus } from './services/citus.ts'
 import { createFrom, dropDatabase, withDatabase } from './services/postgres-admin.ts'
 
 export type OpenBackend = Readonly<{ database: Database; close: () => Promise<void> }>
@@ -85,7 +85,15 @@ const createCitusDatabase = (): Promise<OwnDatabase> => createOnCitus(copyCitus)
 /** A database of its own on Citus, without a table: for the tests of the distribution. */
 export const createEmptyCitusDatabase = (): Promise<OwnDatabase> => createOnCitus(createCluster)
 
-const createOnCitus = async (create: typeof copyCitus): Promise<OwnDatabase> => {
+/** A copy of a database that has no connections, or on Citus none but those of its nodes. */
+export const copyDatabase = (url: string): Promise<OwnDatabase> => {
+  const template = new URL(url).pathname.slice(1)
+  return hasCitus
+    ? createOnCitus(citus => copyUsedCitus(citus, template))
+    : createDatabaseFrom(() => template)
+}
+
+const createOnCitus = async (create: (citus: Citus) => Promise<string>): Promise<OwnDatabase> => {
   const citus = inject('citus')
   if (citus === null) throw new Error('this suite needs Citus: guard it with hasCitus')
   const name = await create(citus)

@@ -28,15 +28,17 @@ export const writeLogoutNoticesOfPerson = (
       end`,
   })
 
+/** Citus adds the drawn `id` to the columns of the query that is inserted, so that `distinct` is in a query of its own. */
 const insertNotices = (
   sql: ISql,
   { ended, sid }: Readonly<{ ended: Fragment; sid: Fragment }>,
 ): Fragment => sql`
   notices as (
     insert into signet.deliveries (user_id, kind, receiver, sid, expires_at)
-    select distinct
-      told.user_id, ${BACKCHANNEL_LOGOUT}::text, told.client_id, ${sid},
-      statement_timestamp() + make_interval(secs => ${DELIVERY_SECONDS})
-    from ${ended} as told
-    where told.logout_notice is not null
+    select user_id, ${BACKCHANNEL_LOGOUT}::text, client_id, sid, statement_timestamp() + make_interval(secs => ${DELIVERY_SECONDS})
+    from (
+      select distinct told.user_id, told.client_id, ${sid} as sid
+      from ${ended} as told
+      where told.logout_notice is not null
+    ) notice
   )`

@@ -1,6 +1,7 @@
+import type { Fragment, Sql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import type { StatusEntries } from '../../ports/revocations.ts'
-import type { Database } from '../postgres/index.ts'
+import type { Caller, Database } from '../postgres/index.ts'
 import { accountOfFamily } from '../schema/family-predicates.ts'
 
 export const createStatusEntries = (database: Database): StatusEntries => ({
@@ -37,24 +38,25 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
    * plan expects few rows and looks up each of 131,072 singly, which takes four times as long.
    */
   findEnded: async ({ first, size, registered }) =>
-    database.run(
-      sql => sql<{ byte: number; bits: number }[]>`
-        with ended as (
+    database.run((sql, caller) => {
+      const entries = sql`
+        select *
+        from signet.status_entries
+        where idx >= ${first}::bigint
+        order by idx
+        limit ${sql.unsafe(String(size))}`
+      const living = joinLiving(sql, caller, entries)
+      return sql<{ byte: number; bits: number }[]>`
+        with ${living.before}
+        ended as (
           select (e.idx - ${first}::bigint)::int as place
-          from (
-            select *
-            from signet.status_entries
-            where idx >= ${first}::bigint
-            order by idx
-            limit ${sql.unsafe(String(size))}
-          ) e
+          from (${entries}) e
           left join signet.revocations token on token.kind = 'jti' and token.value = e.jti::text
           left join signet.revocations person
             on person.kind = 'sub' and person.value = e.sub and person.issued_until >= e.issued_at
           left join signet.revocations client
             on client.kind = 'client_id' and client.value = e.client_id and client.issued_until >= e.issued_at
-          left join signet.refresh_families f on f.id = e.sid and f.revoked_at is null
-          left join ${accountOfFamily(sql)} and u.disabled_at is null
+          ${living.join}
           left join unnest(${idsOf(registered)}::text[]) as known (client_id) on known.client_id = e.client_id
           left join unnest(${idsOf(registered.filter(({ mayActForItself }) => mayActForItself))}::text[]) as acting (client_id)
             on acting.client_id = e.client_id
@@ -71,9 +73,37 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
         )
         select place / 8 as byte, bit_or(1 << place % 8) as bits
         from ended
-        group by byte`,
-    ),
+        group by byte`
+    }),
 })
+
+/**
+ * A join that gives the entry `e` of a living sign-in its account as `u.id`, and the CTE that has to come before. For an outer join, Citus
+ * would bring all sign-ins to the coordinator: there, those of the entries are found first, by their persons.
+ */
+const joinLiving = (sql: Sql, { isDistributed }: Pick<Caller, 'isDistributed'>, entries: Fragment) => {
+  const account = sql`${accountOfFamily(sql)} and u.disabled_at is null`
+  if (!isDistributed)
+    return {
+      before: sql``,
+      join: sql`
+        left join signet.refresh_families f on f.id = e.sid and f.revoked_at is null
+        left join ${account}`,
+    }
+  return {
+    before: sql`
+      of_people as materialized (
+        select idx, sid, case when sid is not null then sub::uuid end as user_id from (${entries}) e
+      ),
+      living as materialized (
+        select e.idx, u.id
+        from of_people e
+        join signet.refresh_families f on f.user_id = e.user_id and f.id = e.sid and f.revoked_at is null
+        join ${account}
+      ),`,
+    join: sql`left join living u on u.idx = e.idx`,
+  }
+}
 
 const idsOf = (clients: readonly Readonly<{ client_id: string }>[]) =>
   clients.map(({ client_id }) => client_id)

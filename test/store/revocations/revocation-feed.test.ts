@@ -7,10 +7,15 @@ import { createEndings } from '../../../src/store/revocations/endings.ts'
 import { numberSome } from '../../../src/store/revocations/number-revocations.ts'
 import { createRevocationFeed } from '../../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../../src/store/revocations/revocations.ts'
-import { backends, createDatabaseWithSchema, hasPostgres, type OpenBackend } from '../../support/backends.ts'
+import {
+  backends,
+  copyDatabase,
+  createDatabaseWithSchema,
+  hasPostgres,
+  type OpenBackend,
+} from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { LIFETIMES } from '../../support/families.ts'
-import { createFrom, dropDatabase, withDatabase } from '../../support/services/postgres-admin.ts'
 
 const inAnHour = () => new Date(Date.now() + 3_600_000)
 const valuesOf = (revocations: readonly Revocation[]) => revocations.map(({ value }) => value)
@@ -312,13 +317,9 @@ describe.skipIf(!hasPostgres)('the feed of a copy', () => {
     const kept = await revokeIn(first)
     const copied = await startOf(first)
     await first.close()
-    const name = await createFrom(original.url, new URL(original.url).pathname.slice(1))
-    onTestFinished(async () => {
-      await dropDatabase(original.url, name)
-    })
-    const [one, other] = [original.url, withDatabase(original.url, name)].map(url =>
-      openDatabase({ url, pool_size: 2 }),
-    )
+    const copy = await copyDatabase(original.url)
+    onTestFinished(copy.drop)
+    const [one, other] = [original.url, copy.url].map(url => openDatabase({ url, pool_size: 2 }))
     if (one === undefined || other === undefined) return unreachable()
     onTestFinished(one.close)
     onTestFinished(other.close)

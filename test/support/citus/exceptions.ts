@@ -10,6 +10,7 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'families/find-families createFindOwner': 'finds the person of a refresh token of version 1',
   'families/unfinished-endings createFinishEndings': 'looks for endings that an instance has left',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
+  'events/place-events isWaiting': 'looks whether events wait for a place',
   'events/place-events placeSome': 'gives places in the stream to the events of all people',
   'events/read-events createReadStream': 'reads the stream by places',
   'events/retain-events deleteEvents': 'deletes events without a month of their own',

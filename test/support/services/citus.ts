@@ -53,9 +53,18 @@ export const createCluster = async ({ nodes }: Pick<Citus, 'nodes'>): Promise<st
 const portOf = ({ port }: URL): number => Number(port || 5432)
 
 /** Copies the template on each node. Returns the name of the copy. */
-export const copyCitus = async ({ nodes, template }: Citus): Promise<string> => {
+export const copyCitus = async ({ nodes, template }: Pick<Citus, 'nodes' | 'template'>): Promise<string> => {
   const name = nameOfDatabase()
   await createEverywhere(nodes, name, template)
+  return name
+}
+
+/** The same of a database that stays in use afterwards. */
+export const copyUsedCitus = async ({ nodes }: Pick<Citus, 'nodes'>, template: string): Promise<string> => {
+  for (const node of nodes) await leave(node, template)
+  const name = await copyCitus({ nodes, template })
+  for (const node of nodes)
+    await on(node, sql => sql`alter database ${sql(template)} with allow_connections true`)
   return name
 }
 
