@@ -59,12 +59,6 @@ const REFUSED: readonly (readonly [Refusal, string])[] = [
     `select id from signet.users where id = ${P} and exists (select from signet.revocations where value = 'a')`,
   ],
   [
-    'no_column_alone',
-    `with a as (select where false),
-      changed as (update signet.users set name = 'a' where id = ${P} returning id)
-      select id from changed where not exists (select from a)`,
-  ],
-  [
     'no_table',
     `with a as materialized (select id, created_at from signet.users limit 9)
       select s.is_new from a join signet.users u on u.id = a.id

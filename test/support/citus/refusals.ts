@@ -15,7 +15,6 @@ export const REFUSALS = {
   join: 'complex joins are only supported when all distributed tables are co-located and joined on their distribution columns',
   local_join: 'direct joins between distributed and local tables are not supported',
   no_column: 'a column definition list is required for functions returning "record"',
-  no_column_alone: 'function in FROM has unsupported return type',
   no_table:
     'cannot push down this subquery: Subqueries without a FROM clause can only contain immutable functions',
   sample: 'could not determine data type of parameter',
@@ -68,13 +67,6 @@ const refusalsOfReading = (level: Level): readonly Refusal[] => {
       listOf(node['targetList']).length === 0 &&
       listOf(node['valuesLists']).length === 0 &&
       (level.tiedElsewhere.length > 0 || isLocal),
-    // The same, which Citus finds out when it carries the statement out.
-    no_column_alone:
-      role === 'with' &&
-      level.kind === 'SelectStmt' &&
-      listOf(node['targetList']).length === 0 &&
-      listOf(node['valuesLists']).length === 0 &&
-      sources.length === 0,
     sample: isDistributed && samplesBesideParameters(node),
     no_table:
       isDistributed && sources.filter(({ table }) => table === null).length > 1 && hasRowOfStable(node),
