@@ -3,6 +3,7 @@ import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { outcomeOf, signIn, signUp, trySignIn } from '../../support/accounts/account-api.ts'
 import { newEmail, PASSWORD } from '../../support/ask.ts'
+import { hasCitus } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
@@ -51,7 +52,17 @@ describe('PASSWORD_HOOK_URL', () => {
         ${account.id}, ${account.email}, ${more.isUnmarked ? null : account.external_id}, '{user}',
         ${more.disabled ? new Date() : null}
       )`
+    if (hasCitus) await giveNames(account, more)
     return account
+  }
+  /** What the store writes with an account on Citus (docs/decisions/0069). */
+  const giveNames = async (
+    { id, email, external_id }: Readonly<{ id: string; email: string; external_id: string }>,
+    { isUnmarked }: Readonly<{ isUnmarked?: true }>,
+  ) => {
+    await sql()`insert into account_names (kind, value, user_id) values ('email', ${email}, ${id})`
+    if (!isUnmarked)
+      await sql()`insert into account_names (kind, value, user_id) values ('external_id', ${external_id}, ${id})`
   }
   const digestOf = async (email: string): Promise<unknown> => {
     const [row] = await sql()`select password_digest from users where email = ${email}`
