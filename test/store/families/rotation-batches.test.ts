@@ -198,7 +198,7 @@ describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then
     const family = await seedFamily(ground)
     const holder = await lone.sql.reserve()
     await holder`begin`
-    await holder`select from refresh_families where id = ${family.id} for update`
+    await holder`select from refresh_families where user_id = ${family.user_id} and id = ${family.id} for update`
     const busy = lone.run(sql => sql`select pg_sleep(0.5)`)
     const judged = createJudge(lone, LIFETIMES)([presentation(family, 0)], { waits: true })
     await expect(judged).rejects.toThrow(Unavailable)
