@@ -20,8 +20,9 @@ const ROUNDS = 3
 const LIFETIMES = { idle_seconds: 604_800, max_seconds: 2_592_000, access_token_seconds: 900 }
 
 /** Every digest is zeros, before and after a rotation: only the statement is measured, and pgbench can send the same one. */
-const presentationOf = (number: number, generation: number): Presentation => ({
+const presentationOf = (number: number, generation: number, user_id: string | null = null): Presentation => ({
   ...positionOf(number, generation),
+  user_id,
   digest: ZERO_DIGEST,
   client_id: CLIENT_ID,
   refresh_transport: 'body',
@@ -71,7 +72,7 @@ const countSequentialScans = async ({ sql }: Store, script: string): Promise<num
 }
 
 /** Sets the rotated families back to generation 0. Only this benchmark rotates families whose digest is zeros. */
-const reset = async ({ sql }: Store) => {
+export const reset = async ({ sql }: Pick<Store, 'sql'>) => {
   await sql`update refresh_families set generation = 0 where token_digest = ${ZERO_DIGEST} and generation > 0`
   await sql`vacuum refresh_families`
   await sql`checkpoint`
@@ -82,18 +83,28 @@ const numberOf = (connection: number, step: number, each: number) =>
   (connection * each + (step % each)) * 2 + 1
 const eachOf = (families: number) => Math.floor(families / 2 / CONNECTIONS)
 
-const rotateFromNode = async ({ url }: Store, families: number): Promise<number> => {
+const rotateFromNode = async ({ url }: Store, families: number): Promise<number> =>
+  (await rotateFor(SECONDS, { url, families })).per_second
+
+type Rotations = Readonly<{ url: string; families: number; ownerOf?: (number: number) => string }>
+
+/** Rotations by the verb of the store. `ownerOf`: the person whom the token of a family names. */
+export const rotateFor = async (
+  duration_seconds: number,
+  { url, families, ownerOf }: Rotations,
+): Promise<{ per_second: number; rotations: number }> => {
   const database = openDatabase({ url, pool_size: CONNECTIONS })
   const store = createRefreshFamilies(database, LIFETIMES)
   const each = eachOf(families)
   await Promise.all(times(CONNECTIONS, () => database.ping()))
   const started = performance.now()
-  const deadline = started + SECONDS * 1000
+  const deadline = started + duration_seconds * 1000
   const counts = await Promise.all(
     times(CONNECTIONS, async connection => {
       let step = 0
       for (; performance.now() < deadline; step++) {
-        const presentation = presentationOf(numberOf(connection, step, each), Math.floor(step / each))
+        const number = numberOf(connection, step, each)
+        const presentation = presentationOf(number, Math.floor(step / each), ownerOf?.(number) ?? null)
         const { outcome } = await store.rotate(presentation)
         if (outcome !== 'rotated') throw new Error(`${presentation.family_id}: ${outcome}`)
       }
@@ -102,7 +113,8 @@ const rotateFromNode = async ({ url }: Store, families: number): Promise<number>
   )
   const seconds = (performance.now() - started) / 1000
   await database.close()
-  return counts.reduce((sum, count) => sum + count, 0) / seconds
+  const rotations = counts.reduce((sum, count) => sum + count, 0)
+  return { rotations, per_second: rotations / seconds }
 }
 
 const rotateFromPgbench = async ({ binaries }: World, { url }: Store, script: string): Promise<number> => {

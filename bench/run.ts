@@ -1,5 +1,6 @@
 import { cpus } from 'node:os'
 import { benchAdministration, benchAdministrationLarge } from './administration.ts'
+import { benchCitus } from './citus.ts'
 import { benchCode } from './code.ts'
 import { benchCrowd } from './crowd.ts'
 import { benchDocuments } from './documents.ts'
@@ -34,6 +35,7 @@ const BENCHES: Readonly<Record<string, readonly [heading: string, bench: Bench, 
     'locked-row': ['refreshes beside thirty for one locked family, 16 connections, in turns', benchLockedRow],
     rotations: ['rotations alone, 16 connections, 10 thousand families', benchRotations],
     'rotations-1m': ['rotations alone, 16 connections, 1 million families', benchRotationsMillion],
+    citus: ['rotations on the cluster of TEST_CITUS_URL and on plain Postgres, in turns', benchCitus],
     endpoints: ['introspect and revoke at 16 connections, sign-in at 4', benchEndpoints],
     crowd: ['one hundred sign-ins at once', benchCrowd],
     'pages-crowd': ['one hundred people sign in on the pages at once', benchPagesCrowd],

@@ -38,6 +38,22 @@ const tokenOf = (number: number) => refreshTokenAt(positionOf(number, 0), pepper
 
 /** Fills an empty, migrated database. Returns the tokens that can be presented. */
 export const fillFamilies = async (sql: Sql, families: number): Promise<string[]> => {
+  await insertFamilies(sql, families)
+  const numbers = presentable(families)
+  await sql`
+    update refresh_families f
+    set token_digest = decode(given.digest, 'hex')
+    from unnest(${numbers.map(familyId)}::uuid[], ${numbers.map(digestHex)}::text[]) given (id, digest)
+    where f.id = given.id`
+  await settle(sql)
+  return numbers.map(tokenOf)
+}
+
+/** The id of the person who has the family. */
+export const ownerOf = (number: number): string => familyId(Math.floor(number / 4))
+
+/** Families whose digests are zeros, four of each person, also in a distributed database. */
+export const insertFamilies = async (sql: Sql, families: number): Promise<void> => {
   await sql`
     insert into users (id, email, roles)
     select ${sql.unsafe(FAMILY_ID_SQL('n'))}, n || '@bench.example', '{user}'
@@ -52,16 +68,12 @@ export const fillFamilies = async (sql: Sql, families: number): Promise<string[]
       '{https://api.bench.example}', now(), '{pwd}', ${SALT}, ${PEPPER_ID}, ${ZERO_DIGEST},
       now() + interval '7 days', now() + interval '30 days', '127.0.0.1', 'bench'
     from generate_series(0, ${families - 1}::int) n`
-  const numbers = presentable(families)
-  await sql`
-    update refresh_families f
-    set token_digest = decode(given.digest, 'hex')
-    from unnest(${numbers.map(familyId)}::uuid[], ${numbers.map(digestHex)}::text[]) given (id, digest)
-    where f.id = given.id`
+}
+
+export const settle = async (sql: Sql): Promise<void> => {
   await sql`vacuum analyze refresh_families`
   await sql`vacuum analyze users`
   await sql`checkpoint`
-  return numbers.map(tokenOf)
 }
 
 const digestHex = (number: number) => Buffer.from(digestOf(tokenOf(number))).toString('hex')

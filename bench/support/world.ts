@@ -16,6 +16,8 @@ export type Store = Readonly<{
 export type World = Readonly<{
   /** The directory of pgbench. */
   binaries: string
+  /** The Postgres, in its maintenance database. */
+  server_url: string
   /** The postmaster: the parent process of every connection to Postgres. */
   postgres_pid: number
   /** The database with this number of families, created at the first call. */
@@ -50,6 +52,7 @@ export const openWorld = async (): Promise<World> => {
   const clientsFile = writeSetting('clients.json', CLIENTS)
   return {
     binaries,
+    server_url: server.url,
     postgres_pid: await findPostmaster(server.url),
     store: families => {
       const store = stores.get(families) ?? createStore(server.url, families)
@@ -82,7 +85,8 @@ const createStore = async (server: string, families: number): Promise<Store> => 
   return { url, sql, tokens }
 }
 
-const findPostmaster = async (url: string): Promise<number> => {
+/** The parent process of every connection to the Postgres of this machine that the URL leads to. */
+export const findPostmaster = async (url: string): Promise<number> => {
   const sql = postgres(url, { max: 1 })
   const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`
   const pid = parentOf(row?.pid ?? 0)

@@ -78,7 +78,14 @@ export type OwnDatabase = Readonly<{ url: string; drop: () => Promise<void> }>
 
 /** A database of its own on the real Postgres, or on Citus where TEST_CITUS_URL is set, with the whole schema and no rows. */
 export const createDatabaseWithSchema = (): Promise<OwnDatabase> =>
-  hasCitus ? createCitusDatabase() : createDatabaseFrom(server => server.template)
+  hasCitus ? createCitusDatabase() : createPlainDatabaseWithSchema()
+
+/**
+ * The same on the real Postgres, also where TEST_CITUS_URL is set: for suites of what one Postgres does by itself, such as its plans and the
+ * sign-in of a role.
+ */
+export const createPlainDatabaseWithSchema = (): Promise<OwnDatabase> =>
+  createDatabaseFrom(server => server.template)
 
 const createCitusDatabase = (): Promise<OwnDatabase> => createOnCitus(copyCitus)
 

@@ -3,7 +3,7 @@ import type { AccountSelection } from '../../../src/ports/administration.ts'
 import { createAdministeredAccounts } from '../../../src/store/admin/administered-accounts.ts'
 import { createAdministeredSignIns } from '../../../src/store/admin/administered-sign-ins.ts'
 import type { Database as Pool } from '../../../src/store/postgres/database.ts'
-import { createDatabaseWithSchema, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
+import { createPlainDatabaseWithSchema, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { LIFETIMES } from '../../support/families.ts'
 import { explainPrepared, PLAN_MODES, readBy, scansOf } from '../../support/statements/explained-plan.ts'
@@ -56,7 +56,7 @@ describe.skipIf(!hasPostgres)('the lists of the administration', () => {
   let own: OwnDatabase
   let database: Database
   beforeAll(async () => {
-    own = await createDatabaseWithSchema()
+    own = await createPlainDatabaseWithSchema()
     database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 120 })
     await database.run(
       sql => sql`

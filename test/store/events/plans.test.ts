@@ -3,7 +3,7 @@ import { firstIdAt } from '../../../src/domain/base/uuid.ts'
 import { filterBy } from '../../../src/flows/events/event-filter.ts'
 import type { EventFilter } from '../../../src/ports/events.ts'
 import { createEvents } from '../../../src/store/events/events.ts'
-import { createDatabaseWithSchema, hasCitus, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
+import { createPlainDatabaseWithSchema, hasCitus, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { explainPrepared, PLAN_MODES, readBy, scansOf } from '../../support/statements/explained-plan.ts'
 
@@ -52,7 +52,7 @@ describe.skipIf(!hasPostgres || hasCitus)('a page of events', () => {
   let own: OwnDatabase
   let database: Database
   beforeAll(async () => {
-    own = await createDatabaseWithSchema()
+    own = await createPlainDatabaseWithSchema()
     database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 120 })
     const { sql } = database
     for (let month = 0; month < MONTHS; month++)

@@ -8,7 +8,7 @@ import { runProgram } from '../../../src/cli/program.ts'
 import { readConfig } from '../../../src/config.ts'
 import { StartFault } from '../../../src/domain/base/start-fault.ts'
 import { openStore } from '../../../src/store/open-store.ts'
-import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
+import { createPlainDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
 import { PEPPER } from '../../support/clients.ts'
 import { openDatabase } from '../../support/database.ts'
 import { dropDatabase, withDatabase } from '../../support/services/postgres-admin.ts'
@@ -46,10 +46,10 @@ describe.skipIf(!hasPostgres)('a DATABASE_URL with names that need encoding', ()
   const ROLE = 'ro/le 100%@x'
   const PASSWORD = 'p@ss:/?#%é'
   const NAME = 'data/base 100%'
-  let own: Awaited<ReturnType<typeof createDatabaseWithSchema>>
+  let own: Awaited<ReturnType<typeof createPlainDatabaseWithSchema>>
   let url: string
   beforeAll(async () => {
-    own = await createDatabaseWithSchema()
+    own = await createPlainDatabaseWithSchema()
     const admin = openDatabase({ url: own.url, pool_size: 1 })
     await admin.sql`drop role if exists ${admin.sql(ROLE)}`
     await admin.sql`create role ${admin.sql(ROLE)} superuser login password '${admin.sql.unsafe(PASSWORD)}'`

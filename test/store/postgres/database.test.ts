@@ -151,7 +151,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
   it('continues with its other connections when the busy one is ended', async () => {
     const before = await pidsOf(20)
     const [{ pid } = { pid: 0 }] = await pidOf()
-    await database.sql`select pg_terminate_backend(${pid})`
+    await database.sql`select pg_terminate_backend(${pid}::int)`
     await expect.poll(pidOf).not.toEqual([{ pid }])
     const [{ pid: next } = { pid: 0 }] = await pidOf()
     expect(before).toContain(next)
@@ -375,7 +375,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
         await expect(ending).rejects.toThrow(Unavailable)
         expect(await lone.run(sql => sql`select 1 as one`)).toEqual([{ one: 1 }])
         // Postgres notices only after its sleep that its client is gone.
-        for (const { pid } of await sleeping()) await database.sql`select pg_terminate_backend(${pid})`
+        for (const { pid } of await sleeping()) await database.sql`select pg_terminate_backend(${pid}::int)`
         await expect.poll(sleeping).toHaveLength(0)
       }
       await lone.close()
@@ -407,7 +407,7 @@ describe.skipIf(!hasPostgres)('the pool, when Postgres fails', () => {
       // Awaited at once: the statement may end before the one that ends it has its answer.
       const refused = expect(lone.run(sql => sql`select pg_sleep(3)`)).rejects.toThrow(Unavailable)
       const next = lone.run(sql => sql`select 1 as one`)
-      await lone.sql`select pg_terminate_backend(${pid})`
+      await lone.sql`select pg_terminate_backend(${pid}::int)`
       await refused
       expect(await next).toEqual([{ one: 1 }])
     }

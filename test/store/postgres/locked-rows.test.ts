@@ -10,7 +10,12 @@ import { newEmail, times } from '../../support/ask.ts'
 import { askForCodes, TV } from '../../support/authorization/devices.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { CLIENTS } from '../../support/clients.ts'
-import { type Database, openDatabase, untilWaitingForLock } from '../../support/database.ts'
+import {
+  countWaitingForLock,
+  type Database,
+  openDatabase,
+  untilWaitingForLock,
+} from '../../support/database.ts'
 import { type Deployment, type Instance, openServedDeployment } from '../../support/deployment.ts'
 import { pepperOf, seedFamily } from '../../support/families.ts'
 import { refresh, rotated } from '../../support/refresh.ts'
@@ -41,22 +46,25 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
 
   const seedMany = (count: number) => Promise.all(times(count).map(() => seedFamily(deployment)))
 
-  /** Locks a row of each of these ids until `release`. */
-  const hold = async (table: 'refresh_families' | 'users', ids: readonly string[]) => {
+  /** Locks an account, or each of these families, until `release`. A statement names one person: Citus locks no rows of several. */
+  const holdAccount = async (id: string) => {
     const holder = await deployment.database.sql.reserve()
     await holder`begin`
-    await holder`select from ${holder(table)} where id = any(${ids}::uuid[]) for no key update`
+    await holder`select from users where id = ${id} for no key update`
+    return letGoOf(holder)
+  }
+  const holdFamilies = async (families: readonly Readonly<{ id: string; user_id: string }>[]) => {
+    const holder = await deployment.database.sql.reserve()
+    await holder`begin`
+    for (const { id, user_id } of families)
+      await holder`select from refresh_families where user_id = ${user_id} and id = ${id} for no key update`
     return letGoOf(holder)
   }
   const letGoOf = (holder: ReservedSql) => async () => {
     await holder`rollback`
     holder.release()
   }
-  const countWaiting = async () => {
-    const waiting = await deployment.database.sql`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    return waiting.length
-  }
+  const countWaiting = () => countWaitingForLock(deployment.database)
   /** Refreshes other families, each in turns, which must succeed. */
   const serveOthers = async () => {
     const others = await seedMany(OTHERS)
@@ -82,7 +90,7 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
 
   it('serves the others beside thirty refreshes of one locked family, which all get the same successor', async () => {
     const [family] = await seedMany(1)
-    const release = await hold('refresh_families', [family?.id ?? ''])
+    const release = await holdFamilies(family === undefined ? [] : [family])
     const requests = times(REQUESTS).map(() =>
       refresh(signet, family?.refresh_token ?? '', { key: 'one attempt' }),
     )
@@ -93,10 +101,7 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
 
   it('serves the others beside refreshes, revocations and sign-outs of more locked families than it has connections', async () => {
     const families = await seedMany(3 * POOL)
-    const release = await hold(
-      'refresh_families',
-      families.map(({ id }) => id),
-    )
+    const release = await holdFamilies(families)
     const requests = families.map(({ refresh_token }, turn) => {
       if (turn % 3 === 0) return refresh(signet, refresh_token)
       const body = { refresh_token }
@@ -111,7 +116,7 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
   it('serves the others beside thirty sign-ins of one locked account', async () => {
     const email = newEmail()
     const { user } = await signUp(signet, email)
-    const release = await hold('users', [user.id])
+    const release = await holdAccount(user.id)
     const { waiting, answers } = await serveBeside(
       release,
       times(REQUESTS).map(() => trySignIn(signet, email)),
@@ -122,7 +127,7 @@ describe.skipIf(!hasPostgres)('an instance, while another transaction holds rows
 
   it('serves the others beside notes of the language of one locked account', async () => {
     const { user } = await signUp(signet, newEmail())
-    const release = await hold('users', [user.id])
+    const release = await holdAccount(user.id)
     const addressees = createAddressees(database)
     const notes = times(REQUESTS).map(() => addressees.rememberLanguage({ id: user.id, language: 'de' }))
     const { waiting } = await serveBeside(release, notes)

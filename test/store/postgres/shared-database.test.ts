@@ -51,8 +51,9 @@ describe.skipIf(!hasPostgres || !hasRedis)('a database that another application 
   afterAll(async () => {
     await admin.close()
     await own.drop()
-    for (const role of [OWNER, SERVER])
-      await deployment.database.sql`drop role ${deployment.database.sql(role)}`
+    const server = openDatabase({ url: withDatabase(own.url, 'postgres'), pool_size: 1 })
+    for (const role of [OWNER, SERVER]) await server.sql`drop role ${server.sql(role)}`
+    await server.close()
     await deployment.close()
   })
 

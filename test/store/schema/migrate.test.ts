@@ -235,7 +235,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
     await expect.poll(isWaiting, PATIENT).toHaveLength(2)
     expect(await made()).toHaveLength(0)
     await finish()
-    for (const { pid } of await isWorking()) await database.sql`select pg_terminate_backend(${pid})`
+    for (const { pid } of await isWorking()) await database.sql`select pg_terminate_backend(${pid}::int)`
     await holder
     // The work of the holder is rolled back, and one of the others does all of it.
     expect((await Promise.all(others)).flat()).toEqual([STEP])
@@ -279,7 +279,7 @@ describe.skipIf(!hasPostgres)('the lease of migrations', () => {
     await pause(500)
     await finish()
     const [{ pid } = { pid: 0 }] = await isWorking()
-    await database.sql`select pg_terminate_backend(${pid})`
+    await database.sql`select pg_terminate_backend(${pid}::int)`
     await first
     expect(await second).toEqual([STEP])
   })

@@ -15,17 +15,23 @@ import {
 const RESTART_MILLISECONDS = 500
 const STOP_MILLISECONDS = 10_000
 
-type Disks = Readonly<{
+type Options = Readonly<{
   /** Directories on other file systems, for the whole of the data or for its WAL alone. */
   data?: string
   wal?: string
+  /** `name=value`, beside those of every supervised Postgres. */
+  settings?: readonly string[]
 }>
 
-/** `log` is what it has written to stderr since the start. */
-export type SupervisedPostgres = Service & Readonly<{ log: () => string }>
+/** `log` is what it has written to stderr since the start. `kill` ends it as kill -9 does; it is started again. */
+export type SupervisedPostgres = Service & Readonly<{ log: () => string; kill: () => void }>
 
 /** A Postgres that is started again whenever it has ended, as a supervisor does. Its segments of WAL are of 1 MB. */
-export const startSupervisedPostgres = async ({ data, wal }: Disks = {}): Promise<SupervisedPostgres> => {
+export const startSupervisedPostgres = async ({
+  data,
+  wal,
+  settings = [],
+}: Options = {}): Promise<SupervisedPostgres> => {
   const binaries = findPostgresBinaries()
   if (binaries === null) throw new Error('the faults need Postgres')
   const owner = postgresOwner()
@@ -43,7 +49,7 @@ export const startSupervisedPostgres = async ({ data, wal }: Disks = {}): Promis
   const port = await freeLowPort()
   // Only where the disk is a part of the fault: no fault here lets the machine lose its memory.
   const fsync = data === undefined && wal === undefined ? 'off' : 'on'
-  const words = [...settingsAt(port), `fsync=${fsync}`].flatMap(setting => ['-c', setting])
+  const words = [...settingsAt(port), `fsync=${fsync}`, ...settings].flatMap(setting => ['-c', setting])
   let log = ''
   let isStopping = false
   let restart: NodeJS.Timeout | undefined
@@ -74,7 +80,7 @@ export const startSupervisedPostgres = async ({ data, wal }: Disks = {}): Promis
   }
   const url = `postgres://signet@127.0.0.1:${port}/postgres`
   await answering(running, stop, () => askPostgres(url))
-  return { url, stop, log: () => log }
+  return { url, stop, log: () => log, kill: () => void running.kill('SIGKILL') }
 }
 
 const settingsAt = (port: number) => [

@@ -17,6 +17,17 @@ type Node = Readonly<{ host: string; port: number; is_coordinator: boolean }>
 export const findCitus = async (): Promise<Citus | null> => {
   const url = process.env['TEST_CITUS_URL']
   if (!url) return null
+  const nodes = await findNodes(url)
+  const template = await createCluster({ nodes })
+  const coordinator = withDatabase(url, template)
+  await migrate({ url: coordinator, months_ahead: 0 })
+  await distribute({ url: coordinator })
+  for (const node of nodes) await leave(node, template)
+  return { url, nodes, template }
+}
+
+/** The URLs of a database of the coordinator and of those of its workers, the coordinator first. */
+export const findNodes = async (url: string): Promise<readonly string[]> => {
   const found = await on(
     url,
     sql => sql<Node[]>`
@@ -26,13 +37,7 @@ export const findCitus = async (): Promise<Citus | null> => {
       order by groupid`,
   )
   const workers = found.filter(({ is_coordinator }) => !is_coordinator).map(worker => at(url, worker))
-  const nodes = [url, ...workers]
-  const template = await createCluster({ nodes })
-  const coordinator = withDatabase(url, template)
-  await migrate({ url: coordinator, months_ahead: 0 })
-  await distribute({ url: coordinator })
-  for (const node of nodes) await leave(node, template)
-  return { url, nodes, template }
+  return [url, ...workers]
 }
 
 /** A database on each node, with the extension and no table. The first node is the coordinator. Returns its name. */

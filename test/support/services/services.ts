@@ -125,7 +125,7 @@ export const startPgBouncer = async (database: string): Promise<Service | null> 
       'default_transaction_isolation, statement_timeout, idle_in_transaction_session_timeout',
   }
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`)
-  const at = `host=${hostname} port=${postgresPort} user=${username} password=${password}`
+  const at = `host=${hostname} port=${postgresPort} user=${username}${password === '' ? '' : ` password=${password}`}`
   const file = join(directory, 'pgbouncer.ini')
   writeFileSync(file, ['[databases]', `* = ${at}`, '[pgbouncer]', ...lines, ''].join('\n'))
   if (owner) chownSync(file, owner.uid, owner.gid)
