@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createAccountAdministration } from '../../../src/store/accounts/account-administration.ts'
 import { outcomeOf, signIn, signUp, trySignIn } from '../../support/accounts/account-api.ts'
+import { newLine } from '../../support/accounts/account-lines.ts'
 import { newEmail, PASSWORD } from '../../support/ask.ts'
 import { askApp } from '../../support/bindings.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
+import { LIFETIMES } from '../../support/families.ts'
 import { createCookieBrowser } from '../../support/pages/cookie-browser.ts'
 import { type HookReceiver, openHookReceiver, replying } from '../../support/services/hook-receiver.ts'
 
@@ -45,12 +48,13 @@ describe('PASSWORD_HOOK_URL', () => {
   /** An account as an import without a digest makes it. */
   const imported = async (more: Readonly<{ disabled?: true; isUnmarked?: true }> = {}) => {
     const account = { id: randomUUID(), email: newEmail(), external_id: `us-east-1_${(imports += 1)}` }
-    await sql()`
-      insert into users (id, email, external_id, roles, disabled_at)
-      values (
-        ${account.id}, ${account.email}, ${more.isUnmarked ? null : account.external_id}, '{user}',
-        ${more.disabled ? new Date() : null}
-      )`
+    await createAccountAdministration(deployment.database, LIFETIMES).create(
+      newLine({
+        ...account,
+        external_id: more.isUnmarked ? null : account.external_id,
+        disabled: more.disabled ?? false,
+      }),
+    )
     return account
   }
   const digestOf = async (email: string): Promise<unknown> => {

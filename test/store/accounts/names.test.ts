@@ -2,12 +2,12 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { AccountLine } from '../../../src/domain/account/account-line.ts'
 import type { PasswordDigest } from '../../../src/domain/account/password-digest.ts'
-import { EMPTY_PROFILE } from '../../../src/domain/account/profile.ts'
 import { createAccountAdministration } from '../../../src/store/accounts/account-administration.ts'
 import { createAccountLife } from '../../../src/store/accounts/account-life.ts'
 import { createAccounts } from '../../../src/store/accounts/accounts.ts'
 import { createAssertedAccounts } from '../../../src/store/accounts/asserted-accounts.ts'
 import { createAdministeredAccounts } from '../../../src/store/admin/administered-accounts.ts'
+import { newLine } from '../../support/accounts/account-lines.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
 import { LIFETIMES } from '../../support/families.ts'
 
@@ -33,21 +33,7 @@ describe.each(backends)('names of accounts, on $name', ({ open }) => {
       language: 'en',
     })
 
-  const lineOf = (more: Partial<AccountLine> = {}): AccountLine => {
-    const id = randomUUID()
-    return {
-      ...EMPTY_PROFILE,
-      id,
-      email: `${id}@example.com`,
-      password_digest: null,
-      roles: [],
-      email_verified: true,
-      disabled: false,
-      created_at: '2026-01-01T00:00:00Z',
-      external_id: null,
-      ...more,
-    }
-  }
+  const lineOf = (more: Partial<AccountLine> = {}) => newLine({ email_verified: true, ...more })
 
   const create = async (more: Partial<AccountLine> = {}): Promise<AccountLine> => {
     const line = lineOf(more)
