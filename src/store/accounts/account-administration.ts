@@ -38,7 +38,11 @@ export const createAccountAdministration = (
       (sql, { origin }) => sql`
         with ${formerAccount(sql, account_id)},
         account as (
-          update signet.users u set disabled_at = null from former where u.id = ${account_id} and u.id = former.id returning u.id
+          update signet.users u
+          set disabled_at = null
+          from former
+          where u.id = ${account_id} and u.id = former.id
+          returning u.id
         ),
         ${writeEvents(sql, origin, [
           {
@@ -114,24 +118,26 @@ const createCreate =
     const created = await orTaken(
       database.run(
         (sql, caller) => sql`
-        with ${giveNames(sql, caller, namesOf(sql, { id, email, external_id: more.external_id }))}
-        account as (
-          insert into signet.users (
-            id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
-            name, given_name, family_name, preferred_username, picture, locale, zoneinfo
-        )
-        values (
-          ${id}, ${email}, ${password_digest}, ${roles}::text[],
-          case when ${email_verified}::boolean then statement_timestamp() end,
-          case when ${disabled}::boolean then statement_timestamp() end,
-          ${created_at}::text::timestamptz, ${more.external_id},
-          ${more.name}, ${more.given_name}, ${more.family_name}, ${more.preferred_username}, ${more.picture},
-          ${more.locale}, ${more.zoneinfo}
-        )
-        returning id
-        ),
-        ${writeEvents(sql, caller.origin, [{ kind: 'account.created', from: sql`account`, user_id: sql`account.id` }])}
-        select id from account`,
+          with ${giveNames(sql, caller, namesOf(sql, { id, email, external_id: more.external_id }))}
+          account as (
+            insert into signet.users (
+              id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
+              name, given_name, family_name, preferred_username, picture, locale, zoneinfo
+            )
+            values (
+              ${id}, ${email}, ${password_digest}, ${roles}::text[],
+              case when ${email_verified}::boolean then statement_timestamp() end,
+              case when ${disabled}::boolean then statement_timestamp() end,
+              ${created_at}::text::timestamptz, ${more.external_id},
+              ${more.name}, ${more.given_name}, ${more.family_name}, ${more.preferred_username}, ${more.picture},
+              ${more.locale}, ${more.zoneinfo}
+            )
+            returning id
+          ),
+          ${writeEvents(sql, caller.origin, [
+            { kind: 'account.created', from: sql`account`, user_id: sql`account.id` },
+          ])}
+          select id from account`,
       ),
     )
     return created.length > 0

@@ -21,6 +21,7 @@ export const createFindPerson =
 export const createChangeProfile =
   (database: Database): Accounts['changeProfile'] =>
   async ({ id, change }) => {
+    const claims = JSON.stringify(change)
     const [person] = await database.run(
       (sql, { origin }) => sql<Person[]>`
         with ${formerAccount(sql, id)},
@@ -37,7 +38,7 @@ export const createChangeProfile =
               else statement_timestamp()
             end as updated_at
           from former
-          cross join (select ${JSON.stringify(change)}::text::jsonb as claims) asked
+          cross join (select ${claims}::text::jsonb as claims) asked
         ),
         person as (
           update signet.users u
@@ -57,10 +58,11 @@ export const createChangeProfile =
           {
             kind: 'account.profile_changed',
             from: sql`
-              given, person
-              join former on coalesce(former.profile_updated_at, former.created_at) is distinct from person.updated_at`,
+              person
+              join former on former.id = person.id
+                and coalesce(former.profile_updated_at, former.created_at) is distinct from person.updated_at`,
             user_id: sql`person.id`,
-            details: sql`jsonb_build_object('members', array(select jsonb_object_keys(given.claims)))`,
+            details: sql`jsonb_build_object('members', array(select jsonb_object_keys(${claims}::text::jsonb)))`,
           },
         ])}
         select * from person`,

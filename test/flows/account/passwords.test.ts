@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../../src/domain/account/password-digest.ts'
+import { createAccountAdministration } from '../../../src/store/accounts/account-administration.ts'
 import { createAccounts } from '../../../src/store/accounts/accounts.ts'
 import { outcomeOf, signIn } from '../../support/accounts/account-api.ts'
+import { newLine } from '../../support/accounts/account-lines.ts'
 import { IMPORT_PEPPER, IMPORTED_DIGESTS } from '../../support/accounts/imported-digests.ts'
 import { hasPostgres } from '../../support/backends.ts'
 import { type Database } from '../../support/database.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
+import { LIFETIMES } from '../../support/families.ts'
 
 describe.skipIf(!hasPostgres)('passwords at the account API', () => {
   let deployment: Deployment
@@ -26,9 +29,10 @@ describe.skipIf(!hasPostgres)('passwords at the account API', () => {
     await signet.close()
     await deployment.close()
   })
-  const insert = (email: string, digest: string) => database.sql`
-    insert into users (id, email, password_digest, roles)
-    values (gen_random_uuid(), ${email}, ${digest}, '{user}')`
+  const insert = (email: string, digest: string) =>
+    createAccountAdministration(database, LIFETIMES).create(
+      newLine({ email, password_digest: digest as PasswordDigest }),
+    )
   const digestOf = async (email: string) => {
     const [row] = await database.sql<{ id: string; password_digest: PasswordDigest }[]>`
       select id, password_digest from users where email = ${email}`

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { hashSync } from 'bcryptjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createAccountAdministration } from '../../../src/store/accounts/account-administration.ts'
 import { outcomeOf, signIn, signUp, trySignIn } from '../../support/accounts/account-api.ts'
+import { newLine } from '../../support/accounts/account-lines.ts'
 import { newEmail, PASSWORD } from '../../support/ask.ts'
-import { hasCitus } from '../../support/backends.ts'
 import { askApp } from '../../support/bindings.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
 import { createClock } from '../../support/effects.ts'
+import { LIFETIMES } from '../../support/families.ts'
 import { createCookieBrowser } from '../../support/pages/cookie-browser.ts'
 import { type HookReceiver, openHookReceiver, replying } from '../../support/services/hook-receiver.ts'
 
@@ -46,23 +48,14 @@ describe('PASSWORD_HOOK_URL', () => {
   /** An account as an import without a digest makes it. */
   const imported = async (more: Readonly<{ disabled?: true; isUnmarked?: true }> = {}) => {
     const account = { id: randomUUID(), email: newEmail(), external_id: `us-east-1_${(imports += 1)}` }
-    await sql()`
-      insert into users (id, email, external_id, roles, disabled_at)
-      values (
-        ${account.id}, ${account.email}, ${more.isUnmarked ? null : account.external_id}, '{user}',
-        ${more.disabled ? new Date() : null}
-      )`
-    if (hasCitus) await giveNames(account, more)
+    await createAccountAdministration(deployment.database, LIFETIMES).create(
+      newLine({
+        ...account,
+        external_id: more.isUnmarked ? null : account.external_id,
+        disabled: more.disabled ?? false,
+      }),
+    )
     return account
-  }
-  /** What the store writes with an account on Citus (docs/decisions/0069). */
-  const giveNames = async (
-    { id, email, external_id }: Readonly<{ id: string; email: string; external_id: string }>,
-    { isUnmarked }: Readonly<{ isUnmarked?: true }>,
-  ) => {
-    await sql()`insert into account_names (kind, value, user_id) values ('email', ${email}, ${id})`
-    if (!isUnmarked)
-      await sql()`insert into account_names (kind, value, user_id) values ('external_id', ${external_id}, ${id})`
   }
   const digestOf = async (email: string): Promise<unknown> => {
     const [row] = await sql()`select password_digest from users where email = ${email}`

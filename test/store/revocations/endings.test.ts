@@ -199,7 +199,10 @@ describe.skipIf(!hasPostgres)('an ending of a person’s sign-ins while one is b
       held.release()
     }
     return {
-      database: { ...backend.database, run: query => query(held, callerOf(held)) } satisfies Database,
+      database: {
+        ...backend.database,
+        run: query => query(held, callerOf(held, 4, backend.database.isDistributed())),
+      } satisfies Database,
       commit,
     }
   }
@@ -245,7 +248,10 @@ describe.skipIf(!hasPostgres)('concurrent endings', () => {
   /** A database like the pool’s, but a deadlock is an error. */
   const unforgiving = (): Database => {
     const { sql } = backend.database
-    return { ...backend.database, run: query => query(sql, callerOf(sql)) }
+    return {
+      ...backend.database,
+      run: query => query(sql, callerOf(sql, 4, backend.database.isDistributed())),
+    }
   }
 
   it('end every family of a client, also when some of them end meanwhile', async () => {
