@@ -76,20 +76,24 @@ export const rolesChanged = (sql: ISql, former: Fragment): EventRows => ({
   details: sql`jsonb_build_object('from', former.roles, 'to', account.roles)`,
 })
 
-/** A CTE that unlinks every identity of the CTE `account (id)`. */
-export const removeIdentities = (sql: ISql): Fragment => sql`
+/** A CTE that unlinks every identity of the CTE `account (id)`. On Citus, a caller who knows the person's id names it. */
+export const removeIdentities = (sql: ISql, id: string | null = null): Fragment => sql`
   identities as (
-    delete from signet.upstream_identities i using account where i.user_id = account.id
+    delete from signet.upstream_identities i using account where ${isOfAccount(sql, sql`i.user_id`, id)}
   )`
 
 /** CTEs that delete every second factor and the recovery codes of the CTE `account (id)`. */
-export const removeFactors = (sql: ISql): Fragment => sql`
+export const removeFactors = (sql: ISql, id: string | null = null): Fragment => sql`
   totp as (
-    delete from signet.totp_factors t using account where t.user_id = account.id
+    delete from signet.totp_factors t using account where ${isOfAccount(sql, sql`t.user_id`, id)}
   ),
   keys as (
-    delete from signet.passkeys p using account where p.user_id = account.id
+    delete from signet.passkeys p using account where ${isOfAccount(sql, sql`p.user_id`, id)}
   ),
   codes as (
-    delete from signet.recovery_codes r using account where r.user_id = account.id
+    delete from signet.recovery_codes r using account where ${isOfAccount(sql, sql`r.user_id`, id)}
   )`
+
+/** True where the column has the person of the CTE `account (id)`, whose id a parameter names too: Citus then finds the shard. */
+const isOfAccount = (sql: ISql, column: Fragment, id: string | null): Fragment =>
+  id === null ? sql`${column} = account.id` : sql`${column} = ${id} and ${column} = account.id`

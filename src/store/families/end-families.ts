@@ -1,4 +1,4 @@
-import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
+import type { Fragment, ISql, PendingQuery, Row, Sql } from 'postgres'
 import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Caller, type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
@@ -11,6 +11,8 @@ type Ending = Readonly<{
   keep?: string | null
   /** The browser session whose sign-ins go on, in the account's new epoch. */
   keep_session?: string | null
+  /** The person, where the caller knows the id: Citus then ends the sign-ins in one shard, and looks into no other. */
+  user_id?: string | null
 }>
 
 /**
@@ -18,36 +20,44 @@ type Ending = Readonly<{
  * row. `living` has the sign-ins that were found, `ended` those that the statement ended; their feed entries come from
  * feed-entries.ts. Of very many sign-ins the last used ones are ended here, and the rest, dead by the epoch, by `goOnEnding`. The statement
  * sees every sign-in only within `onHeldAccount`. `judged` is materialized because Postgres, after a wait for a locked family, evaluates
- * the update again with the joined rows, and would run an inlined union again.
+ * the update again with the joined rows, and would run an inlined union again. It has the time of the end, because Citus refuses a function
+ * of the time in a CASE of an update.
  */
-export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = null }: Ending): Fragment => sql`
+export const endFamilies = (
+  sql: ISql,
+  { reason, keep = null, keep_session = null, user_id = null }: Ending,
+): Fragment => {
+  const isOfPerson = user_id === null ? sql`true` : sql`f.user_id = ${user_id}`
+  return sql`
   living as materialized (
     select f.user_id, f.id
     from signet.refresh_families f
     join account on account.id = f.user_id
-    where f.id is distinct from ${keep}::uuid
+    where ${isOfPerson}
+      and f.id is distinct from ${keep}::uuid
       and (${keep_session}::uuid is null or f.session_id is distinct from ${keep_session}::uuid)
       and ${isUnmarked(sql)}
     order by coalesce(f.rotated_at, f.created_at) desc
     limit ${FAMILIES_AT_ONCE}
   ),
   judged as materialized (
-    select user_id, id, false as is_kept from living
+    select user_id, id, false as is_kept, statement_timestamp() as ended_at from living
     union all
-    select id, ${keep}::uuid, true from account
+    select id, ${keep}::uuid, true, null from account
     union all
-    select f.user_id, f.id, true
+    select f.user_id, f.id, true, null
     from signet.refresh_families f
     join account on account.id = f.user_id
-    where f.session_id = ${keep_session}::uuid and f.revoked_at is null
+    where ${isOfPerson} and f.session_id = ${keep_session}::uuid and f.revoked_at is null
   ),
   changed as (
     update signet.refresh_families f
     set credential_epoch = case when judged.is_kept then account.credential_epoch else f.credential_epoch end,
-      revoked_at = case when judged.is_kept then null else statement_timestamp() end,
+      revoked_at = judged.ended_at,
       revoke_reason = case when judged.is_kept then null else ${reason} end
     from judged, account
-    where f.user_id = judged.user_id
+    where ${isOfPerson}
+      and f.user_id = judged.user_id
       and f.id = judged.id
       and f.revoked_at is null
       and (not judged.is_kept or f.credential_epoch = account.credential_epoch - 1)
@@ -57,6 +67,7 @@ export const endFamilies = (sql: ISql, { reason, keep = null, keep_session = nul
     select id, user_id, client_id, logout_notice from changed where not is_kept
   ),
   ${noteUnfinished(sql, reason)}`
+}
 
 type Held<T> = (sql: ISql, origin: EventOrigin, caller: Caller) => PromiseLike<T>
 
@@ -70,27 +81,37 @@ export const onHeldAccount = <T>(database: Database, account_id: string, work: H
     database,
     {
       row: `account:${account_id}`,
-      hold: sql => sql`select from signet.users where id = ${account_id} for no key update`,
+      hold: sql => holdAccount(sql, account_id),
     },
     work,
   )
+
+/** Locks the account's row until the transaction ends. */
+export const holdAccount = (sql: ISql, account_id: string): PendingQuery<Row[]> =>
+  sql`select from signet.users where id = ${account_id} for no key update`
 
 type Hold = Readonly<{ row: ContendedRow; hold: (sql: ISql) => PendingQuery<Row[]> }>
 
 /** Runs a statement after `hold`, which locks the account's row, in one transaction. */
 export const holding = <T>(database: Database, { row, hold }: Hold, work: Held<T>): Promise<T> =>
-  database.run(
-    (sql, caller) =>
-      inTransaction(sql, async held => {
-        if (!caller.isWaiting()) throw new Error('abandoned before it had a connection')
-        // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
-        const whenHeld = hold(held).then(() => null)
-        const workHeld = async () => work(held, caller.origin, caller)
-        const [, result] = await Promise.all([whenHeld, workHeld()])
-        return result
-      }),
-    row,
-  )
+  database.run((sql, caller) => afterHold({ sql, caller }, [hold], work), row)
+
+type Sent = Readonly<{ sql: Sql; caller: Caller }>
+
+/** Runs a statement in one transaction after others, which lock what it waits for. */
+export const afterHold = <T>(
+  { sql, caller }: Sent,
+  before: readonly Hold['hold'][],
+  work: Held<T>,
+): Promise<T> =>
+  inTransaction(sql, async held => {
+    if (!caller.isWaiting()) throw new Error('abandoned before it had a connection')
+    // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
+    const whenHeld = before.map(hold => hold(held).then(() => null))
+    const workHeld = async () => work(held, caller.origin, caller)
+    const [result] = await Promise.all([workHeld(), ...whenHeld])
+    return result
+  })
 
 /** The count of sign-ins that a statement of `endFamilies` has found, for `goOnEnding`. */
 export const foundCount = (sql: ISql): Fragment => sql`(select count(*) from living)::int`

@@ -20,5 +20,5 @@ export const noteUnfinished = (sql: ISql, reason: EndReason): Fragment => sql`
     where ${reason === DELETED}::boolean or (select count(*) from living) >= ${FAMILIES_AT_ONCE}
     on conflict (user_id) do update
     set due_at = excluded.due_at,
-      reason = case known.reason when ${DELETED} then known.reason else excluded.reason end
+      reason = case when known.reason = ${DELETED} then known.reason else excluded.reason end
   )`
