@@ -28,7 +28,7 @@ export const addMigrateCommand = (program: Command, io: Io): void => {
     .option('--json', 'print JSON for programs')
     .option(
       '--citus',
-      'distribute the tables over the nodes of the Citus cluster whose coordinator DATABASE_URL names; an experiment: servers do not run on it yet',
+      'distribute the tables over the nodes of the Citus cluster whose coordinator DATABASE_URL names, with their rows; stop the servers first',
     )
     .action(async ({ citus = false, ...options }: Options) =>
       print(io, options, await (citus ? runOnCitus(io, options) : run(io, options))),
@@ -89,7 +89,7 @@ const linesOf = (outcome: Exclude<Outcome, { faults: unknown }>): readonly strin
   ...(outcome.distributed ?? []).map(table => `distributed ${table}`),
   ...(outcome.distributed === undefined
     ? []
-    : ['the tables are distributed; servers of this release do not run on them: see docs/scaling.md']),
+    : ['the tables are distributed: start the servers with REFRESH_TOKEN_VERSION=2']),
 ]
 
 const linesOfSteps = ({

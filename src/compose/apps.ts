@@ -93,6 +93,7 @@ export const composeApps = (
     proofNonce: () => base.proofNonces?.current(base.clock()) ?? null,
     isHttps: issuer.startsWith('https:'),
     tracing: parts.tracer && { tracer: parts.tracer, issuer },
+    unknownPage: null,
   })
   const { openedMetrics } = opened
   if (openedMetrics === null) return { app, internalApp: null, findings }

@@ -18,9 +18,8 @@ export type Revocations = {
    */
   revokeAccessToken(token: {
     jti: string
-    sid?: string | undefined
-    /** The person of the family `sid`, where the token names one. */
-    sub?: string
+    /** The sign-in that the token belongs to. */
+    family?: Readonly<{ family_id: string; user_id: string }> | undefined
     /** The client that revokes its token, for the event. */
     client_id?: string
     expires_at: Date

@@ -1,3 +1,4 @@
+import type { Sql } from 'postgres'
 import {
   EVENT_RETENTION_DAYS,
   type ExpiringTable,
@@ -11,6 +12,7 @@ import { placeAll } from './events/place-events.ts'
 import { createRetainEvents } from './events/retain-events.ts'
 import type { Database } from './postgres/index.ts'
 import { numberAll } from './revocations/number-revocations.ts'
+import { PLACEMENTS } from './schema/distribution.ts'
 
 /** Rows that one statement deletes, at most: it occupies the only connection of the embedded database for milliseconds. */
 const BATCH_ROWS = 500
@@ -18,9 +20,9 @@ const BATCH_ROWS = 500
 /** Seconds after the last renewal for which no other replica may take the lease. */
 const LEASE_SECONDS = 60
 
-/** The primary key of each table, by which rows are deleted. Every table has an indexed column `expires_at`; `leases`, of a row an instance, needs no index. */
+/** The primary key of each table, by which rows are deleted, with the person where Citus has it. Every table has an indexed column `expires_at`; `leases`, of a row an instance, needs no index. */
 export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
-  refresh_families: 'id',
+  refresh_families: 'user_id, id',
   revocations: 'kind, value',
   feed_positions: 'number',
   spent_assertions: 'client_id, jti_digest',
@@ -107,22 +109,28 @@ const takeLease = async (database: Database, holder: string): Promise<boolean> =
   return taken.length > 0
 }
 
-/** The limit is a literal: a generic plan, which must serve any limit, would read the whole table to find the rows of the batch again. */
+/**
+ * The limit is a literal: a generic plan, which must serve any limit, would read the whole table to find the rows of the batch again. Citus
+ * locks no rows over several shards: there the deletion judges each row again, and waits for those that another transaction has locked.
+ */
 const deleteBatch = async (database: Database, table: ExpiringTable, seconds: number): Promise<number> => {
-  const [deleted] = await database.run(sql => {
+  const [deleted] = await database.run((sql, { isDistributed }) => {
     const key = sql.unsafe(PRIMARY_KEYS[table])
+    const isDead = sql`expires_at < statement_timestamp() - make_interval(secs => ${seconds})`
+    const canLock = !isDistributed || !('by' in PLACEMENTS[table])
     return sql<{ rows: number }[]>`
       with dead as materialized (
         select ${key}
         from signet.${sql(table)}
-        where expires_at < statement_timestamp() - make_interval(secs => ${seconds})
+        where ${isDead}
         order by expires_at
         limit ${sql.unsafe(String(BATCH_ROWS))}
-        for update skip locked
+        ${canLock ? sql`for update skip locked` : sql``}
       ),
       deleted as (
         delete from signet.${sql(table)}
         where (${key}) in (select ${key} from dead)
+          ${canLock ? sql`` : sql`and ${isDead}`}
         returning 1
       )
       select count(*)::integer as rows from deleted`
@@ -138,7 +146,9 @@ const createDeleteIdleSessions = (database: Database) => {
   let last = { user_id: FIRST_ID, id: FIRST_ID }
   return async (): Promise<number> => {
     const [walked] = await database.run(
-      sql => sql<{ rows: number; read: number; user_id: string | null; id: string | null }[]>`
+      (sql, { isDistributed }) => sql<
+        { rows: number; read: number; user_id: string | null; id: string | null }[]
+      >`
         with next as materialized (
           select s.user_id, s.id
           from signet.browser_sessions s
@@ -150,12 +160,12 @@ const createDeleteIdleSessions = (database: Database) => {
           select s.user_id, s.id
           from signet.browser_sessions s
           join next on next.user_id = s.user_id and next.id = s.id
-          where s.idle_expires_at < statement_timestamp() - make_interval(secs => ${IDLE_SESSION_SECONDS})
-          for update of s skip locked
+          where ${isIdle(sql)}
+          ${isDistributed ? sql`` : sql`for update of s skip locked`}
         ),
         deleted as (
-          delete from signet.browser_sessions
-          where (user_id, id) in (select user_id, id from dead)
+          delete from signet.browser_sessions s
+          where (user_id, id) in (select user_id, id from dead) and ${isIdle(sql)}
           returning 1
         ),
         furthest as (
@@ -171,6 +181,9 @@ const createDeleteIdleSessions = (database: Database) => {
     return rows
   }
 }
+
+const isIdle = (sql: Sql) => sql`
+  s.idle_expires_at < statement_timestamp() - make_interval(secs => ${IDLE_SESSION_SECONDS})`
 
 /** True when a table may have more dead rows than the sweep has deleted. */
 const isUnfinished = (deleted: Deleted): boolean => Object.values(deleted).some(rows => rows >= BATCH_ROWS)

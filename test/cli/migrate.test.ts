@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMigrateCommand } from '../../src/cli/migrate.ts'
-import { PLACEMENTS, type Placement } from '../../src/store/schema/distribution.ts'
+import { DISTRIBUTED_TABLES } from '../../src/store/schema/distribution.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { createEmptyCitusDatabase, createEmptyDatabase, hasCitus, hasPostgres } from '../support/backends.ts'
 import { openDatabase } from '../support/database.ts'
@@ -161,10 +161,8 @@ describe.skipIf(!hasCitus)('signetd migrate --citus', () => {
     own = await createEmptyCitusDatabase()
   })
   afterEach(() => own.drop())
-  const tables = Object.entries<Placement>(PLACEMENTS).flatMap(([name, placement]) =>
-    'by' in placement ? [name] : [],
-  )
-  const last = 'the tables are distributed; servers of this release do not run on them: see docs/scaling.md'
+  const tables = DISTRIBUTED_TABLES
+  const last = 'the tables are distributed: start the servers with REFRESH_TOKEN_VERSION=2'
 
   it('migrates and distributes, and has nothing left to do when it is run again', async () => {
     const environment = { DATABASE_URL: own.url }
@@ -180,18 +178,39 @@ describe.skipIf(!hasCitus)('signetd migrate --citus', () => {
     expect(await signetd(environment, 'migrate')).toMatchObject({ out: ['the schema is up to date'] })
   }, 60_000)
 
-  it('refuses a database that has accounts, which no server of this release could serve', async () => {
+  it('takes accounts along, and a plain run afterwards has nothing to do', async () => {
     const environment = { DATABASE_URL: own.url }
     await signetd(environment, 'migrate')
     const database = openDatabase({ url: own.url, pool_size: 1 })
     await database.sql`insert into users (id, email, roles) values (gen_random_uuid(), 'a@example.com', '{}')`
     await database.close()
-    const { code, err } = await signetd(environment, 'migrate', '--citus')
-    expect({ code, err }).toEqual({
+    expect(await signetd(environment, 'migrate', '--citus')).toEqual({
+      code: 0,
+      out: ['the schema is up to date', ...tables.map(name => `distributed ${name}`), last],
+      err: [],
+    })
+    const after = openDatabase({ url: own.url, pool_size: 1 })
+    expect(await after.sql`select value from users join account_names on user_id = id`).toEqual([
+      { value: 'a@example.com' },
+    ])
+    await after.close()
+    expect(await signetd(environment, 'migrate')).toMatchObject({ out: ['the schema is up to date'] })
+  }, 60_000)
+
+  it('is refused in one line while a server is connected, and migrates nothing', async () => {
+    const environment = { DATABASE_URL: own.url }
+    const server = openDatabase({ url: own.url, pool_size: 1 })
+    await server.ping()
+    expect(await signetd(environment, 'migrate', '--citus')).toEqual({
       code: 2,
+      out: [],
       err: [
-        'DATABASE_URL: this database has accounts, and servers of this release do not run on distributed tables: use an empty database',
+        expect.stringMatching(/^DATABASE_URL: servers of Signet are connected to this database: stop all/),
       ],
+    })
+    await server.close()
+    expect(await signetd(environment, 'migrate', '--dry-run')).toMatchObject({
+      out: names.map(name => `would apply ${name}`),
     })
   })
 })

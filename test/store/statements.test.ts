@@ -176,21 +176,18 @@ const askFamilies = async ({ answering, silent }: Asked) => {
   })
   await families(silent).stepUp({ ...opening, replaces: ID })
   await families(silent).findOwner({ family_id: ID, user_id: ID })
-  await families(silent).findLiving({ family_id: ID, user_id: null, salt })
+  for (const user_id of [ID, null]) {
+    const named = { family_id: ID, user_id }
+    await families(silent).findLiving({ ...named, salt })
+    await families(silent).findCurrent({ ...named, digest: token_digest })
+    await families(silent).findAnswered({ ...named, salt, generation: 0, digest: token_digest })
+    await families(silent).end({ ...named, salt, client_id: 'app', reason: 'revoked' })
+  }
   await families(silent).rotate(presentation)
   await families(silent).rotate({ ...presentation, user_id: null })
   await families(silent).judge(presentation)
-  await families(silent).end({ family_id: ID, user_id: ID, salt, client_id: 'app', reason: 'revoked' })
   await families(silent).list(ID)
   await families(silent).endSignIn({ id: ID, user_id: ID, reason: 'signed_out' })
-  await families(silent).findCurrent({ family_id: ID, user_id: ID, digest: token_digest })
-  await families(silent).findAnswered({
-    family_id: ID,
-    user_id: ID,
-    salt,
-    generation: 0,
-    digest: token_digest,
-  })
   const ending = [[{ user_id: ID }], [{ user_id: ID }]]
   const onFailure = (error: unknown) => {
     throw error
@@ -317,7 +314,11 @@ const askRevocations = async ({ answering, silent }: Asked) => {
   await createEndings(silent, LIFETIMES).endPerson(ID)
   await createEndings(answering([[{ families: 0 }]]), LIFETIMES).endClient('app')
   const revocations = createRevocations(silent, LIFETIMES)
-  await revocations.revokeAccessToken({ jti: ID, sid: ID, expires_at: new Date(0) })
+  await revocations.revokeAccessToken({
+    jti: ID,
+    family: { family_id: ID, user_id: ID },
+    expires_at: new Date(0),
+  })
   await revocations.livingAt(claims)
   const { sid: _, ...ofService } = claims
   await revocations.livingAt(ofService)
@@ -490,7 +491,8 @@ const askAuthorization = async ({ silent }: Asked) => {
 }
 
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
-const OUTSIDE_THE_VERBS = /^src\/store\/(?:postgres\/|migrations\/|schema\/(?:history|privileges)\.ts$)/
+const OUTSIDE_THE_VERBS =
+  /^src\/store\/(?:postgres\/|migrations\/|schema\/(?:distribution|history|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
 const OF_THE_SCHEMA =
   /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-|identity-|event-)?tables\.ts$/
@@ -521,7 +523,8 @@ const askAdministered = async (database: Database) => {
   await accounts.find(ID)
   await accounts.countLiving(ID)
   const named = { id: ID, versions: null }
-  await accounts.change({ ...named, change: { name: null } }).catch(() => {})
+  for (const change of [{ name: null }, { external_id: null }])
+    await accounts.change({ ...named, change }).catch(() => {})
   await accounts.end({ ...named, reason: 'disabled', isDisabled: true })
   await accounts.delete(named)
   const signIns = createAdministeredSignIns(database)

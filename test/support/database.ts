@@ -45,14 +45,20 @@ export const callerOf = (sql: Sql, seconds_left = 4, isDistributed = false): Cal
   isDistributed,
 })
 
+type Watched = Pick<Database, 'sql'> & Partial<Pick<Database, 'isDistributed'>>
+
+/** How many statements of this database wait for a lock, on all of its nodes. */
+export const countWaitingForLock = async ({ sql, isDistributed }: Watched): Promise<number> => {
+  const waiting = await sql`
+    select pid
+    from ${isDistributed?.() ? sql`citus_stat_activity` : sql`pg_stat_activity`}
+    where datname = current_database() and wait_event_type = 'Lock'`
+  return waiting.length
+}
+
 /** Waits until that many statements of this database wait for a lock. */
-export const untilWaitingForLock = async ({ sql }: Pick<Database, 'sql'>, count = 1): Promise<void> => {
-  const countWaiting = async () => {
-    const waiting = await sql`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    return waiting.length
-  }
-  await expect.poll(countWaiting, { timeout: 8_000 }).toBeGreaterThanOrEqual(count)
+export const untilWaitingForLock = async (database: Watched, count = 1): Promise<void> => {
+  await expect.poll(() => countWaitingForLock(database), { timeout: 8_000 }).toBeGreaterThanOrEqual(count)
 }
 
 const clientOf = ({ run }: Pool): Sql => {

@@ -116,19 +116,32 @@ export const presentation = (
   ...more,
 })
 
-/** Ages a family: moves every time of its row into the past. */
+/** Ages a family: moves every time of its row into the past. Citus takes no time of a column and an interval in an update. */
 export const ageFamily = ({ sql }: Deployment['database'], id: string, seconds: number) => sql`
-  update refresh_families
-  set created_at = created_at - make_interval(secs => ${seconds}),
-    auth_time = auth_time - make_interval(secs => ${seconds}),
-    rotated_at = rotated_at - make_interval(secs => ${seconds}),
-    rotation_times = (
-      select array_agg(at - make_interval(secs => ${seconds}) order by place)
-      from unnest(rotation_times) with ordinality as known (at, place)
-    ),
-    idle_expires_at = idle_expires_at - make_interval(secs => ${seconds}),
-    expires_at = expires_at - make_interval(secs => ${seconds})
-  where id = ${id}`
+  with aged as materialized (
+    select
+      user_id, id,
+      created_at - make_interval(secs => ${seconds}) as created_at,
+      auth_time - make_interval(secs => ${seconds}) as auth_time,
+      rotated_at - make_interval(secs => ${seconds}) as rotated_at,
+      (
+        select array_agg(at - make_interval(secs => ${seconds}) order by place)
+        from unnest(rotation_times) with ordinality as known (at, place)
+      ) as rotation_times,
+      idle_expires_at - make_interval(secs => ${seconds}) as idle_expires_at,
+      expires_at - make_interval(secs => ${seconds}) as expires_at
+    from refresh_families
+    where id = ${id}
+  )
+  update refresh_families f
+  set created_at = aged.created_at,
+    auth_time = aged.auth_time,
+    rotated_at = aged.rotated_at,
+    rotation_times = aged.rotation_times,
+    idle_expires_at = aged.idle_expires_at,
+    expires_at = aged.expires_at
+  from aged
+  where f.user_id = aged.user_id and f.id = aged.id`
 
 /** The row of a family. */
 export const rowOf = async ({ database }: Ground, id: string) => {

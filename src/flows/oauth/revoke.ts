@@ -49,7 +49,7 @@ export const createRevoke = (needs: Needs) => {
     if ('refusal' in judged || judged.claims.client_id !== client_id) return {}
     const { jti, sub, exp, act } = judged.claims
     // A service that revokes what it has exchanged must not end the person's sign-in by it, which many revoked tokens do.
-    const sid = act === undefined ? judged.claims.sid : undefined
+    const family_id = act === undefined ? judged.claims.sid : undefined
     const about = aboutSignIn(judged.claims)
     const key = `${sub} ${client_id}`
     const usedUp = limit.isExhausted(key)
@@ -58,8 +58,7 @@ export const createRevoke = (needs: Needs) => {
     const expires_at = new Date(exp * 1000)
     const { is_new } = await revocations.revokeAccessToken({
       jti,
-      sid,
-      ...(sid === undefined ? {} : { sub }),
+      family: family_id === undefined ? undefined : { family_id, user_id: sub },
       client_id,
       expires_at,
     })

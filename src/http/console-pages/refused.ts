@@ -53,6 +53,15 @@ export const notAdmittedPage =
     form_targets: targetsOf(issuer),
   })
 
+/** Answers for an address at which the console has no page. */
+export const unknownAddressPage = (frame: ConsoleFrame): Page =>
+  consolePage(frame, {
+    title: 'There is no such page',
+    lead: 'The console has no page at this address. Its tabs lead to those that it has.',
+    tab: null,
+    content: html`<p><a class="button" href="/console">Overview</a></p>`,
+  })
+
 type Refusal = Readonly<{
   status: number
   title: string

@@ -1,3 +1,4 @@
+import { unknownAddressPage } from '../console-pages/refused.ts'
 import type { Route } from '../server/route.ts'
 import { accountConsoleRoutes } from './accounts.ts'
 import { createAskApi, createRelayApi } from './api.ts'
@@ -20,14 +21,14 @@ export type ConsoleNeeds = Omit<VisitingNeeds, 'askApi' | 'relayApi'> &
 type Needs = ConsoleNeeds & Readonly<{ app: Parameters<typeof createAskApi>[0] }>
 
 /** Ours (docs/decisions/0058) – The console, on the internal listener alone. A test compares its routes with openapi.yaml. */
-export const consoleRoutes = ({ app, ...needs }: Needs): readonly Route[] => {
+export const createConsole = ({ app, ...needs }: Needs) => {
   const given = {
     ...needs,
     askApi: createAskApi(app),
     relayApi: createRelayApi(app),
   }
   const visiting = createVisiting(given)
-  return [
+  const routes: readonly Route[] = [
     ...consoleSignInRoutes({ ...given, visiting }),
     entryLinkRoute(given, visiting),
     overviewConsoleRoute(visiting),
@@ -39,4 +40,11 @@ export const consoleRoutes = ({ app, ...needs }: Needs): readonly Route[] => {
     ...eventConsoleRoutes(visiting),
     healthConsoleRoute(visiting),
   ]
+  return {
+    routes,
+    unknownPage: {
+      under: '/console',
+      handle: visiting.showing(async ({ frame, reply }) => reply(unknownAddressPage(frame), 404)),
+    },
+  }
 }

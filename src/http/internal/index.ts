@@ -2,7 +2,7 @@ import type { Clients } from '../../ports/clients.ts'
 import type { Log, Metrics, Random } from '../../ports/effects.ts'
 import type { OnBehalfOf } from '../../ports/events.ts'
 import { adminRoutes } from '../admin/index.ts'
-import { type ConsoleNeeds, consoleRoutes } from '../console/index.ts'
+import { type ConsoleNeeds, createConsole } from '../console/index.ts'
 import { brandRoutes } from '../hosted/brand-files.ts'
 import type { Pages } from '../layout/layout.ts'
 import { healthRoutes, type JudgeHealth } from '../public/health.ts'
@@ -26,15 +26,14 @@ type Needs = Readonly<{
 
 /** Ours (docs/decisions/0034) – The app of the internal listener, for the scraper and the operator. Its own requests are not counted. */
 export const createInternalApp = ({ render, judgeHealth, admin, console: needs, ...around }: Needs): App => {
+  const pages = needs && createConsole({ ...needs, app: () => app })
   const app: App = createApp({
     ...around,
     routes: [
       metricsRoute(render),
       ...healthRoutes(judgeHealth),
       ...adminRoutes({ ...admin, onBehalfOf: around.onBehalfOf }),
-      ...(needs === null
-        ? []
-        : [...consoleRoutes({ ...needs, app: () => app }), ...brandRoutes(around.pages.brand)]),
+      ...(pages === null ? [] : [...pages.routes, ...brandRoutes(around.pages.brand)]),
     ],
     cors: createCors({ origins: [], clients: NO_CLIENTS }),
     clientAddress: createClientAddress({ trusted: [], header: 'x-forwarded-for', log: unheard }),
@@ -42,6 +41,7 @@ export const createInternalApp = ({ render, judgeHealth, admin, console: needs, 
     proofNonce: () => null,
     isHttps: false,
     tracing: null,
+    unknownPage: pages?.unknownPage ?? null,
   })
   return app
 }

@@ -26,6 +26,8 @@ type Needs = Readonly<{
   /** True once the process is stopping: clients are asked to use another instance. */
   isDraining: () => boolean
   tracing: Tracing | null
+  /** Answers a person who asks for an unknown address under this path. Null: with the page of every unknown address. */
+  unknownPage: Readonly<{ under: string; handle: Handle }> | null
 }>
 
 const SECURITY_HEADERS = {
@@ -62,7 +64,7 @@ export const createApp = (needs: Needs): App => {
 
 /** What the handler of a route does is done on behalf of the request, and what it throws is a refusal. */
 const createHandle = (
-  { handle, errors, handsOriginDown }: Route,
+  { handle, errors, handsOriginDown }: Pick<Route, 'handle' | 'errors' | 'handsOriginDown'>,
   { onBehalfOf }: Pick<Needs, 'onBehalfOf'>,
 ): Handle => {
   const safe = catching(errors, handle)
@@ -74,7 +76,8 @@ const createHandle = (
  * Answers the requests that no route takes: preflights, wrong methods, unknown paths. An app of its own, because Hono looks a route up in
  * one table only where no route takes all methods; the slower look-up cost 2% of a token request.
  */
-const createRest = ({ routes, cors }: Needs, answer: AnswerRoute): Pick<App, 'fetch'> => {
+const createRest = (needs: Needs, answer: AnswerRoute): Pick<App, 'fetch'> => {
+  const { routes, cors, unknownPage } = needs
   const rest = new Hono<Http>()
   for (const [path, methods] of methodsByPath(routes)) {
     const { cors: policy = 'none', errors } = routes.find(route => route.path === path) ?? {}
@@ -93,6 +96,12 @@ const createRest = ({ routes, cors }: Needs, answer: AnswerRoute): Pick<App, 'fe
   const nowhereAt = (path: string) => {
     if (isOfAccounts(path)) return NOWHERE.accounts
     return oauthPaths.some(each => path.startsWith(each)) ? NOWHERE.oauth : NOWHERE.problem
+  }
+  if (unknownPage !== null) {
+    const handle = createHandle({ ...unknownPage, errors: 'page' }, needs)
+    rest.get(`${unknownPage.under}/*`, (context, next) =>
+      asksForPage(context) ? answer(context, loggable(context.req.path), 'none', handle) : next(),
+    )
   }
   rest.notFound(context =>
     answer(

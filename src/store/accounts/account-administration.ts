@@ -1,4 +1,6 @@
+import type { Fragment, ISql } from 'postgres'
 import type { AccountLine } from '../../domain/account/account-line.ts'
+import type { AccountName } from '../../domain/account/account-name.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
@@ -10,6 +12,7 @@ import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson, rolesChanged } from './end-person.ts'
 import { createImportBatch } from './import-batch.ts'
+import { findNamed, giveNames, isNamed, orTaken, replaceExternalId } from './names.ts'
 import { createListSignIns } from './sign-in-history.ts'
 
 /** Accounts that one statement reads, whatever the filter: it delays no other statement, and its rows fit into memory. */
@@ -35,7 +38,7 @@ export const createAccountAdministration = (
       (sql, { origin }) => sql`
         with ${formerAccount(sql, account_id)},
         account as (
-          update signet.users u set disabled_at = null from former where u.id = former.id returning u.id
+          update signet.users u set disabled_at = null from former where u.id = ${account_id} and u.id = former.id returning u.id
         ),
         ${writeEvents(sql, origin, [
           {
@@ -55,7 +58,11 @@ export const createAccountAdministration = (
       (sql, { origin }) => sql`
         with ${formerAccount(sql, account_id)},
         account as (
-          update signet.users u set roles = ${roles}::text[] from former where u.id = former.id returning u.id, u.roles
+          update signet.users u
+          set roles = ${roles}::text[]
+          from former
+          where u.id = ${account_id} and u.id = former.id
+          returning u.id, u.roles
         ),
         ${writeEvents(sql, origin, [rolesChanged(sql, sql`former`)])}
         select id from account`,
@@ -77,6 +84,8 @@ export const createAccountAdministration = (
 const createFindAccountLine =
   (database: Database): AccountAdministration['find'] =>
   async account => {
+    const name = nameOf(account)
+    const named = name && (await findNamed(database, name))
     const [found] = await database.run(sql => {
       const condition =
         'id' in account
@@ -84,17 +93,29 @@ const createFindAccountLine =
           : 'email' in account
             ? sql`u.email = ${account.email}`
             : sql`u.external_id = ${account.external_id}`
-      return sql<AccountLine[]>`select ${accountLineColumns(sql)} from signet.users u where ${condition}`
+      return sql<AccountLine[]>`
+        select ${accountLineColumns(sql)}
+        from signet.users u
+        where ${condition} and ${isNamed(sql, sql`u.id`, named)}`
     })
     return found ?? null
   }
 
+const nameOf = (account: Parameters<AccountAdministration['find']>[0]): AccountName | null => {
+  if ('id' in account) return null
+  return 'email' in account
+    ? { kind: 'email', value: account.email }
+    : { kind: 'external_id', value: account.external_id }
+}
+
 const createCreate =
   (database: Database): AccountAdministration['create'] =>
   async ({ id, email, password_digest, roles, email_verified, disabled, created_at, ...more }) => {
-    const created = await database.run(
-      (sql, { origin }) => sql`
-        with account as (
+    const created = await orTaken(
+      database.run(
+        (sql, caller) => sql`
+        with ${giveNames(sql, caller, namesOf(sql, { id, email, external_id: more.external_id }))}
+        account as (
           insert into signet.users (
             id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
             name, given_name, family_name, preferred_username, picture, locale, zoneinfo
@@ -107,30 +128,42 @@ const createCreate =
           ${more.name}, ${more.given_name}, ${more.family_name}, ${more.preferred_username}, ${more.picture},
           ${more.locale}, ${more.zoneinfo}
         )
-        on conflict do nothing
         returning id
         ),
-        ${writeEvents(sql, origin, [{ kind: 'account.created', from: sql`account`, user_id: sql`account.id` }])}
+        ${writeEvents(sql, caller.origin, [{ kind: 'account.created', from: sql`account`, user_id: sql`account.id` }])}
         select id from account`,
+      ),
     )
     return created.length > 0
   }
+
+/** The rows of `giveNames` for a new account. */
+const namesOf = (
+  sql: ISql,
+  { id, email, external_id }: Pick<AccountLine, 'id' | 'email' | 'external_id'>,
+): Fragment => sql`
+  select *
+  from (values ('email', ${email}::text, ${id}::uuid), ('external_id', ${external_id}::text, ${id}::uuid)) name (kind, value, user_id)
+  where value is not null`
 
 const createSetExternalId =
   (database: Database): AccountAdministration['setExternalId'] =>
   async (account_id, external_id) => {
     try {
-      const changed = await database.run(
-        (sql, { origin }) => sql`
+      const changed = await replaceExternalId(
+        database,
+        account_id,
+        (sql, caller) => sql`
           with ${formerAccount(sql, account_id)},
           account as (
             update signet.users u
             set external_id = ${external_id}
             from former
-            where u.id = former.id
+            where u.id = ${account_id} and u.id = former.id
             returning u.id, u.external_id
           ),
-          ${writeEvents(sql, origin, [
+          ${giveNames(sql, caller, sql`select 'external_id'::text, external_id, id from account where external_id is not null`)}
+          ${writeEvents(sql, caller.origin, [
             {
               kind: 'account.external_id_changed',
               from: sql`account join former on former.external_id is distinct from account.external_id`,
@@ -138,7 +171,6 @@ const createSetExternalId =
             },
           ])}
           select id from account`,
-        `account:${account_id}`,
       )
       return changed.length > 0
     } catch (error) {

@@ -93,7 +93,7 @@ const createEndEverySignIn =
           where id = ${account_id}
           returning id, credential_epoch
         ),
-        ${endFamilies(sql, { reason })},
+        ${endFamilies(sql, { reason, user_id: account_id })},
         ${writeRestEntries(sql, { value: account_id, access_token_seconds })},
         ${writeEvents(sql, origin, [
           { kind: 'account.everything_revoked', from: sql`account`, reason, user_id: sql`account.id` },

@@ -1,11 +1,18 @@
 import type { AssertedAccounts } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/index.ts'
+import { findNamed, isNamed } from './names.ts'
 
 type Row = Readonly<{ id: string; credential_epoch: number; isDisabled: boolean; roles: readonly string[] }>
 
-/** Each key has its own index, and names one account at most. */
+/** Each key names one account at most, which has it by an index of its own, or on Citus by `account_names`. */
 export const createAssertedAccounts = (database: Database): AssertedAccounts => ({
   find: async key => {
+    const named = await findNamed(
+      database,
+      'external_id' in key
+        ? { kind: 'external_id', value: key.external_id }
+        : { kind: 'email', value: key.verified_email },
+    )
     const [account] = await database.run(
       sql => sql<Row[]>`
         select u.id, u.credential_epoch, u.roles, u.disabled_at is not null as "isDisabled"
@@ -14,7 +21,7 @@ export const createAssertedAccounts = (database: Database): AssertedAccounts => 
           'external_id' in key
             ? sql`u.external_id = ${key.external_id}`
             : sql`u.email = ${key.verified_email} and u.email_verified_at is not null`
-        }`,
+        } and ${isNamed(sql, sql`u.id`, named)}`,
     )
     return account ?? null
   },

@@ -5,10 +5,11 @@ import { endFamilies, onHeldAccount } from '../families/end-families.ts'
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
-import type { Database } from '../postgres/index.ts'
+import type { Caller, Database } from '../postgres/index.ts'
 import { isOfVersion } from '../schema/account-columns.ts'
 import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { removeIdentities } from './end-person.ts'
+import { takeNames } from './names.ts'
 
 type Deletion = Readonly<{
   id: string
@@ -22,7 +23,7 @@ type Deletion = Readonly<{
 /**
  * Ours – Deletes an account. Only the ids of the account and of its sign-ins stay in the feed, until the last access token has expired. The
  * statement deletes the families itself, although the foreign key would, so that it waits for a rotation that holds one before it reads
- * `issued_until`.
+ * `issued_until`. It deletes them before the account: Citus carries out each CTE by itself, and the account's deletion would take them along.
  */
 export const deletePerson = async (database: Database, deletion: Deletion): Promise<EndedPerson | null> =>
   (await hasMany(database, deletion.id))
@@ -45,21 +46,26 @@ const deleteAtOnce = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    (sql, origin) => sql<EndedPerson[]>`
-      with account as (
-        delete from signet.users u
-        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
-        returning id
+    (sql, origin, caller) => sql<EndedPerson[]>`
+      with account as materialized (
+        select u.id
+        from signet.users u
+        where u.id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
+        for update
       ),
       gone as (
         delete from signet.refresh_families f
         using account
-        where f.user_id = account.id
-        returning ${toldColumns(sql)}, ${isUnmarked(sql)} as was_living
+        where f.user_id = ${id} and f.user_id = account.id
+        returning ${toldColumns(sql)}, f.revoked_at, f.expires_at
       ),
       ended as materialized (
-        select id, user_id, client_id, logout_notice from gone where was_living
+        select ${toldColumns(sql)} from gone f where ${isUnmarked(sql)}
       ),
+      deleted as (
+        delete from signet.users u using account where u.id = ${id} and u.id = account.id
+      ),
+      ${takeNamesOf(sql, caller)}
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
@@ -79,15 +85,21 @@ const deleteInBatches = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    (sql, origin) => sql<EndedPerson[]>`
-      with account as (
+    (sql, origin, caller) => sql<EndedPerson[]>`
+      with former as materialized (
+        select u.id, coalesce(u.disabled_at, statement_timestamp()) as disabled_at
+        from signet.users u
+        where u.id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
+        for no key update
+      ),
+      account as (
         update signet.users u
-        set email = 'deleted ' || id::text,
+        set email = 'deleted ' || u.id::text,
           password_digest = null,
           roles = '{}',
-          credential_epoch = credential_epoch + 1,
+          credential_epoch = u.credential_epoch + 1,
           epoch_raised_at = statement_timestamp(),
-          disabled_at = coalesce(disabled_at, statement_timestamp()),
+          disabled_at = former.disabled_at,
           email_verified_at = null,
           language = null,
           name = null,
@@ -98,20 +110,22 @@ const deleteInBatches = async (
           locale = null,
           zoneinfo = null,
           external_id = null
-        where id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
-        returning id, credential_epoch
+        from former
+        where u.id = ${id} and u.id = former.id
+        returning u.id, u.credential_epoch
       ),
       links as (
-        delete from signet.email_links l using account where l.user_id = account.id
+        delete from signet.email_links l using account where l.user_id = ${id} and l.user_id = account.id
       ),
       browsers as (
-        delete from signet.browser_sessions b using account where b.user_id = account.id
+        delete from signet.browser_sessions b using account where b.user_id = ${id} and b.user_id = account.id
       ),
       granted as (
-        delete from signet.consents g using account where g.user_id = account.id
+        delete from signet.consents g using account where g.user_id = ${id} and g.user_id = account.id
       ),
-      ${removeIdentities(sql)},
-      ${endFamilies(sql, { reason: 'deleted' })},
+      ${removeIdentities(sql, id)},
+      ${takeNamesOf(sql, caller)}
+      ${endFamilies(sql, { reason: 'deleted', user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
@@ -122,15 +136,19 @@ const deleteInBatches = async (
   return end
 }
 
+/** Takes every name of the CTE `account (id)` away, so that another account can have it at once. */
+const takeNamesOf = (sql: ISql, caller: Caller): Fragment =>
+  takeNames(sql, caller, { from: sql`account`, condition: sql`n.user_id = account.id` })
+
 const accountDeleted = (sql: ISql): EventRows => ({
   kind: 'account.deleted',
   from: sql`account`,
   user_id: sql`account.id`,
 })
 
-/** On `users`: true while the account is enabled and of this epoch; always true when `credential_epoch` is null. */
+/** On `users u`: true while the account is enabled and of this epoch; always true when `credential_epoch` is null. */
 const isUnchangedSince = (sql: ISql, credential_epoch: number | null): Fragment => sql`
   (
     ${credential_epoch}::int is null
-    or credential_epoch = ${credential_epoch}::int and disabled_at is null
+    or u.credential_epoch = ${credential_epoch}::int and u.disabled_at is null
   )`

@@ -1,4 +1,5 @@
 import type { Fragment, ISql } from 'postgres'
+import type { NameKind } from '../../domain/account/account-name.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../../ports/revocations.ts'
 import { type EventRows, signInsEnded, writeEvents } from '../events/write-events.ts'
@@ -7,6 +8,7 @@ import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { isOfVersion } from '../schema/account-columns.ts'
+import { takeNames } from './names.ts'
 
 type Ending = Readonly<{
   id: string
@@ -26,23 +28,30 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
   const [row] = await onHeldAccount(
     database,
     id,
-    (sql, origin) => sql<(EndedPerson & { found: number })[]>`
-      with account as (
+    (sql, origin, caller) => sql<(EndedPerson & { found: number })[]>`
+      with former as materialized (
+        select u.id, u.roles, u.disabled_at, coalesce(u.disabled_at, statement_timestamp()) as disabled_by_now
+        from signet.users u
+        where u.id = ${id} and ${isOfVersion(sql, versions)}
+        for no key update
+      ),
+      account as (
         update signet.users u
-        set credential_epoch = credential_epoch + 1,
+        set credential_epoch = u.credential_epoch + 1,
           epoch_raised_at = statement_timestamp(),
-          device_epoch = device_epoch + 1,
-          disabled_at = case when ${isDisabled ?? false}::boolean
-            then coalesce(disabled_at, statement_timestamp()) else disabled_at end,
-          roles = coalesce(${roles ?? null}::text[], roles)
-        where id = ${id} and ${isOfVersion(sql, versions)}
-        returning id, credential_epoch, roles
+          device_epoch = u.device_epoch + 1,
+          disabled_at = case when ${isDisabled ?? false}::boolean then former.disabled_by_now else u.disabled_at end,
+          roles = coalesce(${roles ?? null}::text[], u.roles)
+        from former
+        where u.id = ${id} and u.id = former.id
+        returning u.id, u.credential_epoch, u.roles
       ),
       links as (
-        delete from signet.email_links l using account where l.user_id = account.id
+        delete from signet.email_links l using account where l.user_id = ${id} and l.user_id = account.id
       ),
-      ${withoutFactors ? sql`${removeFactors(sql)},` : sql``}
-      ${endFamilies(sql, { reason })},
+      ${takeNames(sql, caller, { from: sql`account`, condition: isRemoved(sql, ending) })}
+      ${withoutFactors ? sql`${removeFactors(sql, id)},` : sql``}
+      ${endFamilies(sql, { reason, user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [changeOf(sql, ending), signInsEnded(sql, reason)])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found
@@ -54,17 +63,23 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
   return end
 }
 
-/** The event of the change that ends the sign-ins of the CTE `account (id, roles)`, which is held: `users` is the row of before the change. */
+/** On `account_names n` and `account`: true for the names of what the statement removes. */
+const isRemoved = (sql: ISql, { withoutFactors }: Ending): Fragment => {
+  const kinds: readonly NameKind[] = withoutFactors ? ['link', 'passkey'] : ['link']
+  return sql`n.user_id = account.id and n.kind = any(${kinds}::text[])`
+}
+
+/** The event of the change that ends the sign-ins of the CTE `account (id, roles)`. The CTE `former` is the account before the change. */
 const changeOf = (sql: ISql, { reason, isDisabled, withoutFactors, roles }: Ending): EventRows => {
   const ofAccount = { from: sql`account`, user_id: sql`account.id` }
   if (isDisabled)
     return {
       ...ofAccount,
       kind: 'account.disabled',
-      from: sql`account join signet.users former on former.id = account.id and former.disabled_at is null`,
+      from: sql`account join former on former.id = account.id and former.disabled_at is null`,
     }
   if (withoutFactors) return { ...ofAccount, kind: 'factor.all_removed' }
-  if (roles) return rolesChanged(sql, sql`signet.users former`)
+  if (roles) return rolesChanged(sql, sql`former`)
   return { ...ofAccount, kind: 'account.everything_revoked', reason }
 }
 

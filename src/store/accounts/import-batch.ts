@@ -1,3 +1,4 @@
+import type { Fragment, ISql } from 'postgres'
 import { IMPORT_REMEMBERED_DAYS } from '../../domain/account/account-line.ts'
 import { markImportedDigest } from '../../domain/account/password-digest.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
@@ -9,7 +10,8 @@ const TRIES = 5
 
 /**
  * Ours – Creates the accounts of a batch and notes that the batch is done, in one statement. Of two concurrent imports of one batch, the
- * second waits at the first e-mail, fails at the note without creating an account, and then returns the outcome of the first.
+ * second waits at the first e-mail, fails there on Citus and at the note elsewhere, without creating an account, and then returns the outcome
+ * of the first.
  */
 export const createImportBatch =
   (database: Database): AccountAdministration['importBatch'] =>
@@ -18,7 +20,7 @@ export const createImportBatch =
       try {
         return await carryOut(database, batch)
       } catch (error) {
-        // A concurrent import has noted the same batch.
+        // A concurrent import has noted the same batch, or on Citus, a name or an id of the batch was taken since it was judged.
         if (tries === TRIES || errorCodeOf(error) !== UNIQUE_VIOLATION) throw error
       }
     }
@@ -28,7 +30,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
   const column = <T>(pick: (account: ImportBatch['accounts'][number]['account']) => T) =>
     accounts.map(({ account }) => pick(account))
   const [outcome] = await database.run(
-    (sql, { origin }) => sql<ImportOutcome[]>`
+    (sql, { origin, isDistributed }) => sql<ImportOutcome[]>`
       with known as materialized (
         select created, email_taken, id_taken, external_id_taken
         from signet.import_batches
@@ -60,6 +62,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
         )
         where not exists (select from known)
       ),
+      ${isDistributed ? judgeByNames(sql) : sql``}
       created as (
         insert into signet.users (
           id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
@@ -72,8 +75,9 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
           created_at::timestamptz, external_id,
           name, given_name, family_name, preferred_username, picture, locale, zoneinfo
         from line
+        ${isDistributed ? sql`where number not in (select number from refused)` : sql``}
         order by email
-        on conflict do nothing
+        ${isDistributed ? sql`` : sql`on conflict do nothing`}
         returning id
       ),
       factors as (
@@ -83,18 +87,7 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
         join created on created.id = line.id
         where line.totp_secret is not null
       ),
-      refused as (
-        select
-          number,
-          case
-            when exists (select from signet.users u where u.id = line.id and u.email <> line.email) then 'id'
-            when exists (select from signet.users u where u.email = line.email) then 'email'
-            when exists (select from signet.users u where u.external_id = line.external_id) then 'external_id'
-            else 'email'
-          end as taken
-        from line
-        where not exists (select from created where created.id = line.id)
-      ),
+      ${isDistributed ? sql`` : judgeByIndexes(sql)}
       noted as (
         insert into signet.import_batches (digest, created, email_taken, id_taken, external_id_taken, expires_at)
         select
@@ -121,3 +114,54 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
   if (outcome === undefined) throw new Error('a batch without an outcome')
   return outcome
 }
+
+/** CTE `refused (number, taken)`, followed by a comma: the lines that the insert of `created` has left out, and why. */
+const judgeByIndexes = (sql: ISql): Fragment => sql`
+  refused as (
+    select
+      number,
+      case
+        when exists (select from signet.users u where u.id = line.id and u.email <> line.email) then 'id'
+        when exists (select from signet.users u where u.email = line.email) then 'email'
+        when exists (select from signet.users u where u.external_id = line.external_id) then 'external_id'
+        else 'email'
+      end as taken
+    from line
+    where not exists (select from created where created.id = line.id)
+  ),`
+
+/**
+ * CTE `refused` for Citus, and CTE `names`, which gives the names of the other lines. Nothing is left out on conflict: the name of a line that
+ * is refused for another name would stay, because a statement does not see what it has inserted itself. What is taken meanwhile undoes the
+ * statement, and the batch is judged anew. The order keeps two imports from waiting for each other.
+ */
+const judgeByNames = (sql: ISql): Fragment => sql`
+  name as materialized (
+    select number, id, 'email'::text as kind, email as value from line
+    union all
+    select number, id, 'external_id'::text, external_id from line where external_id is not null
+  ),
+  same_name as materialized (
+    select name.number, name.kind
+    from name
+    join signet.account_names n on n.kind = name.kind and n.value = name.value
+  ),
+  same_id as materialized (
+    select line.number, 'id'::text as kind
+    from line
+    join signet.users u on u.id = line.id and u.email <> line.email
+  ),
+  refused as materialized (
+    select
+      number,
+      case when bool_or(kind = 'id') then 'id' when bool_or(kind = 'email') then 'email' else 'external_id' end as taken
+    from (select * from same_name union all select * from same_id) same
+    group by number
+  ),
+  names as (
+    insert into signet.account_names (kind, value, user_id)
+    select kind, value, id
+    from name
+    where number not in (select number from refused)
+    order by kind, value
+  ),`

@@ -1,7 +1,8 @@
-import type { Fragment, ISql } from 'postgres'
+import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { AccountName, NameKind } from '../../domain/account/account-name.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
+import { afterHold, holdAccount } from '../families/end-families.ts'
 import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 
 /**
@@ -101,8 +102,8 @@ export const moveNames = (
     : sql``
 
 /**
- * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement, and `condition` is on it and
- * on `account_names n`.
+ * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement, and `condition` joins it with
+ * `account_names n`: without one, the names of all people would be taken.
  */
 export const takeNames = (
   sql: ISql,
@@ -117,6 +118,29 @@ export const takeNames = (
         where ${condition}
       ),`
     : sql``
+
+/**
+ * Runs a statement that gives an account another external id, or leaves it as it is, and gives the name of the one that the account has in the end. On Citus a
+ * transaction locks the account and takes the former name away first. A single statement would not see the name that a concurrent one has
+ * just given, and leave it behind.
+ */
+export const replaceExternalId = <T>(
+  database: Database,
+  account_id: string,
+  work: (sql: ISql, caller: Caller) => PromiseLike<T>,
+): Promise<T> =>
+  database.run(async (sql, caller) => {
+    if (!caller.isDistributed) return await work(sql, caller)
+    const hold = (held: ISql) => holdAccount(held, account_id)
+    const take = (held: ISql) => takeExternalId(held, account_id)
+    return await afterHold({ sql, caller }, [hold, take], held => work(held, caller))
+  }, `account:${account_id}`)
+
+const EXTERNAL_ID: NameKind = 'external_id'
+
+const takeExternalId = (sql: ISql, account_id: string): PendingQuery<Row[]> => sql`
+  delete from signet.account_names
+  where user_id = ${account_id} and kind = ${EXTERNAL_ID}`
 
 /** The rows of a statement that gives names; none where one of the names is taken. */
 export const orTaken = async <T>(given: Promise<readonly T[]>): Promise<readonly T[]> => {

@@ -25,7 +25,19 @@ export const createChangeProfile =
       (sql, { origin }) => sql<Person[]>`
         with ${formerAccount(sql, id)},
         given as materialized (
-          select ${JSON.stringify(change)}::text::jsonb as claims
+          select
+            asked.claims,
+            case
+              when jsonb_build_object(
+                'name', former.name, 'given_name', former.given_name, 'family_name', former.family_name,
+                'preferred_username', former.preferred_username, 'picture', former.picture, 'locale', former.locale,
+                'zoneinfo', former.zoneinfo
+              ) @> asked.claims
+              then former.profile_updated_at
+              else statement_timestamp()
+            end as updated_at
+          from former
+          cross join (select ${JSON.stringify(change)}::text::jsonb as claims) asked
         ),
         person as (
           update signet.users u
@@ -36,16 +48,9 @@ export const createChangeProfile =
             picture = ${claim(sql, 'picture')},
             locale = ${claim(sql, 'locale')},
             zoneinfo = ${claim(sql, 'zoneinfo')},
-            profile_updated_at = case
-              when jsonb_build_object(
-                'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
-                'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale, 'zoneinfo', u.zoneinfo
-              ) @> given.claims
-              then u.profile_updated_at
-              else statement_timestamp()
-            end
-          from given, former
-          where u.id = former.id and u.disabled_at is null
+            profile_updated_at = given.updated_at
+          from given
+          where u.id = ${id} and u.disabled_at is null
           returning u.id, ${personColumns(sql)}
         ),
         ${writeEvents(sql, origin, [

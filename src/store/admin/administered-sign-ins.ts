@@ -9,7 +9,7 @@ export const createAdministeredSignIns = (database: Database): AdministeredSignI
     database.run(
       sql => sql<AdministeredSignIn[]>`
         with page as materialized (
-          select *
+          select f.*, statement_timestamp() as judged_at
           from signet.refresh_families f
           ${pageOf(sql, of, after ?? MAX_UUID)}
           limit ${sql.unsafe(String(PAGE_MOST))}
@@ -21,8 +21,12 @@ export const createAdministeredSignIns = (database: Database): AdministeredSignI
   find: async sid => {
     const [signIn] = await database.run(
       sql => sql<AdministeredSignIn[]>`
-        ${judgedFrom(sql, sql`signet.refresh_families`)}
-        where f.id = ${sid}`,
+        with found as materialized (
+          select f.*, statement_timestamp() as judged_at
+          from signet.refresh_families f
+          where f.id = ${sid}
+        )
+        ${judgedFrom(sql, sql`found`)}`,
     )
     return signIn ?? null
   },
@@ -60,7 +64,10 @@ const pageOf = (
         order by f.client_id desc, f.id desc`
 }
 
-/** The families `f` of a table or CTE, with what is judged of them: by the same order of reasons as a refresh that is refused. */
+/**
+ * The families `f` of a query with `judged_at`, with what is judged of them: by the same order of reasons as a refresh that is refused. Citus
+ * allows no function of the time in a query without a table.
+ */
 const judgedFrom = (sql: ISql, families: Fragment): Fragment => sql`
   select
     f.id, f.user_id, u.email, f.client_id, f.scope, f.amr, f.created_at,
@@ -75,8 +82,8 @@ const judgedFrom = (sql: ISql, families: Fragment): Fragment => sql`
   cross join lateral (
     select case
       when f.revoked_at is not null then 'ended'
-      when f.expires_at <= statement_timestamp() then 'expired'
-      when f.idle_expires_at <= statement_timestamp() then 'idle'
+      when f.expires_at <= f.judged_at then 'expired'
+      when f.idle_expires_at <= f.judged_at then 'idle'
       when u.disabled_at is not null then 'account_disabled'
       when f.credential_epoch < u.credential_epoch then 'epoch_passed'
       else 'living'

@@ -3,8 +3,9 @@ import type { AdministeredAccount } from '../../domain/account/administered-acco
 import type { ProfileField } from '../../domain/account/profile.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AdministeredAccounts } from '../../ports/administration.ts'
+import { giveNames, replaceExternalId } from '../accounts/names.ts'
 import { type EventRows, writeEvents } from '../events/write-events.ts'
-import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountVersion, formerAccount, isOfVersion } from '../schema/account-columns.ts'
 
 type Changed = AdministeredAccount | Readonly<{ id: null; is_known: boolean }>
@@ -17,20 +18,34 @@ export const createChangeAccount =
   (database: Database): AdministeredAccounts['change'] =>
   async ({ id, versions, change }) => {
     try {
-      const [changed] = await database.run(
-        (sql, { origin }) => sql<Changed[]>`
+      const work = (sql: ISql, caller: Caller) => sql<Changed[]>`
           with ${formerAccount(sql, id)},
           given as materialized (
-            select ${JSON.stringify(change)}::text::jsonb as fields
+            select
+              asked.fields,
+              u.id is not null as is_known,
+              ${isOfVersion(sql, versions)} as is_of_version,
+              coalesce(u.email_verified_at, statement_timestamp()) as verified_at,
+              case
+                when jsonb_build_object(
+                  'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
+                  'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale,
+                  'zoneinfo', u.zoneinfo
+                ) @> asked.fields - '{roles,external_id,email_verified}'::text[]
+                then u.profile_updated_at
+                else statement_timestamp()
+              end as profile_updated_at
+            from (select ${JSON.stringify(change)}::text::jsonb as fields) asked
+            left join former u on true
           ),
           changed as (
             update signet.users u
             set roles = case when given.fields ? 'roles'
                 then array(select jsonb_array_elements_text(given.fields -> 'roles')) else u.roles end,
               external_id = ${changedTo(sql, 'external_id')},
-              email_verified_at = case (given.fields ->> 'email_verified')::boolean
-                when true then coalesce(u.email_verified_at, statement_timestamp())
-                when false then null
+              email_verified_at = case
+                when given.fields ->> 'email_verified' = 'true' then given.verified_at
+                when given.fields ->> 'email_verified' = 'false' then null
                 else u.email_verified_at end,
               name = ${changedTo(sql, 'name')},
               given_name = ${changedTo(sql, 'given_name')},
@@ -39,25 +54,20 @@ export const createChangeAccount =
               picture = ${changedTo(sql, 'picture')},
               locale = ${changedTo(sql, 'locale')},
               zoneinfo = ${changedTo(sql, 'zoneinfo')},
-              profile_updated_at = case
-                when jsonb_build_object(
-                  'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
-                  'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale,
-                  'zoneinfo', u.zoneinfo
-                ) @> given.fields - '{roles,external_id,email_verified}'::text[]
-                then u.profile_updated_at
-                else statement_timestamp()
-              end
-            from given, former
-            where u.id = former.id and ${isOfVersion(sql, versions)}
-            returning ${administeredColumns(sql)}
+              profile_updated_at = given.profile_updated_at
+            from given
+            where u.id = ${id} and given.is_of_version
+            returning u.*
           ),
-          ${writeEvents(sql, origin, eventsOf(sql))}
-          select changed.*, exists (select from signet.users where id = ${id}) as is_known
+          ${'external_id' in change ? giveNames(sql, caller, externalIdNow(sql)) : sql``}
+          ${writeEvents(sql, caller.origin, eventsOf(sql))}
+          select ${administeredColumns(sql)}, given.is_known
           from given
-          left join changed on true`,
-        `account:${id}`,
-      )
+          left join changed u on true`
+      const [changed] =
+        'external_id' in change
+          ? await replaceExternalId(database, id, work)
+          : await database.run(work, `account:${id}`)
       if (changed === undefined) throw new Error('a change without an outcome')
       if (changed.id !== null) return changed
       return changed.is_known ? 'changed' : 'unknown'
@@ -66,6 +76,16 @@ export const createChangeAccount =
       throw error
     }
   }
+
+/** The row of `giveNames` after `former` and `changed`, which has no row where the account is of another version. */
+const externalIdNow = (sql: ISql): Fragment => sql`
+  select 'external_id'::text, account.external_id, account.id
+  from (
+    select id, external_id from changed
+    union all
+    select id, external_id from former where not exists (select id from changed)
+  ) account
+  where account.external_id is not null`
 
 /** The events of the CTEs `given (fields)`, `former` and `changed`, of what has another value than before. */
 const eventsOf = (sql: ISql): [EventRows, ...EventRows[]] => {

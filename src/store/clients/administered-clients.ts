@@ -33,29 +33,29 @@ export const createAdministeredClients = (database: Database): AdministeredClien
         ),
         ${advanceHead(sql, 0)},
         ${noteChange(sql, client_id)},
+        overlap as (
+          select at + make_interval(secs => ${overlap_seconds}) as ends_at from advanced
+        ),
         added as (
           update signet.clients c
           set client_secret_digest = ${digest}::bytea,
             former_secret_digest = case
               when ${overlap_seconds} = 0 then null
-              when c.secret_used_at is null and c.former_secret_expires_at > statement_timestamp()
+              when c.secret_used_at is null and c.former_secret_expires_at > advanced.at
                 then c.former_secret_digest
               else c.client_secret_digest
             end,
-            former_secret_expires_at = case
-              when ${overlap_seconds} > 0
-                then statement_timestamp() + make_interval(secs => ${overlap_seconds})
-            end,
+            former_secret_expires_at = case when ${overlap_seconds} > 0 then overlap.ends_at end,
             former_secret_used_at = case
               when ${overlap_seconds} = 0 then null
-              when c.secret_used_at is null and c.former_secret_expires_at > statement_timestamp()
+              when c.secret_used_at is null and c.former_secret_expires_at > advanced.at
                 then c.former_secret_used_at
               else c.secret_used_at
             end,
             secret_used_at = null,
             version = advanced.number,
-            updated_at = statement_timestamp()
-          from advanced
+            updated_at = advanced.at
+          from advanced, overlap
           where c.client_id = ${client_id}
           returning c.former_secret_expires_at
         ),

@@ -24,7 +24,7 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
     const [row] = await database.run(
       (sql, { origin }) => sql<{ version: number | null; is_known: boolean }[]>`
         with client as materialized (
-          select client_id, is_self_registered
+          select client_id, is_self_registered, metadata, client_secret_digest
           from signet.clients
           where client_id = ${client_id} and version = ${version} and not is_self_registered
           for update
@@ -44,7 +44,7 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
             end,
             secret_used_at = case when c.client_secret_digest = ${client_secret_digest}::bytea then c.secret_used_at end,
             version = advanced.number,
-            updated_at = statement_timestamp()
+            updated_at = advanced.at
           from advanced
           where c.client_id = ${client_id}
           returning c.client_id, c.version, c.metadata, c.client_secret_digest
@@ -53,7 +53,7 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
         select
           (select version::float8 from replaced) as version,
           exists (
-            select from signet.clients where client_id = ${client_id} and not is_self_registered
+            select client_id from signet.clients where client_id = ${client_id} and not is_self_registered
           ) as is_known`,
     )
     const { version: replaced = null, is_known = false } = row ?? {}
@@ -123,7 +123,7 @@ const insertOnce = async (
     (sql, { origin }) => sql<{ version: number | null; is_taken: boolean }[]>`
       with client as materialized (
         select ${client_id}::text as client_id, ${isSelfRegistered}::boolean as is_self_registered
-        where not exists (select from signet.clients where client_id = ${client_id})
+        where not exists (select client_id from signet.clients where client_id = ${client_id})
       ),
       ${advanceHead(sql, 1)},
       ${noteChange(sql, client_id)},
@@ -133,14 +133,14 @@ const insertOnce = async (
         )
         select
           ${client_id}, ${metadata}, ${client_secret_digest}::bytea, number, ${isSelfRegistered}::boolean,
-          case when ${isDisabled}::boolean then statement_timestamp() end
+          case when ${isDisabled}::boolean then at end
         from advanced
         returning version
       ),
       ${writeEvents(sql, origin, [{ kind: event, from: sql`created`, client_id }])}
       select
         (select version::float8 from created) as version,
-        exists (select from signet.clients where client_id = ${client_id}) as is_taken`,
+        exists (select client_id from signet.clients where client_id = ${client_id}) as is_taken`,
   )
   const { version = null, is_taken = false } = row ?? {}
   if (version !== null) return { version }
@@ -160,9 +160,9 @@ const setDisabled = async (
       ${noteChange(sql, client_id)},
       changed as (
         update signet.clients c
-        set disabled_at = case when ${isDisabled}::boolean then coalesce(c.disabled_at, statement_timestamp()) end,
+        set disabled_at = case when ${isDisabled}::boolean then coalesce(c.disabled_at, advanced.at) end,
           version = advanced.number,
-          updated_at = statement_timestamp()
+          updated_at = advanced.at
         from advanced
         where c.client_id = ${client_id}
         returning c.client_id
@@ -179,12 +179,12 @@ const setDisabled = async (
   return changed.length > 0
 }
 
-/** The event of the CTE `replaced (client_id, metadata, client_secret_digest)`, with the names of the members that differ. */
+/** The event of the CTEs `client` and `replaced`, both (client_id, metadata, client_secret_digest), with the names of the members that differ. */
 const clientChanged = (sql: Sql): EventRows => ({
   kind: 'client.changed',
   from: sql`
     replaced
-    join signet.clients former on former.client_id = replaced.client_id
+    join client former on former.client_id = replaced.client_id
     join lateral (
       select array(
         select coalesce(before.key, after.key)
@@ -202,25 +202,31 @@ const clientChanged = (sql: Sql): EventRows => ({
     )`,
 })
 
-/** Gives the change of the CTE `client` its number; no row where there is no such client, or too many of its kind. */
+/**
+ * CTEs `change`, `advanced (number, tag, previous_tag, at)`: gives the change of the CTE `client` its number and its time; no row where there is no
+ * such client, or too many of its kind. Citus allows no function of time or of chance in the updates of the statement.
+ */
 export const advanceHead = (sql: Sql, more_rows: -1 | 0 | 1) => sql`
+  change as materialized (
+    select is_self_registered, gen_random_uuid() as tag, statement_timestamp() as at from client
+  ),
   advanced as (
     update signet.client_head h
     set number = h.number + 1,
-      tag = gen_random_uuid(),
+      tag = change.tag,
       previous_tag = h.tag,
-      clients = h.clients + case when client.is_self_registered then 0 else ${more_rows}::int end,
-      registrations = h.registrations + case when client.is_self_registered then ${more_rows}::int else 0 end
-    from client
+      clients = h.clients + case when change.is_self_registered then 0 else ${more_rows}::int end,
+      registrations = h.registrations + case when change.is_self_registered then ${more_rows}::int else 0 end
+    from change
     where h.id = 1
       and (
         ${more_rows}::int <= 0
         or case
-          when client.is_self_registered then h.registrations < ${REGISTRATIONS_MOST}::int
+          when change.is_self_registered then h.registrations < ${REGISTRATIONS_MOST}::int
           else h.clients < ${CLIENTS_MOST}::int
         end
       )
-    returning h.number, h.tag, h.previous_tag
+    returning h.number, h.tag, h.previous_tag, change.at
   )`
 
 export const noteChange = (sql: Sql, client_id: string) => sql`
@@ -228,6 +234,6 @@ export const noteChange = (sql: Sql, client_id: string) => sql`
     insert into signet.client_changes (number, tag, previous_tag, client_id, expires_at)
     select
       number, tag, previous_tag, ${client_id},
-      statement_timestamp() + make_interval(secs => ${CHANGE_SECONDS})
+      at + make_interval(secs => ${CHANGE_SECONDS})
     from advanced
   )`

@@ -34,7 +34,7 @@ export const createRegistrationRows = (database: Database): RegistrationRows => 
             set metadata = ${metadata},
               client_secret_digest = ${client_secret_digest}::bytea,
               version = advanced.number,
-              updated_at = statement_timestamp()
+              updated_at = advanced.at
             from advanced
             where c.client_id = ${client_id}
             returning c.client_id, c.metadata, c.client_secret_digest

@@ -10,6 +10,8 @@ type Buying = Readonly<{
   logout_notice: LogoutNotice | null | Fragment
   /** The browser session that the family belongs to; by default the one of the code. */
   session_id?: Fragment
+  /** The person; by default the one of the code. */
+  user_id?: Fragment
   /** Further columns of `judged`, each behind a comma. By default none. */
   columns?: Fragment
 }>
@@ -21,13 +23,13 @@ type Buying = Readonly<{
  */
 export const boughtOrigin = (
   sql: ISql,
-  { lifetimes, logout_notice, session_id = sql`session_id`, columns = sql`` }: Buying,
+  { lifetimes, logout_notice, session_id = sql`session_id`, user_id = sql`user_id`, columns = sql`` }: Buying,
 ): Fragment => {
   const { idle_seconds, max_seconds, access_token_seconds } = lifetimes
   return sql`
     origin as materialized (
       select
-        user_id, credential_epoch, client_id, scope, audience, ${session_id} as session_id,
+        ${user_id} as user_id, credential_epoch, client_id, scope, audience, ${session_id} as session_id,
         ${BODY}::text as refresh_transport, auth_time as proved_at, amr as proved_by, claims,
         case when is_refreshable then ${idle_seconds}::int else ${access_token_seconds}::int end as idle_seconds,
         statement_timestamp() + make_interval(

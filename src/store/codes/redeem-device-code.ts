@@ -6,8 +6,10 @@ import {
   parseDeviceVerdict,
 } from '../../domain/authorization/device-code.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
+import { NIL_UUID } from '../../domain/base/uuid.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
+import { isNamed } from '../accounts/names.ts'
 import { writeEvents } from '../events/write-events.ts'
 import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import type { ContendedRow, Database } from '../postgres/index.ts'
@@ -32,9 +34,11 @@ export const createRedeemDeviceCode = (
   lifetimes: Lifetimes,
 ): DeviceAuthorizations['redeem'] => {
   const judge = createJudgeDeviceCode(database, lifetimes)
+  const look = async (redemption: DeviceRedemption, sees_all: boolean) =>
+    judge(redemption, { person_id: await findPersonId(database, redemption), sees_all })
   return async redemption => {
-    const first = await judge(redemption, { sees_all: false })
-    const row = first?.verdict === RACED ? await judge(redemption, { sees_all: true }) : first
+    const first = await look(redemption, false)
+    const row = first?.verdict === RACED ? await look(redemption, true) : first
     if (row === undefined) return { verdict: 'unknown_code', user_id: null }
     if (row.verdict === LATE) throw new Unavailable('database', 1, 'judged too late')
     const verdict = parseDeviceVerdict(row.verdict)
@@ -55,7 +59,7 @@ const createJudgeDeviceCode =
   (database: Database, lifetimes: Lifetimes) =>
   async (
     { digest, family, source, ...presented }: DeviceRedemption,
-    { sees_all }: Readonly<{ sees_all: boolean }>,
+    { person_id, sees_all }: Readonly<{ person_id: string | null; sees_all: boolean }>,
   ): Promise<Row | undefined> => {
     const [row] = await database.run(
       (sql, caller) => sql<Row[]>`
@@ -63,6 +67,7 @@ const createJudgeDeviceCode =
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
           where u.id = (select d.user_id from signet.device_authorizations d where d.digest = ${digest})
+            and ${isNamed(sql, sql`u.id`, person_id)}
           for share
         ),
         held as materialized (
@@ -77,17 +82,21 @@ const createJudgeDeviceCode =
         consent as materialized (
           select k.version
           from signet.consents k
-          where k.user_id = (select user_id from device) and k.client_id = (select client_id from device)
+          where k.user_id = (select user_id from device)
+            and k.client_id = (select client_id from device)
+            and ${isNamed(sql, sql`k.user_id`, person_id)}
           for share
         ),
         bought as materialized (
           select f.*
           from signet.refresh_families f
-          where f.user_id = (select user_id from device) and f.id = (select family_id from device)
+          where f.user_id = (select user_id from device)
+            and f.id = (select family_id from device)
+            and ${isNamed(sql, sql`f.user_id`, person_id)}
           for no key update
         ),
         judged as materialized (
-          select device.*, case
+          select device.*, account.id as account_id, statement_timestamp() as judged_at, case
             when ${isPastDeadline(sql, caller)} then ${LATE}
             when device.client_id <> ${presented.client_id} then 'wrong_client'
             when device.spent_at is not null and bought.id is null and not ${sees_all}::boolean then ${RACED}
@@ -121,15 +130,20 @@ const createJudgeDeviceCode =
         ),
         changed as (
           update signet.device_authorizations d
-          set spent_at = case verdict when 'redeemed' then statement_timestamp() end,
-            retry_proof = case verdict when 'redeemed' then ${presented.retry_proof}::bytea end,
-            family_id = case verdict when 'redeemed' then ${family.id}::uuid end,
-            polled_at = statement_timestamp(),
-            interval_seconds = d.interval_seconds + case verdict when 'too_early' then ${POLL_SECONDS}::int else 0 end
+          set spent_at = case when verdict = 'redeemed' then judged_at end,
+            retry_proof = case when verdict = 'redeemed' then ${presented.retry_proof}::bytea end,
+            family_id = case when verdict = 'redeemed' then ${family.id}::uuid end,
+            polled_at = judged_at,
+            interval_seconds = d.interval_seconds + case when verdict = 'too_early' then ${POLL_SECONDS}::int else 0 end
           from judged
           where d.digest = judged.digest and judged.verdict in ('redeemed', 'pending', 'too_early')
         ),
-        ${boughtOrigin(sql, { lifetimes, logout_notice: presented.logout_notice, session_id: sql`null::uuid` })},
+        ${boughtOrigin(sql, {
+          lifetimes,
+          logout_notice: presented.logout_notice,
+          session_id: sql`null::uuid`,
+          user_id: sql`account_id`,
+        })},
         written as (
           ${openFamily(sql, {
             ...family,
@@ -157,3 +171,21 @@ const createJudgeDeviceCode =
     )
     return row
   }
+
+/**
+ * The person who has allowed the code, for `isNamed`, or NIL_UUID while the code has none: it is pending then, also where it is allowed before
+ * the next statement. Null on one Postgres, without a statement: the statement itself finds the person.
+ */
+const findPersonId = async (
+  database: Database,
+  { digest }: Pick<DeviceRedemption, 'digest'>,
+): Promise<string | null> => {
+  if (!database.isDistributed()) return null
+  const [device] = await database.run(
+    sql => sql<{ user_id: string | null }[]>`
+      select user_id
+      from signet.device_authorizations
+      where digest = ${digest}`,
+  )
+  return device?.user_id ?? NIL_UUID
+}

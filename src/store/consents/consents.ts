@@ -89,7 +89,8 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
             where user_id = ${user_id} and client_id = ${client_id} and granted <> '{}'
           ),
           ${endSelectedFamilies(sql, {
-            condition: sql`f.user_id = ${user_id} and f.client_id = (select client_id from consent)`,
+            user_id,
+            condition: sql`f.client_id = (select client_id from consent)`,
             reason,
             access_token_seconds,
           })},

@@ -4,9 +4,11 @@ import type { Database } from '../postgres/index.ts'
 const BATCH_ROWS = 1000
 
 /**
- * Ours – Gives committed events their places in the stream and returns their count. Atomic, and waits for no lock: while another instance
+ * Ours – Gives committed events their places in the stream and returns the count of events that waited. Atomic: while another instance
  * places, the statement does nothing. The head is locked before a place is given and released once the place is visible, so that places
- * become visible in order; an event that commits late gets a later place, and a follower that reads by place misses none.
+ * become visible in order; an event that commits late gets a later place, and a follower that reads by place misses none. An event gets a
+ * place only where the statement has deleted its row: it may still see rows that another instance has just placed, because its snapshot is
+ * older, or because a shard of Citus commits after the coordinator has released the head.
  */
 const placeSome = async (database: Database): Promise<number> => {
   const [placed] = await database.run(
@@ -17,29 +19,28 @@ const placeSome = async (database: Database): Promise<number> => {
       waiting as materialized (
         select id, user_id
         from signet.unplaced_events
-        where exists (select from head)
+        where exists (select id from head)
         order by id
         limit ${sql.unsafe(String(BATCH_ROWS))}
-        for update skip locked
       ),
-      advanced as (
-        update signet.event_head h
-        set number = head.number + (select count(*) from waiting)
-        from head
-        where h.id = head.id and exists (select from waiting)
-      ),
-      placed as (
-        insert into signet.event_places (number, user_id, event_id)
-        select head.number + row_number() over (order by waiting.id), waiting.user_id, waiting.id
-        from waiting, head
-      ),
-      done as (
+      taken as (
         delete from signet.unplaced_events u
         using waiting
         where u.id = waiting.id and u.user_id = waiting.user_id
-        returning 1
+        returning u.user_id, u.id
+      ),
+      advanced as (
+        update signet.event_head h
+        set number = head.number + (select count(*) from taken)
+        from head
+        where h.id = head.id and exists (select id from taken)
+      ),
+      placed as (
+        insert into signet.event_places (number, user_id, event_id)
+        select head.number + row_number() over (order by taken.id), taken.user_id, taken.id
+        from taken, head
       )
-      select count(*)::int as rows from done`,
+      select count(*)::int as rows from waiting`,
   )
   return placed?.rows ?? 0
 }

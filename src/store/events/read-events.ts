@@ -89,16 +89,14 @@ const createReadPage =
         with examined as materialized (
           select *
           from signet.events e
-          where ${drivingCondition(sql, filter)}
-            and e.id < ${before}
-            and e.id >= ${from}
-          order by e.id desc
+          ${walkOf(sql, filter, before)}
           limit ${sql.unsafe(String(EXAMINED_ROWS))}
         ),
         matching as (
           select *
           from examined
-          where (${filter.kind}::text is null or kind = ${filter.kind}::text)
+          where id >= ${from}
+            and (${filter.kind}::text is null or kind = ${filter.kind}::text)
             and (${filter.outcome}::text is null or outcome = ${filter.outcome}::text)
             and (${filter.reason}::text is null or reason = ${filter.reason}::text)
             and (${filter.actor}::text is null or actor = ${filter.actor}::text)
@@ -121,22 +119,40 @@ const createReadPage =
     const { examined = 0, oldest = null } = rows[0] ?? {}
     const events = rows.flatMap(row => (isEvent(row) ? [toEvent(row)] : []))
     const isFull = events.length >= limit
-    return { events, next: isFull ? (events.at(-1)?.id ?? null) : examined < EXAMINED_ROWS ? null : oldest }
+    const isOver = examined < EXAMINED_ROWS || oldest === null || oldest < from
+    return { events, next: isFull ? (events.at(-1)?.id ?? null) : isOver ? null : oldest }
   }
 
-/** The condition that the rows are found by, from the one that selects least to the one that selects most. Each has an index. */
-const drivingCondition = (sql: ISql, filter: EventFilter): Fragment => {
-  if (filter.jti !== null) return sql`e.jti = ${filter.jti}`
-  if (filter.request_id !== null) return sql`e.request_id = ${filter.request_id}`
-  if (filter.sid !== null) return sql`e.sid = ${filter.sid}`
-  if (filter.sub !== null) return sql`e.user_id = ${filter.sub}`
-  if (filter.ip !== null) return sql`e.ip = ${filter.ip}`
-  if (filter.actor !== null) return sql`e.actor = ${filter.actor}`
+/**
+ * The rows that a page examines, in the order of one index. Compared as rows, only the index of both columns has the order; a column that is
+ * compared for equality plays no part in it, and the planner then sorts all rows of a client. The subquery hides the value from the planner,
+ * which takes the smallest value of a column for one without rows. Rows before `from` are left out afterwards: the limit ends the walk, while
+ * an index scan with a second bound on `id` is not ended by it.
+ */
+const walkOf = (sql: ISql, filter: EventFilter, before: string): Fragment => {
+  const driving = drivingColumn(sql, filter)
+  if (driving === null) return sql`where e.id < ${before} order by e.id desc`
+  const { column, value } = driving
+  return sql`
+          where (${column}, e.id) < ((select ${value}), ${before}::uuid) and ${column} >= (select ${value})
+          order by ${column} desc, e.id desc`
+}
+
+type Driving = Readonly<{ column: Fragment; value: Fragment }>
+
+/** The column that the rows are found by, from the one that selects least to the one that selects most. Each has an index. */
+const drivingColumn = (sql: ISql, filter: EventFilter): Driving | null => {
+  const { jti, request_id, sid, sub, ip, actor, kind, client_id } = filter
+  if (jti !== null) return { column: sql`e.jti`, value: sql`${jti}::text` }
+  if (request_id !== null) return { column: sql`e.request_id`, value: sql`${request_id}::text` }
+  if (sid !== null) return { column: sql`e.sid`, value: sql`${sid}::uuid` }
+  if (sub !== null) return { column: sql`e.user_id`, value: sql`${sub}::uuid` }
+  if (ip !== null) return { column: sql`e.ip`, value: sql`${ip}::text` }
+  if (actor !== null) return { column: sql`e.actor`, value: sql`${actor}::text` }
+  const ofKind: Driving | null = kind === null ? null : { column: sql`e.kind`, value: sql`${kind}::text` }
   // Of all events at a client, a change of the client is one in thousands.
-  if (filter.kind?.startsWith('client.')) return sql`e.kind = ${filter.kind}`
-  if (filter.client_id !== null) return sql`e.client_id = ${filter.client_id}`
-  if (filter.kind !== null) return sql`e.kind = ${filter.kind}`
-  return sql`true`
+  if (kind?.startsWith('client.')) return ofKind
+  return client_id === null ? ofKind : { column: sql`e.client_id`, value: sql`${client_id}::text` }
 }
 
 /** The ids between which the events of a span of time are. */

@@ -1,4 +1,6 @@
 import type { Account } from '../../domain/account/account.ts'
+import type { Digest } from '../../domain/base/digest.ts'
+import { NIL_UUID } from '../../domain/base/uuid.ts'
 import {
   CEREMONY_ATTEMPTS,
   CEREMONY_SECONDS,
@@ -6,6 +8,7 @@ import {
   type CeremonyPurpose,
 } from '../../domain/factors/ceremony.ts'
 import type { Ceremonies } from '../../ports/factors.ts'
+import { isNamed } from '../accounts/names.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 
@@ -33,6 +36,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
   },
 
   attempt: async ({ digest, purpose, family_id }) => {
+    const person = await findPerson(database, digest)
     const [row] = await database.run(
       sql => sql<Row[]>`
         with attempted as (
@@ -48,7 +52,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
         select ${accountColumns(sql)}, attempted.client_id, attempted.refresh_transport, attempted.payload
         from attempted
         join signet.users u on u.id = attempted.user_id and u.credential_epoch = attempted.credential_epoch
-        where u.disabled_at is null`,
+        where u.disabled_at is null and ${isNamed(sql, sql`u.id`, person)}`,
     )
     if (row === undefined) return null
     const { client_id, refresh_transport, payload, ...account } = row
@@ -76,3 +80,15 @@ export const createCeremonies = (database: Database): Ceremonies => ({
     return redeemed.length > 0
   },
 })
+
+/** As `findNamed`: the ceremony names the person. The account of a ceremony does not change. */
+const findPerson = async (database: Database, digest: Digest<'ceremony_handle'>): Promise<string | null> => {
+  if (!database.isDistributed()) return null
+  const [ceremony] = await database.run(
+    sql => sql<{ user_id: string | null }[]>`
+      select user_id
+      from signet.ceremonies
+      where digest = ${digest}`,
+  )
+  return ceremony?.user_id ?? NIL_UUID
+}

@@ -1,13 +1,13 @@
 import type { Fragment, ISql } from 'postgres'
-import type { Digest } from '../../domain/base/digest.ts'
 import type { EventKind } from '../../domain/events/event-kinds.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
+import { claimName, takeNames } from '../accounts/names.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
-import type { Database } from '../postgres/index.ts'
+import type { Caller, Database } from '../postgres/index.ts'
 
 type Changes = Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'>
 
@@ -18,24 +18,29 @@ export const createFactorChanges = (database: Database, lifetimes: Lifetimes): C
     addTotp: given =>
       change(given, {
         kind: 'factor.totp_added',
-        members: sql => sql`${insertTotp(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`,
+        members: sql => sql`${insertTotp(sql, given)}, ${giveRecoveryCodes(sql, given)}`,
       }),
 
     addPasskey: given =>
       change(given, {
         kind: 'factor.passkey_added',
-        members: sql => sql`${insertPasskey(sql, given)}, ${giveRecoveryCodes(sql, given.recovery)}`,
+        members: (sql, caller) => sql`
+          ${claimName(sql, caller, { kind: 'passkey', value: given.passkey.id })}
+          ${insertPasskey(sql, given)}, ${giveRecoveryCodes(sql, given)}`,
       }),
 
     removeTotp: async given => {
-      const removed = await change(given, { kind: 'factor.totp_removed', members: deleteTotp })
+      const removed = await change(given, {
+        kind: 'factor.totp_removed',
+        members: sql => deleteTotp(sql, given),
+      })
       return removed && removed.ended
     },
 
     removePasskey: async given => {
       const removed = await change(given, {
         kind: 'factor.passkey_removed',
-        members: sql => deletePasskey(sql, given),
+        members: (sql, caller) => deletePasskey(sql, caller, given),
       })
       return removed && removed.ended
     },
@@ -52,15 +57,15 @@ export const createChange =
   (database: Database, { access_token_seconds }: Lifetimes) =>
   async (
     { account_id: id, credential_epoch, keep, keep_session = null }: Parameters<Factors['removeTotp']>[0],
-    { kind, members }: Readonly<{ kind: EventKind; members: (sql: ISql) => Fragment }>,
+    { kind, members }: Readonly<{ kind: EventKind; members: (sql: ISql, caller: Caller) => Fragment }>,
   ): Promise<Changed | null> => {
     const unchanged = { password_digest: null, reason: 'factors_changed' } as const
     const ending = { ...unchanged, id, credential_epoch, keep, keep_session }
     const [row] = await onHeldAccount(
       database,
       id,
-      (sql, origin) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
-        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql)},
+      (sql, origin, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
+        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql, caller)},
         ${writeEvents(sql, origin, [
           { kind, from: sql`account where exists (select from done)`, user_id: sql`account.id` },
           {
@@ -82,29 +87,35 @@ export const createChange =
     return changed
   }
 
-const insertTotp = (sql: ISql, { secret, step }: Parameters<Factors['addTotp']>[0]) => sql`
+const insertTotp = (sql: ISql, { account_id, secret, step }: Parameters<Factors['addTotp']>[0]) => sql`
   done as (
     insert into signet.totp_factors (user_id, secret, last_step)
-    select id, ${secret}, ${step} from account
+    select ${account_id}::uuid, ${secret}::bytea, ${step}::int from account
     on conflict do nothing
     returning user_id
   )`
 
-const insertPasskey = (sql: ISql, { passkey, label }: Parameters<Factors['addPasskey']>[0]) => sql`
+const insertPasskey = (
+  sql: ISql,
+  { account_id, passkey, label }: Parameters<Factors['addPasskey']>[0],
+) => sql`
   done as (
     insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
-    select ${passkey.id}, id, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
+    select ${passkey.id}, ${account_id}::uuid, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
       ${passkey.backup_eligible}, ${passkey.backed_up}, ${label}
-    from account
+    from claimant
     on conflict do nothing
     returning user_id
   )`
 
 /** Stores recovery codes unless the present set has unused codes, which the person holds. */
-const giveRecoveryCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[]) => sql`
+const giveRecoveryCodes = (
+  sql: ISql,
+  { account_id, recovery: digests }: Pick<Parameters<Factors['addTotp']>[0], 'account_id' | 'recovery'>,
+) => sql`
   given as (
     insert into signet.recovery_codes as known (user_id, digests)
-    select id, ${digestArray(sql, digests)}
+    select ${account_id}::uuid, ${digestArray(sql, digests)}
     from account
     where ${digests.length > 0} and exists (select from done)
     on conflict (user_id) do update
@@ -113,30 +124,42 @@ const giveRecoveryCodes = (sql: ISql, digests: readonly Digest<'recovery_code'>[
     returning user_id
   )`
 
-const deleteTotp = (sql: ISql) => sql`
+const deleteTotp = (sql: ISql, { account_id }: Parameters<Factors['removeTotp']>[0]) => sql`
   done as (
-    delete from signet.totp_factors t using account where t.user_id = account.id returning t.user_id
+    delete from signet.totp_factors t using account
+    where t.user_id = ${account_id} and t.user_id = account.id
+    returning t.user_id
   ),
   voided as (
     delete from signet.recovery_codes r using account
-    where r.user_id = account.id
-      and not exists (select from signet.passkeys p where p.user_id = account.id)
+    where r.user_id = ${account_id}
+      and r.user_id = account.id
+      and not exists (select p.id from signet.passkeys p where p.user_id = ${account_id})
   ),
-  given as (select where false)`
+  given as (select account.id from account where false)`
 
-const deletePasskey = (sql: ISql, { id }: Parameters<Factors['removePasskey']>[0]) => sql`
+const deletePasskey = (
+  sql: ISql,
+  caller: Caller,
+  { account_id, id }: Parameters<Factors['removePasskey']>[0],
+) => sql`
   done as (
     delete from signet.passkeys p using account
-    where p.user_id = account.id and p.id = ${id}
+    where p.user_id = ${account_id} and p.user_id = account.id and p.id = ${id}
     returning p.user_id
   ),
+  ${takeNames(sql, caller, {
+    from: sql`done`,
+    condition: sql`n.user_id = done.user_id and n.kind = 'passkey' and n.value = ${id}`,
+  })}
   voided as (
     delete from signet.recovery_codes r using account
-    where r.user_id = account.id
-      and not exists (select from signet.passkeys p where p.user_id = account.id and p.id <> ${id})
-      and not exists (select from signet.totp_factors t where t.user_id = account.id)
+    where r.user_id = ${account_id}
+      and r.user_id = account.id
+      and not exists (select p.id from signet.passkeys p where p.user_id = ${account_id} and p.id <> ${id})
+      and not exists (select t.user_id from signet.totp_factors t where t.user_id = ${account_id})
   ),
-  given as (select where false)`
+  given as (select account.id from account where false)`
 
 /** Digests as a `bytea[]`, passed to Postgres as hexadecimal text. */
 export const digestArray = (sql: ISql, digests: readonly Uint8Array[]) => {

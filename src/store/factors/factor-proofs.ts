@@ -53,7 +53,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
           set digests = array_remove(digests, ${digest}::bytea)
           where user_id = ${account_id} and ${digest}::bytea = any(digests)
           returning user_id
-        ), ${openingTotp(sql)},
+        ), ${openingTotp(sql, account_id)},
         ${writeEvents(sql, origin, [
           { kind: 'factor.recovery_code_spent', from: sql`proof`, user_id: sql`proof.user_id` },
         ])}
@@ -74,7 +74,7 @@ export const createFactorProofs = (database: Database): Proofs => ({
             and user_id = ${account_id}
             and (counter < ${counter} or counter = 0 and ${counter}::bigint = 0)
           returning user_id
-        ), ${openingTotp(sql)}
+        ), ${openingTotp(sql, account_id)}
         select user_id from proof`,
       `account:${account_id}`,
     )
@@ -83,10 +83,10 @@ export const createFactorProofs = (database: Database): Proofs => ({
 })
 
 /** CTE that opens TOTP again after the CTE `proof`, which cannot be guessed. */
-const openingTotp = (sql: ISql) => sql`
+const openingTotp = (sql: ISql, account_id: string) => sql`
   opened as (
     update signet.totp_factors t
     set failures = 0, known_failures = 0
     from proof
-    where t.user_id = proof.user_id and (t.failures > 0 or t.known_failures > 0)
+    where t.user_id = ${account_id} and t.user_id = proof.user_id and (t.failures > 0 or t.known_failures > 0)
   )`

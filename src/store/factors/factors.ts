@@ -3,6 +3,7 @@ import type { Passkey } from '../../domain/factors/passkey.ts'
 import { RECOVERY_RENEWED_SECONDS } from '../../domain/factors/recovery-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
+import { findNamed, isNamed } from '../accounts/names.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
@@ -31,7 +32,10 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   },
 
   hasPasskey: async id => {
-    const found = await database.run(sql => sql`select from signet.passkeys where id = ${id}`)
+    const named = await findNamed(database, { kind: 'passkey', value: id })
+    const found = await database.run(
+      sql => sql`select from signet.passkeys where id = ${id} and ${isNamed(sql, sql`user_id`, named)}`,
+    )
     return found.length > 0
   },
 
@@ -47,12 +51,13 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   },
 
   findOwner: async passkey_id => {
+    const named = await findNamed(database, { kind: 'passkey', value: passkey_id })
     const [account] = await database.run(
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
         from signet.passkeys p
         join signet.users u on u.id = p.user_id
-        where p.id = ${passkey_id} and u.disabled_at is null`,
+        where p.id = ${passkey_id} and ${isNamed(sql, sql`p.user_id`, named)} and u.disabled_at is null`,
     )
     return account ?? null
   },
@@ -73,11 +78,11 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
           insert into signet.recovery_codes as known (user_id, digests, renewed_at)
           select id, ${digestArray(sql, digests)}, statement_timestamp() from account
           on conflict (user_id) do update
-          set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = statement_timestamp()
+          set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = excluded.renewed_at
           where known.set_number = ${replaces}::int
             and (
               known.renewed_at is null
-              or known.renewed_at < statement_timestamp() - make_interval(secs => ${RECOVERY_RENEWED_SECONDS})
+              or excluded.renewed_at - known.renewed_at > make_interval(secs => ${RECOVERY_RENEWED_SECONDS})
             )
           returning user_id
         ),

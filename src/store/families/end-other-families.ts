@@ -56,11 +56,12 @@ export const endOtherFamilies = (
       digest = ${kept.digest}::bytea,
       amr = coalesce(${kept.amr}::text[], s.amr)
     from account
-    where s.user_id = account.id
+    where s.user_id = ${id}
+      and s.user_id = account.id
       and s.id = ${kept.id}::uuid
       and s.credential_epoch = account.credential_epoch - 1
   ),
-  ${endFamilies(sql, { reason, keep, keep_session: kept.id })},
+  ${endFamilies(sql, { reason, keep, keep_session: kept.id, user_id: id })},
   ${writeSignInEntries(sql, access_token_seconds)}`
 }
 

@@ -6,7 +6,8 @@ import { writeLogoutNotices } from './logout-notices.ts'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 type Selection = Readonly<{
-  /** A condition on `refresh_families f` that names the owner first. */
+  user_id: string
+  /** A condition on `refresh_families f`, which are those of the person. */
   condition: Fragment
   /** A condition for sign-ins that go on, and whose clients the last batch tells all the same. Default: no sign-in. */
   told_too?: Fragment
@@ -21,12 +22,13 @@ type Selection = Readonly<{
  */
 export const endSelectedFamilies = (
   sql: ISql,
-  { condition, told_too = sql`false`, reason, access_token_seconds }: Selection,
+  { user_id, condition, told_too = sql`false`, reason, access_token_seconds }: Selection,
 ): Fragment => sql`
   living as materialized (
     select f.user_id, f.id
     from signet.refresh_families f
-    where ${condition}
+    where f.user_id = ${user_id}
+      and ${condition}
       and f.revoked_at is null
       and f.expires_at > statement_timestamp()
     limit ${FAMILIES_AT_ONCE}
@@ -39,12 +41,13 @@ export const endSelectedFamilies = (
     returning ${toldColumns(sql)}
   ),
   told as (
-    select * from ended
+    select id, user_id, client_id, logout_notice from ended
     union all
     (
       select ${toldColumns(sql)}
       from signet.refresh_families f
-      where ${told_too}
+      where f.user_id = ${user_id}
+        and ${told_too}
         and f.logout_notice is not null
         and ${isUnmarked(sql)}
         and ${isLastBatch(sql)}

@@ -54,9 +54,9 @@ export const createEndGrouped =
             where id = ${id} and user_id = ${user_id}
           ),
           ${endSelectedFamilies(sql, {
+            user_id,
             condition: sql`
-              f.user_id = ${user_id}
-              and (f.id = ${id} or (f.session_id, f.client_id) in (select session_id, client_id from named))`,
+              (f.id = ${id} or (f.session_id, f.client_id) in (select session_id, client_id from named))`,
             reason,
             access_token_seconds,
           })},

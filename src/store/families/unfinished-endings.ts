@@ -16,20 +16,16 @@ const PEOPLE_AT_ONCE = 20
  * True for a family of which a verifier may still accept a token. A retry is answered with a fresh token and leaves no trace in the row, so
  * that a family whose last rotation can be retried counts too.
  */
-const mayHaveTokens = (sql: ISql, access_token_seconds: number): Fragment => sql`
-  (
-    f.retry_proof is not null
-    or coalesce(f.rotated_at, f.created_at) > statement_timestamp()
-      - make_interval(secs => ${access_token_seconds + 2 * CLOCK_TOLERANCE_MAX_SECONDS})
-  )`
+const mayHaveTokens = (sql: ISql): Fragment => sql`
+  (f.retry_proof is not null or coalesce(f.rotated_at, f.created_at) > person.tokens_since)`
 
 /** True for a family `f` that needs a feed entry of its own: the entry of its `person` covers tokens up to a second only. */
-const needsEntry = (sql: ISql, access_token_seconds: number): Fragment => sql`
-  ${mayHaveTokens(sql, access_token_seconds)}
+const needsEntry = (sql: ISql): Fragment => sql`
+  ${mayHaveTokens(sql)}
     and (
-      person.issued_until is null
+      own_entry.covers_until is null
       or f.retry_proof is not null
-      or coalesce(f.rotated_at, f.created_at) >= person.issued_until + interval '1 second'
+      or coalesce(f.rotated_at, f.created_at) >= own_entry.covers_until
     )`
 
 type Person = Readonly<{ user_id: string; access_token_seconds: number }>
@@ -108,21 +104,22 @@ const endBatch = async (database: Database, person: Person): Promise<number | nu
 const markBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
     (sql, { origin }) => sql<{ found: number }[]>`
-      with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason <> ${DELETED}` })},
+      with ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason <> ${DELETED}` })},
       rest as materialized (
         select f.user_id, f.id
         from signet.refresh_families f
         join person on person.user_id = f.user_id
-        where f.credential_epoch < person.credential_epoch
+        where f.user_id = ${user_id}
+          and f.credential_epoch < person.credential_epoch
           and ${isUnmarked(sql)}
         limit ${FAMILIES_AT_ONCE}
       ),
       marked as (
         update signet.refresh_families f
         set revoked_at = statement_timestamp(), revoke_reason = person.reason
-        from rest, person
-        where f.user_id = rest.user_id and f.id = rest.id and f.revoked_at is null
-        returning ${toldColumns(sql)}, person.reason, ${needsEntry(sql, access_token_seconds)} as needs_entry
+        from rest, person, own_entry
+        where f.user_id = ${user_id} and f.id = rest.id and f.revoked_at is null
+        returning ${toldColumns(sql)}, person.reason, ${needsEntry(sql)} as needs_entry
       ),
       ended as (
         select id from marked where needs_entry
@@ -132,13 +129,13 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         select distinct f.client_id
         from signet.refresh_families f
         join person on person.user_id = f.user_id and person.credential_epoch = f.credential_epoch
-        where f.logout_notice is not null and ${isUnmarked(sql)}
+        where f.user_id = ${user_id} and f.logout_notice is not null and ${isUnmarked(sql)}
       ),
       ${writeLogoutNoticesOfPerson(sql, { ended: sql`marked`, spared: sql`spared` })},
       done as (
         delete from signet.unfinished_endings e
         using person
-        where e.user_id = person.user_id and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
+        where e.user_id = ${user_id} and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
       ),
       ${writeEvents(sql, origin, [
         {
@@ -159,20 +156,21 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
 const deleteFamilies = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
     (sql, { origin }) => sql<{ found: number }[]>`
-      with ${unfinishedPerson(sql, { user_id, condition: sql`e.reason = ${DELETED}` })},
+      with ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason = ${DELETED}` })},
       rest as materialized (
         select f.user_id, f.id
         from signet.refresh_families f
         join person on person.user_id = f.user_id
+        where f.user_id = ${user_id}
         limit ${FAMILIES_AT_ONCE}
       ),
       gone as (
         delete from signet.refresh_families f
-        using rest, person
-        where f.user_id = rest.user_id and f.id = rest.id
+        using rest, person, own_entry
+        where f.user_id = ${user_id} and f.id = rest.id
         returning
-          ${toldColumns(sql)}, f.revoked_at is null and ${needsEntry(sql, access_token_seconds)} as needs_entry,
-          ${isUnmarked(sql)} as was_living
+          ${toldColumns(sql)}, f.revoked_at is null and ${needsEntry(sql)} as needs_entry,
+          f.revoked_at is null and f.expires_at > person.judged_at as was_living
       ),
       ended as (
         select id from gone where needs_entry
@@ -194,18 +192,31 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
   return batch?.found ?? null
 }
 
-/** CTE `person`: the account whose ending is unfinished, locked; no row while another instance is at work. */
+type Unfinished = Person & Readonly<{ condition: Fragment }>
+
+/**
+ * CTE `person`: the account whose ending is unfinished, locked; no row while another instance is at work. CTE `own_entry`: one row, with the
+ * second from which tokens are not covered by the person's own entry of the feed; null without one. Citus locks no row of a shard beside a table of
+ * the coordinator, and allows no calculation with times where rows are returned.
+ */
 const unfinishedPerson = (
   sql: ISql,
-  { user_id, condition }: Readonly<{ user_id: string; condition: Fragment }>,
+  { user_id, access_token_seconds, condition }: Unfinished,
 ): Fragment => sql`
   person as materialized (
-    select e.user_id, e.reason, u.credential_epoch, all_until.issued_until
+    select
+      e.user_id, e.reason, u.credential_epoch, statement_timestamp() as judged_at,
+      statement_timestamp()
+        - make_interval(secs => ${access_token_seconds + 2 * CLOCK_TOLERANCE_MAX_SECONDS}) as tokens_since
     from signet.unfinished_endings e
     join signet.users u on u.id = e.user_id
-    left join signet.revocations all_until on all_until.kind = 'sub' and all_until.value = e.user_id::text
     where e.user_id = ${user_id} and ${condition}
     for no key update of e skip locked
+  ),
+  own_entry as materialized (
+    select max(issued_until) + interval '1 second' as covers_until
+    from signet.revocations
+    where kind = 'sub' and value = ${user_id}
   )`
 
 /** Deletes the account itself, and with it the note of its unfinished ending. */

@@ -1,9 +1,11 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Account } from '../../domain/account/account.ts'
+import { identityText } from '../../domain/account/account-name.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LinkedIdentity } from '../../domain/upstream/upstream.ts'
 import type { Identities } from '../../ports/identities.ts'
+import { claimName, findNamed, giveNames, isNamed, takeNames } from '../accounts/names.ts'
 import { writeEvents } from '../events/write-events.ts'
 import { createChange } from '../factors/factor-changes.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
@@ -11,12 +13,14 @@ import { accountColumns } from '../schema/account-columns.ts'
 
 export const createIdentities = (database: Database, lifetimes: Lifetimes): Identities => ({
   findOwner: async ({ issuer, subject }) => {
+    const value = identityText({ issuer, subject })
+    const named = await findNamed(database, { kind: 'identity', value })
     const [account] = await database.run(
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
         from signet.upstream_identities i
         join signet.users u on u.id = i.user_id
-        where i.issuer = ${issuer} and i.subject = ${subject}`,
+        where i.issuer = ${issuer} and i.subject = ${subject} and ${isNamed(sql, sql`i.user_id`, named)}`,
     )
     return account ?? null
   },
@@ -35,15 +39,17 @@ export const createIdentities = (database: Database, lifetimes: Lifetimes): Iden
   unlink: createUnlink(database, lifetimes),
 })
 
-/** The unique index of the address, and that of the identity, let one of two requests through. */
+/** The address and the identity are unique, which lets one of two requests through. */
 const createCreateAccount =
   (database: Database): Identities['createAccount'] =>
   async ({ id, identity_id, issuer, subject, email, isEmailVerified, roles, language, profile }) => {
     const { name, given_name, family_name, preferred_username, picture, locale, zoneinfo } = profile
+    const identity = identityText({ issuer, subject })
     try {
       const [account] = await database.run(
-        (sql, { origin }) => sql<Account[]>`
-          with account as (
+        (sql, caller) => sql<Account[]>`
+          with ${giveNames(sql, caller, sql`values ('email', ${email}, ${id}::uuid), ('identity', ${identity}, ${id}::uuid)`)}
+          account as (
             insert into signet.users as u (
               id, email, roles, language, email_verified_at,
               name, given_name, family_name, preferred_username, picture, locale, zoneinfo
@@ -54,14 +60,14 @@ const createCreateAccount =
               ${name ?? null}, ${given_name ?? null}, ${family_name ?? null}, ${preferred_username ?? null},
               ${picture ?? null}, ${locale ?? null}, ${zoneinfo ?? null}
             )
-            on conflict (email) do nothing
+            on conflict do nothing
             returning ${accountColumns(sql)}
           ),
           linked as (
             insert into signet.upstream_identities (user_id, id, issuer, subject, email)
-            select id, ${identity_id}::uuid, ${issuer}, ${subject}, ${email} from account
+            select ${id}::uuid, ${identity_id}::uuid, ${issuer}, ${subject}, ${email} from account
           ),
-          ${writeEvents(sql, origin, [
+          ${writeEvents(sql, caller.origin, [
             { kind: 'account.created', from: sql`account`, user_id: sql`account.id` },
             {
               kind: 'identity.linked',
@@ -87,20 +93,21 @@ const createLink =
   (database: Database): Identities['link'] =>
   async ({ account_id, credential_epoch, id, issuer, subject, email }) => {
     const [row] = await database.run(
-      (sql, { origin }) => sql<{ isLinked: boolean }[]>`
+      (sql, caller) => sql<{ isLinked: boolean }[]>`
         with account as materialized (
           select u.id
           from signet.users u
           where u.id = ${account_id} and u.credential_epoch = ${credential_epoch} and u.disabled_at is null
           for share
         ),
+        ${claimName(sql, caller, { kind: 'identity', value: identityText({ issuer, subject }) })}
         linked as (
           insert into signet.upstream_identities (user_id, id, issuer, subject, email)
-          select account.id, ${id}::uuid, ${issuer}, ${subject}, ${email}::text from account
+          select ${account_id}::uuid, ${id}::uuid, ${issuer}, ${subject}, ${email}::text from claimant
           on conflict do nothing
           returning user_id
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEvents(sql, caller.origin, [
           {
             kind: 'identity.linked',
             from: sql`linked`,
@@ -118,26 +125,33 @@ const createLink =
 const createUnlink = (database: Database, lifetimes: Lifetimes): Identities['unlink'] => {
   const change = createChange(database, lifetimes)
   return async ({ id, issuers, ...given }) => {
+    const { account_id } = given
     const removed = await change(given, {
       kind: 'identity.unlinked',
-      members: sql => sql`
+      members: (sql, caller) => sql`
         done as (
           delete from signet.upstream_identities i
           using account
-          where i.user_id = account.id
+          where i.user_id = ${account_id}
+            and i.user_id = account.id
             and i.id = ${id}
             and (
-              exists (select from signet.users u where u.id = account.id and u.password_digest is not null)
-              or exists (select from signet.passkeys p where p.user_id = account.id)
+              exists (select u.id from signet.users u where u.id = ${account_id} and u.password_digest is not null)
+              or exists (select p.id from signet.passkeys p where p.user_id = ${account_id})
               or exists (
-                select
+                select other.id
                 from signet.upstream_identities other
-                where other.user_id = account.id and other.id <> ${id} and other.issuer = any(${issuers}::text[])
+                where other.user_id = ${account_id} and other.id <> ${id} and other.issuer = any(${issuers}::text[])
               )
             )
-          returning i.id
+          -- As identityText writes it.
+          returning i.user_id, i.issuer || ' ' || i.subject as identity
         ),
-        given as (select where false)`,
+        ${takeNames(sql, caller, {
+          from: sql`done`,
+          condition: sql`n.user_id = done.user_id and n.kind = 'identity' and n.value = done.identity`,
+        })}
+        given as (select account.id from account where false)`,
     })
     return removed && removed.ended
   }

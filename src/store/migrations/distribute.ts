@@ -1,47 +1,40 @@
 import type { Sql, TransactionSql } from 'postgres'
+import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
-import { type DatabasePlace, onPrimary, quoteIdentifier } from '../postgres/index.ts'
+import { type DatabasePlace, isOutage, onPrimary, qualified, quoteIdentifier } from '../postgres/index.ts'
 import { faultOf } from '../schema/database-faults.ts'
-import { PLACEMENTS, type Placement } from '../schema/distribution.ts'
-import { createLease, holdLease, inPatientTransaction } from './lease.ts'
+import { DISTRIBUTED_TABLES, getCitusState, PLACEMENTS, type Placement } from '../schema/distribution.ts'
+import { fillNames } from './fill-names.ts'
+import { createLease, holdLease, inPatientTransaction, isRaced } from './lease.ts'
+import { requireCoordinator, requireNoServers, requireOwnTables } from './requirements.ts'
 
 type DistributeOptions = DatabasePlace & Readonly<{ schema?: string }>
 
-type Table = Readonly<{ name: string; placement: Placement; schema: string }>
+type TableName = keyof typeof PLACEMENTS
+
+type Table = Readonly<{ name: TableName; placement: Placement; schema: string }>
 
 /**
  * Ours (docs/decisions/0068) – Puts each table of a migrated schema where PLACEMENTS wants it, on the coordinator of Citus, and returns the
- * tables that it has distributed. A table is one transaction that holds the lease of the migrations: a run that died is continued by the
- * next one, and a table that is distributed already is left alone. Rejects with a StartFault of one line for the operator.
+ * tables that it has distributed. A table is one transaction, which holds the lease of the migrations, fills `account_names` and moves the
+ * rows: a run that died is continued by the next one, and a table that is distributed already is left alone. Rejects with a StartFault for
+ * the operator.
  */
 export const distribute = async ({
   schema = DEFAULT_SCHEMA,
   ...place
 }: DistributeOptions): Promise<readonly string[]> => {
   try {
-    return await onPrimary(
-      place,
-      async sql => {
-        await requireCoordinator(sql)
-        await createLease(sql, schema)
-        const distributed: string[] = []
-        for (const [name, placement] of Object.entries<Placement>(PLACEMENTS))
-          if (await inPatientTransaction(sql, held => placeTable(held, { name, placement, schema })))
-            distributed.push(name)
-        if (distributed.length > 0) await forgetLocalRows(sql, schema)
-        return distributed
-      },
-      'patient',
-    )
+    return await onPrimary(place, client => distributeAll(qualified(client, schema), schema), 'patient')
   } catch (error) {
     throw await faultOf(error, place)
   }
 }
 
 /**
- * Rejects with a StartFault of one line where the tables cannot be distributed: no coordinator, or accounts that servers could not serve
- * afterwards, because this release does not run on Citus yet. Changes nothing.
+ * Rejects with a StartFault, one line for each reason, where the tables cannot be distributed. Changes nothing, so that a schema that could
+ * not be distributed is not migrated either.
  */
 export const requireCitus = async ({
   schema = DEFAULT_SCHEMA,
@@ -49,95 +42,113 @@ export const requireCitus = async ({
 }: DistributeOptions): Promise<void> => {
   try {
     await onPrimary(place, async sql => {
-      await requireCoordinator(sql)
-      const users = { name: ROOT, placement: PLACEMENTS[ROOT], schema }
-      if ((await isThere(sql, users)) && !(await isDistributed(sql, users)) && (await hasRows(sql, users)))
-        throw new StartFault([
-          'DATABASE_URL: this database has accounts, and servers of this release do not run on distributed tables: use an empty database',
-        ])
+      const { distributed } = await requireCoordinator(sql, schema)
+      if (DISTRIBUTED_TABLES.every(name => distributed.has(name))) return
+      await requireOwnTables(sql, schema)
+      await requireNoServers(sql)
     })
   } catch (error) {
     throw await faultOf(error, place)
   }
 }
 
-const requireCoordinator = async (sql: Sql): Promise<void> => {
-  const there = await sql`select from pg_catalog.pg_extension where extname = 'citus'`
-  if (there.length === 0)
-    throw new StartFault([
-      'DATABASE_URL: --citus needs the coordinator of a Citus cluster: this database does not have the extension citus',
-    ])
-  const [node] = await sql<{ is_coordinator: boolean; workers: number }[]>`
-    select
-      pg_catalog.citus_is_coordinator() as is_coordinator,
-      (
-        select count(*)
-        from pg_catalog.pg_dist_node
-        where noderole = 'primary' and isactive and shouldhaveshards
-      )::int as workers`
-  if (node?.is_coordinator !== true)
-    throw new StartFault(['DATABASE_URL: --citus needs the coordinator of a Citus cluster: this is a worker'])
-  if (node.workers === 0)
-    throw new StartFault([
-      'DATABASE_URL: --citus needs a node that may have shards: add the workers with citus_add_node()',
-    ])
+const distributeAll = async (sql: Sql, schema: string): Promise<readonly string[]> => {
+  await requireCoordinator(sql, schema)
+  await createLease(sql, schema)
+  const distributed: string[] = []
+  for (const [name, placement] of placements())
+    if (await inPatientTransaction(sql, held => placeTable(held, { name, placement, schema })))
+      distributed.push(name)
+  await forgetLocalRows(sql, schema)
+  // One that was started meanwhile takes the tables for plain ones.
+  if (distributed.length > 0) await requireNoServers(sql)
+  return distributed
+}
+
+const placements = (): readonly (readonly [TableName, Placement])[] => {
+  const isName = (name: string): name is TableName => name in PLACEMENTS
+  return Object.entries<Placement>(PLACEMENTS).flatMap(([name, placement]) =>
+    isName(name) ? [[name, placement] as const] : [],
+  )
 }
 
 /** True when the table was distributed by this call. */
 const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> => {
   await holdLease(sql, table.schema)
-  if (await isDistributed(sql, table)) return false
+  const { name, placement } = table
+  if ('on' in placement) {
+    if (await hasConstraints(sql, table)) await dropConstraints(sql, table)
+    return false
+  }
+  const { distributed } = await getCitusState(sql, table.schema)
+  if (distributed.has(name)) return false
   await requireNoServers(sql)
+  // Locks the table, so that no name is missed.
   await dropConstraints(sql, table)
-  const { name, placement, schema } = table
-  if ('on' in placement) return false
   if (placement.key !== undefined) await replaceKey(sql, { ...table, key: placement.key })
-  await (name === ROOT
-    ? sql`select pg_catalog.create_distributed_table(${qualified(table)}::text::regclass, ${placement.by}, colocate_with => 'none')`
-    : sql`
-        select pg_catalog.create_distributed_table(
-          ${qualified(table)}::text::regclass, ${placement.by},
-          colocate_with => ${qualified({ name: ROOT, schema })}
-        )`)
+  await fillNames[name]?.(sql)
+  await createDistributedTable(sql, { ...table, placement })
   return true
 }
 
-/** The table beside whose rows those of all others are. */
-const ROOT: keyof typeof PLACEMENTS = 'users'
+/**
+ * Distributes a table in which no row needs a name, as it is made by a migration. For tables on the coordinator it does nothing.
+ */
+export const distributeNew = async (
+  sql: TransactionSql,
+  { name, schema }: Readonly<{ name: string; schema: string }>,
+): Promise<void> => {
+  const [known, placement] = placements().find(([each]) => each === name) ?? []
+  if (known === undefined || placement === undefined || !('by' in placement)) return
+  await createDistributedTable(sql, { name: known, placement, schema })
+}
 
-const qualified = ({ name, schema }: Pick<Table, 'name' | 'schema'>): string =>
+/** The table beside whose rows those of all others are. */
+const ROOT: TableName = 'users'
+
+const createDistributedTable = async (
+  sql: TransactionSql,
+  { placement, ...table }: Table & Readonly<{ placement: Extract<Placement, { by: string }> }>,
+): Promise<void> => {
+  try {
+    await (table.name === ROOT
+      ? sql`select pg_catalog.create_distributed_table(${nameOf(table)}::text::regclass, ${placement.by}, colocate_with => 'none')`
+      : sql`
+          select pg_catalog.create_distributed_table(
+            ${nameOf(table)}::text::regclass, ${placement.by},
+            colocate_with => ${nameOf({ ...table, name: ROOT })}
+          )`)
+  } catch (error) {
+    throw faultOfTable(table.name, error)
+  }
+}
+
+const faultOfTable = (name: string, error: unknown): unknown => {
+  const isOther = isRaced(error) || isOutage(errorCodeOf(error) ?? '')
+  return isOther || !(error instanceof Error)
+    ? error
+    : new StartFault(
+        [
+          `DATABASE_URL: the table ${name} was not distributed (${error.message.replace(/\s+/g, ' ')}): its rows are as they were; run signetd migrate --citus again once the cause is removed`,
+        ],
+        error,
+      )
+}
+
+const nameOf = ({ name, schema }: Readonly<{ name: string; schema: string }>): string =>
   `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
 
-const isThere = async (sql: Sql, table: Table): Promise<boolean> => {
-  const [found] = await sql<{ is_there: boolean }[]>`
-    select to_regclass(${qualified(table)}) is not null as is_there`
-  return found?.is_there === true
-}
-
-const hasRows = async (sql: Sql, { name, schema }: Table): Promise<boolean> => {
-  const rows = await sql`select from ${sql(schema)}.${sql(name)} limit 1`
-  return rows.length > 0
-}
-
-const isDistributed = async (sql: Sql | TransactionSql, table: Table): Promise<boolean> => {
+/** Of a table that stays on the coordinator: the lock of a change that has nothing to change would make servers wait. */
+const hasConstraints = async (sql: TransactionSql, table: Table): Promise<boolean> => {
   const rows = await sql`
     select
-    from pg_catalog.pg_dist_partition
-    where logicalrelid = ${qualified(table)}::text::regclass`
+    from pg_catalog.pg_constraint
+    where
+      conrelid = ${nameOf(table)}::text::regclass
+      and conname in (
+        select jsonb_array_elements_text(${JSON.stringify(table.placement.drops ?? [])}::text::jsonb)
+      )`
   return rows.length > 0
-}
-
-/** A server of a release before this one would go on with the keys of plain Postgres, and every server would wait for the tables. */
-const requireNoServers = async (sql: TransactionSql): Promise<void> => {
-  const servers = await sql`
-    select
-    from pg_catalog.pg_stat_activity
-    where datname = current_database() and application_name = 'signetd'
-    limit 1`
-  if (servers.length > 0)
-    throw new StartFault([
-      'DATABASE_URL: servers of Signet are connected to this database: stop all of them before its tables are distributed',
-    ])
 }
 
 const dropConstraints = async (sql: TransactionSql, { name, placement, schema }: Table): Promise<void> => {
@@ -154,7 +165,7 @@ const replaceKey = async (
     from pg_catalog.pg_constraint
     where
       contype = 'p'
-      and conrelid = ${qualified({ name, schema })}::text::regclass`
+      and conrelid = ${nameOf({ name, schema })}::text::regclass`
   if (former === undefined || former.columns === key.length) return
   await sql`
     alter table ${sql(schema)}.${sql(name)}
@@ -162,12 +173,17 @@ const replaceKey = async (
     add primary key (${sql(key)})`
 }
 
-/** Deletes the rows of before the distribution, of which Citus has made copies in the shards. */
+/**
+ * Deletes the rows of before the distribution, of which Citus has made copies in the shards. A table without such rows is not locked, so that
+ * a second run disturbs no server.
+ */
 const forgetLocalRows = async (sql: Sql, schema: string): Promise<void> => {
-  for (const [name, placement] of Object.entries<Placement>(PLACEMENTS))
-    if ('by' in placement)
-      await sql`
-        select pg_catalog.truncate_local_data_after_distributing_table(
-          ${qualified({ name, schema })}::text::regclass
-        )`
+  for (const name of DISTRIBUTED_TABLES) {
+    const table = nameOf({ name, schema })
+    const [local] = await sql<{ has_rows: boolean }[]>`
+      select sum(pg_relation_size(relid)) > 0 as has_rows
+      from pg_partition_tree(${table}::text::regclass)`
+    if (local?.has_rows === true)
+      await sql`select pg_catalog.truncate_local_data_after_distributing_table(${table}::text::regclass)`
+  }
 }

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from 'postgres'
+import { readCitusState } from '../schema/distribution.ts'
 import type { Migration } from '../schema/migrations.ts'
 
 /** An index that a migration makes on a table of an earlier migration, which may have many rows by then. */
@@ -22,13 +23,17 @@ const DROP_TABLE = /^(?:\s|--[^\n]*\n)*drop table (?:if exists )?"(\w+)"/i
 
 /** Pure. The indexes that need not be there for a server to be right: without them it is only slower. */
 export const lateIndexesOf = ({ up }: Pick<Migration, 'up'>): readonly LateIndex[] => {
-  const own = new Set(up.flatMap(statement => CREATE_TABLE.exec(statement)?.[1] ?? []))
+  const own = new Set(up.flatMap(createdTables))
   return up.flatMap(statement => {
     const [, name, table, definition] = CREATE_INDEX.exec(statement) ?? []
     if (name === undefined || table === undefined || definition === undefined || own.has(table)) return []
     return [{ name, table, definition: definition.trim(), statement }]
   })
 }
+
+/** Pure. The table that a statement creates, or none. */
+export const createdTables = (statement: string): readonly string[] =>
+  CREATE_TABLE.exec(statement)?.slice(1, 2) ?? []
 
 /** Pure. The late indexes of the applied migrations, the oldest first, without those that a later migration has dropped. */
 export const expectedIndexes = (applied: readonly Pick<Migration, 'up'>[]): readonly LateIndex[] => {
@@ -64,12 +69,23 @@ export const findUnbuilt = async (
     .map(index => ({ ...index, isInvalid: validity.has(index.name) }))
 }
 
-/** The tables on which an index is not built within a migration. */
+/**
+ * The tables on which an index is not built within a migration. The rows of a distributed one are on other nodes, so that its size is not
+ * known here.
+ */
 export const findLargeTables = async (sql: TransactionSql, schema: string): Promise<ReadonlySet<string>> => {
+  const citus = await readCitusState(sql, schema)
+  const distributed = JSON.stringify([...(citus?.distributed ?? [])])
   const rows = await sql<{ name: string }[]>`
     select large.relname as name
     from pg_class as large
     join pg_namespace as place on place.oid = large.relnamespace
-    where place.nspname = ${schema} and large.relkind = 'r' and pg_relation_size(large.oid) > ${LARGE_BYTES}::int`
+    where
+      place.nspname = ${schema}
+      and large.relkind = 'r'
+      and (
+        pg_relation_size(large.oid) > ${LARGE_BYTES}::int
+        or large.relname in (select jsonb_array_elements_text(${distributed}::text::jsonb))
+      )`
   return new Set(rows.map(({ name }) => name))
 }

@@ -4,10 +4,18 @@ import { StartFault } from '../../domain/base/start-fault.ts'
 import { prepareEventMonths, readEventMonths } from '../partitions/event-months.ts'
 import { type DatabasePlace, onPrimary, qualified, quoteIdentifier } from '../postgres/index.ts'
 import { faultOf } from '../schema/database-faults.ts'
+import { readCitusState, WORKER_FAULT } from '../schema/distribution.ts'
 import { createHistory, createSchema, historyOf, readApplied } from '../schema/history.ts'
 import { type Applied, type Migration, planSteps, readMigrations, type Step } from '../schema/migrations.ts'
 import { buildIndexes, retryWhileBusy } from './build-indexes.ts'
-import { expectedIndexes, findLargeTables, findUnbuilt, lateIndexesOf } from './late-indexes.ts'
+import { distributeNew } from './distribute.ts'
+import {
+  createdTables,
+  expectedIndexes,
+  findLargeTables,
+  findUnbuilt,
+  lateIndexesOf,
+} from './late-indexes.ts'
 import { createLease, holdLease, inPatientTransaction, tryBuildLease } from './lease.ts'
 
 export type MigrateOptions = DatabasePlace &
@@ -110,13 +118,27 @@ const takeStep = async (
   const { migration, name, direction } = step
   const statements =
     direction === 'up' ? await withoutLargeIndexes(sql, { migration, schema, isEmbedded }) : migration.down
-  for (const statement of statements ?? []) await sql.unsafe(inSchema(ifBuilt(statement), schema))
+  const isSpread = await prepareCitus(sql, schema)
+  for (const statement of statements ?? []) {
+    await sql.unsafe(inSchema(ifBuilt(statement), schema))
+    // A foreign key of a later statement has to find both of its tables distributed.
+    if (isSpread) for (const name of createdTables(statement)) await distributeNew(sql, { name, schema })
+  }
   await (direction === 'up'
     ? sql`
         insert into ${sql(historyOf(schema))} (hash, created_at, compatible_with)
         values (${migration.hash}, ${migration.when}, ${migration.compatible_with})`
     : sql`delete from ${sql(historyOf(schema))} where created_at = ${migration.when}`)
   return { name, direction }
+}
+
+/** True where the tables are distributed. Their changes then use one connection to each node, as a foreign key between new tables needs. */
+const prepareCitus = async (sql: TransactionSql, schema: string): Promise<boolean> => {
+  const citus = await readCitusState(sql, schema)
+  if (citus?.role === 'worker') throw new StartFault([WORKER_FAULT])
+  if (citus === null || citus.distributed.size === 0) return false
+  await sql`select set_config('citus.multi_shard_modify_mode', 'sequential', true)`
+  return true
 }
 
 type Place = Readonly<{ migration: Migration; schema: string; isEmbedded: boolean }>

@@ -91,8 +91,8 @@ const SSL = {
 export const describeAddress = (address: Address): string =>
   'path' in address ? address.path : `${address.host}:${address.port}`
 
-/** `is_distributed`: Citus spreads its tables over nodes. */
-type Identity = HostIdentity & Readonly<{ is_distributed: boolean }>
+/** `has_citus`: the database has the extension. Whether tables are distributed is told by `askIsDistributed`. */
+type Identity = HostIdentity & Readonly<{ has_citus: boolean }>
 
 export type Identify = (sql: Sql) => Promise<Identity>
 
@@ -122,7 +122,7 @@ export const createIdentify = ({ path }: Pick<DatabasePlace, 'path'>): Identify 
 /** The timeline is the start of the name of the file that is being written, eight hexadecimal digits. */
 type Told = Readonly<{
   is_standby: boolean
-  is_distributed: boolean
+  has_citus: boolean
   timeline?: string | null
   system?: string | null
 }>
@@ -134,7 +134,7 @@ const QUESTIONS: readonly Question[] = [
   sql => sql<Told[]>`
     select
       pg_is_in_recovery() as is_standby,
-      exists (select from pg_extension where extname = 'citus') as is_distributed,
+      exists (select from pg_extension where extname = 'citus') as has_citus,
       case
         when not pg_is_in_recovery()
           then substring(pg_walfile_name(pg_current_wal_lsn()) for 8)
@@ -144,7 +144,7 @@ const QUESTIONS: readonly Question[] = [
   sql => sql<Told[]>`
     select
       pg_is_in_recovery() as is_standby,
-      exists (select from pg_extension where extname = 'citus') as is_distributed,
+      exists (select from pg_extension where extname = 'citus') as has_citus,
       case
         when not pg_is_in_recovery()
           then substring(pg_walfile_name(pg_current_wal_lsn()) for 8)
@@ -152,12 +152,12 @@ const QUESTIONS: readonly Question[] = [
   sql => sql<Told[]>`
     select
       pg_is_in_recovery() as is_standby,
-      exists (select from pg_extension where extname = 'citus') as is_distributed`,
+      exists (select from pg_extension where extname = 'citus') as has_citus`,
 ]
 
-const parseIdentity = ({ is_standby, is_distributed, timeline = null, system = null }: Told): Identity => ({
+const parseIdentity = ({ is_standby, has_citus, timeline = null, system = null }: Told): Identity => ({
   is_standby,
-  is_distributed,
+  has_citus,
   timeline: timeline !== null && /^[\dA-F]{8}$/.test(timeline) ? Number.parseInt(timeline, 16) : null,
   system,
 })
@@ -168,3 +168,15 @@ const isOfStatement = (fault: unknown): fault is postgres.PostgresError =>
 
 /** SQLSTATE classes 42 (no such function, or no right to call it) and 0A (not supported). */
 const isRefusal = ({ code }: postgres.PostgresError): boolean => /^(?:42|0A)/.test(code)
+
+/**
+ * True where Citus spreads the tables of the schema over nodes: accounts are the first to be distributed. Only for a database with the
+ * extension, since the catalog of Citus is no table elsewhere.
+ */
+export const askIsDistributed = async (sql: Sql): Promise<boolean> => {
+  const rows = await sql`
+    select
+    from pg_catalog.pg_dist_partition
+    where logicalrelid = to_regclass('signet.users')`
+  return rows.length > 0
+}

@@ -6,7 +6,14 @@ import type { Preamble } from './checkout.ts'
 import { CONNECT_SECONDS, clientOptions } from './client-options.ts'
 import type { CreateSource, SourceEvents } from './connection.ts'
 import type { Dialer } from './dialer.ts'
-import { type Address, addressesOf, createIdentify, type DatabasePlace, describeAddress } from './hosts.ts'
+import {
+  type Address,
+  addressesOf,
+  askIsDistributed,
+  createIdentify,
+  type DatabasePlace,
+  describeAddress,
+} from './hosts.ts'
 import { FORMER_PRIMARY, STANDBY, UNSENT } from './outage.ts'
 import { createPool } from './pool.ts'
 import { lookAtHosts } from './primary.ts'
@@ -141,12 +148,13 @@ const createHostGuard = (
       const looked = looking.begun()
       const identity = await identify(sql)
       isVerified = true
-      isDistributed = identity.is_distributed
       await looked
       const verdict = await timelines.admit(held, identity)
-      if (verdict === 'primary') return
-      destroy()
-      throw REFUSALS[verdict]()
+      if (verdict !== 'primary') {
+        destroy()
+        throw REFUSALS[verdict]()
+      }
+      isDistributed = identity.has_citus && (await askIsDistributed(sql))
     }
     return {
       verify,

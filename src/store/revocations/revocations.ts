@@ -14,7 +14,7 @@ import { accountColumns } from '../schema/account-columns.ts'
 import { accountOfFamily, isFamily } from '../schema/family-predicates.ts'
 
 /** Names no family: for a token without a sign-in. */
-const NO_FAMILY: NamedFamily = { family_id: NIL_UUID, user_id: NIL_UUID }
+const NO_FAMILY = { family_id: NIL_UUID, user_id: NIL_UUID }
 const TOKENS_REVOKED: EndReason = 'tokens_revoked'
 
 export const createRevocations = (
@@ -22,8 +22,7 @@ export const createRevocations = (
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): Revocations => ({
   /** Tokens of an ended family get no entry, because the family's entry covers them. */
-  revokeAccessToken: async ({ jti, sid, sub = null, client_id = null, expires_at }) => {
-    const named = sid === undefined ? NO_FAMILY : { family_id: sid, user_id: sub }
+  revokeAccessToken: async ({ jti, family = NO_FAMILY, client_id = null, expires_at }) => {
     const [revoked] = await database.run(
       (sql, { origin }) => sql<{ ended: string | null; is_new: boolean }[]>`
         with known as materialized (
@@ -37,7 +36,7 @@ export const createRevocations = (
               then tokens_revoked
             end as lately
           from signet.refresh_families f
-          where ${isFamily(sql, named)}
+          where ${isFamily(sql, family)}
           for no key update
         ),
         counted as (
@@ -86,7 +85,7 @@ export const createRevocations = (
         select
           (select id::text from counted where revoked_at is not null) as ended,
           exists (select from entry) as is_new`,
-      sid === undefined ? undefined : `family:${sid}`,
+      family === NO_FAMILY ? undefined : `family:${family.family_id}`,
     )
     return revoked ?? { ended: null, is_new: false }
   },

@@ -3,6 +3,7 @@ import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { Unavailable } from '../../domain/base/unavailable.ts'
 import { type Database, type DatabasePlace, findSettingFaults, isOutage } from '../postgres/index.ts'
+import { citusFault, readCitusState } from './distribution.ts'
 import { readApplied } from './history.ts'
 import { AHEAD, judgeNewer, type Migration, readMigrations } from './migrations.ts'
 import { describeOutage } from './outage-causes.ts'
@@ -25,12 +26,19 @@ export const schemaState = async (
   return missing.length === 0 ? { state: 'current' } : { state: 'behind', missing }
 }
 
-/** The lines with which a server refuses to start. A missing migration comes first and alone, because it may remedy the rest. */
+/**
+ * The lines with which a server refuses to start. A worker of Citus and a missing migration come first and alone, because the right database
+ * and a migration may remedy the rest.
+ */
 export const findDatabaseFaults = async (
   database: Pick<Database, 'run'>,
   schema: string,
 ): Promise<readonly string[]> => {
-  const fault = schemaFault(await schemaState(database, readMigrations(), schema))
+  const citus = await database.run(sql => readCitusState(sql, schema))
+  const fault =
+    (citus?.role === 'worker' ? citusFault(citus) : null) ??
+    schemaFault(await schemaState(database, readMigrations(), schema)) ??
+    citusFault(citus)
   if (fault !== null) return [fault]
   return [...(await findSettingFaults(database)), ...(await findGrantFaults(database, schema))]
 }

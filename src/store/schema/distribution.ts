@@ -1,3 +1,6 @@
+import type { Sql, TransactionSql } from 'postgres'
+import { quoteIdentifier } from '../postgres/index.ts'
+
 /** The rows of each person are in one shard. */
 type Distributed = Readonly<{
   /** The column with the person, which every key has to contain. */
@@ -36,7 +39,6 @@ export const PLACEMENTS = {
   passkeys: { by: 'user_id', key: ['user_id', 'id'] },
   upstream_identities: { by: 'user_id', drops: ['upstream_identities_issuer_subject_unique'] },
   email_links: { by: 'user_id', drops: ['email_links_digest_unique'] },
-  deliveries: DISTRIBUTED,
   // Those of no person share the shard of NIL_UUID.
   events: DISTRIBUTED,
   unplaced_events: DISTRIBUTED,
@@ -48,6 +50,8 @@ export const PLACEMENTS = {
   event_head: COORDINATOR,
   event_places: COORDINATOR,
   event_webhook: COORDINATOR,
+  // The events go out in the order of the stream. Both coordinator and shard would commit those of a person: the later one could come first.
+  deliveries: COORDINATOR,
   status_entries: COORDINATOR,
   // Both begin before their person is known, and end within minutes. Without the reference, the row of a deleted account expires instead.
   device_authorizations: {
@@ -72,3 +76,66 @@ export const PLACEMENTS = {
   activity: COORDINATOR,
   leases: COORDINATOR,
 } as const satisfies Readonly<Record<string, Placement>>
+
+/** The tables that PLACEMENTS distributes, in its order. */
+export const DISTRIBUTED_TABLES: readonly string[] = Object.entries<Placement>(PLACEMENTS).flatMap(
+  ([name, placement]) => ('by' in placement ? [name] : []),
+)
+
+/** `role` is that of the database in its cluster: `alone` is a database with the extension and without a node. */
+export type CitusState = Readonly<{
+  role: 'alone' | 'coordinator' | 'worker'
+  /** The tables of the schema that are distributed. */
+  distributed: ReadonlySet<string>
+}>
+
+/** What Citus tells of the database; null where the database does not have the extension. */
+export const readCitusState = async (
+  sql: Sql | TransactionSql,
+  schema: string,
+): Promise<CitusState | null> => {
+  // A statement that names a table of Citus cannot be parsed elsewhere.
+  const there = await sql`select from pg_catalog.pg_extension where extname = 'citus'`
+  if (there.length === 0) return null
+  const [told] = await sql<{ is_worker: boolean; is_coordinator: boolean; names: string }[]>`
+    select
+      (select groupid <> 0 from pg_catalog.pg_dist_local_group) as is_worker,
+      pg_catalog.citus_is_coordinator() as is_coordinator,
+      coalesce(
+        (
+          select string_agg(relname, ' ')
+          from pg_catalog.pg_dist_partition
+          join pg_catalog.pg_class on pg_class.oid = logicalrelid
+          where
+            relnamespace = to_regnamespace(${quoteIdentifier(schema)})
+            and partmethod = 'h'
+        ),
+        ''
+      ) as names`
+  if (told === undefined) throw new Error('a database without an answer')
+  const { is_worker, is_coordinator, names } = told
+  const known = new Set(DISTRIBUTED_TABLES)
+  return {
+    role: is_worker ? 'worker' : is_coordinator ? 'coordinator' : 'alone',
+    distributed: new Set(names.split(' ').filter(name => known.has(name))),
+  }
+}
+
+/** The same of a database that is known to have the extension. */
+export const getCitusState = async (sql: Sql | TransactionSql, schema: string): Promise<CitusState> => {
+  const state = await readCitusState(sql, schema)
+  if (state === null) throw new Error('the database has lost the extension citus')
+  return state
+}
+
+export const WORKER_FAULT =
+  'DATABASE_URL: this is a database of a worker of a Citus cluster: set DATABASE_URL to the coordinator'
+
+/** Pure. The line with which a server refuses to start on this database of Citus; null when it may. */
+export const citusFault = (state: CitusState | null): string | null => {
+  if (state === null) return null
+  if (state.role === 'worker') return WORKER_FAULT
+  const missing = DISTRIBUTED_TABLES.filter(name => !state.distributed.has(name))
+  if (missing.length === 0 || state.distributed.size === 0) return null
+  return `the tables are distributed in part (${missing.join(', ')} not yet): stop all servers and run signetd migrate --citus`
+}

@@ -193,14 +193,9 @@ const createEndSession =
             select s.id from signet.browser_sessions s where s.user_id = ${user_id} and s.digest = ${digest}
           ),
           ${endSelectedFamilies(sql, {
-            condition: sql`
-              f.user_id = ${user_id}
-              and f.session_id = (select id from session)
-              and ${endsWithSession(sql)}`,
-            told_too: sql`
-              f.user_id = ${user_id}
-              and f.session_id = (select id from session)
-              and ${outlivesSession(sql)}`,
+            user_id,
+            condition: sql`f.session_id = (select id from session) and ${endsWithSession(sql)}`,
+            told_too: sql`f.session_id = (select id from session) and ${outlivesSession(sql)}`,
             reason: SIGNED_OUT,
             access_token_seconds,
           })},

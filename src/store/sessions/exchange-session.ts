@@ -7,6 +7,7 @@ import {
 } from '../../domain/exchange/session-exchange.ts'
 import type { Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { SessionExchanges } from '../../ports/session-exchanges.ts'
+import { findNamed, isNamed } from '../accounts/names.ts'
 import type { BoughtRow } from '../codes/judge-codes.ts'
 import { boughtOf } from '../codes/redeem-code.ts'
 import { writeEvents } from '../events/write-events.ts'
@@ -26,6 +27,7 @@ export const createSessionExchanges = (database: Database, lifetimes: Lifetimes)
   const judge = createJudgeSession(database, lifetimes)
   return {
     findPerson: async session => {
+      const person_id = await findPersonId(database, session)
       const [person] = await database.run(
         sql => sql<Person[]>`
           select u.id, u.roles, not exists (
@@ -33,14 +35,15 @@ export const createSessionExchanges = (database: Database, lifetimes: Lifetimes)
             where s.user_id = u.id and s.digest = ${session.digest} and s.client_id = ${session.client_id}
           ) as "isNew"
           from signet.users u
-          where ${isNamed(sql, session)}
+          where ${isAccountOf(sql, session, person_id)}
             and u.disabled_at is null`,
       )
       return person ?? null
     },
     exchange: async session => {
-      const first = await judge(session, { sees_all: false })
-      const row = first?.verdict === RACED ? await judge(session, { sees_all: true }) : first
+      const person_id = await findPersonId(database, session)
+      const first = await judge(session, { person_id, sees_all: false })
+      const row = first?.verdict === RACED ? await judge(session, { person_id, sees_all: true }) : first
       return row === undefined ? { verdict: 'account_unknown', user_id: null } : outcomeOf(row)
     },
   }
@@ -73,14 +76,14 @@ const createJudgeSession =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes) =>
   async (
     { digest, client_id, family, ...session }: SessionExchange,
-    { sees_all }: Readonly<{ sees_all: boolean }>,
+    { person_id, sees_all }: Readonly<{ person_id: string | null; sees_all: boolean }>,
   ): Promise<Row | undefined> => {
     const [row] = await database.run(
       (sql, { origin }) => sql<Row[]>`
         with account as materialized (
           select u.id as user_id, u.roles, u.credential_epoch, u.epoch_raised_at, u.disabled_at, ${personColumns(sql)}
           from signet.users u
-          where ${isNamed(sql, session)}
+          where ${isAccountOf(sql, session, person_id)}
           for share
         ),
         noted as (
@@ -99,7 +102,9 @@ const createJudgeSession =
         bought as materialized (
           select f.*
           from signet.refresh_families f
-          where f.user_id = (select user_id from account) and f.id = (select family_id from noted)
+          where f.user_id = (select user_id from account)
+            and f.id = (select family_id from noted)
+            and ${isNamed(sql, sql`f.user_id`, person_id)}
           for no key update
         ),
         judged as materialized (
@@ -158,8 +163,15 @@ const createJudgeSession =
     return row
   }
 
-/** The account that the verifier has named. */
-const isNamed = (
-  sql: ISql,
-  { user_id, external_id }: Pick<SessionExchange, 'user_id' | 'external_id'>,
-): Fragment => (user_id === null ? sql`u.external_id = ${external_id}` : sql`u.id = ${user_id}`)
+type Whose = Pick<SessionExchange, 'user_id' | 'external_id'>
+
+/** The person that the verifier has named, for `isNamed`. Null on one Postgres, where the account is found by its external id. */
+const findPersonId = async (database: Database, { user_id, external_id }: Whose): Promise<string | null> =>
+  user_id !== null || external_id === null
+    ? user_id
+    : findNamed(database, { kind: 'external_id', value: external_id })
+
+const isAccountOf = (sql: ISql, { user_id, external_id }: Whose, person_id: string | null): Fragment =>
+  user_id === null
+    ? sql`u.external_id = ${external_id} and ${isNamed(sql, sql`u.id`, person_id)}`
+    : sql`u.id = ${user_id}`

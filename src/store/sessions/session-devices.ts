@@ -62,17 +62,14 @@ export const createEndDevice =
               and (s.id = ${id} or s.id = (select session_id from named))
           ),
           ${endSelectedFamilies(sql, {
+            user_id,
             condition: sql`
-              f.user_id = ${user_id}
-              and (
+              (
                 f.id = ${id}
                 or (f.session_id, f.client_id) in (select session_id, client_id from named)
                 or f.session_id = (select id from session) and ${endsWithSession(sql)}
               )`,
-            told_too: sql`
-              f.user_id = ${user_id}
-              and f.session_id = (select id from session)
-              and ${outlivesSession(sql)}`,
+            told_too: sql`f.session_id = (select id from session) and ${outlivesSession(sql)}`,
             reason: 'signed_out',
             access_token_seconds,
           })},

@@ -154,6 +154,24 @@ describe('the pages of the console', () => {
     expect((await admin.open('/console/accounts/00000000-0000-4000-8000-000000000000/burn')).status).toBe(404)
   })
 
+  it('has its own page for an unknown address, after the sign-in, and none for a program', async () => {
+    const asked = { accept: 'text/html' }
+    for (const browser of [admin, viewer]) {
+      const unknown = await browser.open('/console/no/such?page=1', asked)
+      expect([unknown.status, headingOf(unknown)]).toEqual([404, 'There is no such page'])
+      expect(unknown.text).toContain('<nav class="tabs" aria-label="Console">')
+      expect(unknown.headers.get('access-control-allow-origin')).toBeNull()
+      expect(unknown.headers.get('cache-control')).toBe('no-store')
+    }
+    const stranger = await createConsoleBrowser([signet]).open('/console/no/such', asked)
+    expect([stranger.status, stranger.location]).toEqual([303, expect.stringContaining('/authorize?')])
+    const program = await admin.open('/console/no/such')
+    expect([program.status, program.headers.get('content-type')]).toEqual([404, 'application/problem+json'])
+    const elsewhere = await admin.open('/consoles', asked)
+    expect([elsewhere.status, elsewhere.text.includes('class="tabs"')]).toEqual([404, false])
+    expect((await admin.open('/console/sign-out', asked)).status).toBe(405)
+  })
+
   it('has a policy without unsafe-*, and no cache', async () => {
     const { headers, status } = await admin.open('/console/accounts')
     expect(status).toBe(200)

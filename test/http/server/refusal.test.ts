@@ -52,6 +52,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
     isDraining: () => false,
     onBehalfOf,
     tracing: null,
+    unknownPage: null,
   })
   const { status, headers } = await askApp(app, '/failing')
   return { status, headers, type: headers.get('content-type'), lines }

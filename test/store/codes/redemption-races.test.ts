@@ -13,7 +13,7 @@ import {
   seedSession,
 } from '../../support/authorization/codes.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
-import { type Database, openDatabase } from '../../support/database.ts'
+import { countWaitingForLock, type Database, openDatabase } from '../../support/database.ts'
 import { LIFETIMES } from '../../support/families.ts'
 
 describe.skipIf(!hasPostgres)('redemptions of one code at once, over two pools', () => {
@@ -46,14 +46,7 @@ describe.skipIf(!hasPostgres)('redemptions of one code at once, over two pools',
     await holder`begin`
     await hold(holder)
     return {
-      waiting: (count: number) =>
-        expect
-          .poll(
-            () =>
-              pools[0]
-                .sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-          )
-          .toHaveLength(count),
+      waiting: (count: number) => expect.poll(() => countWaitingForLock(pools[0])).toBe(count),
       release: async (end: 'commit' | 'rollback') => {
         await (end === 'commit' ? holder`commit` : holder`rollback`)
         holder.release()
@@ -99,7 +92,8 @@ describe.skipIf(!hasPostgres)('redemptions of one code at once, over two pools',
     const retry_proof = proofOf('one attempt')
     const [family] = boughtBy([await storesAt(0).codes.redeem(redemptionOf(code, { retry_proof }))])
     const held = await holding(
-      sql => sql`select from refresh_families where id = ${family ?? ''} for no key update`,
+      sql =>
+        sql`select from refresh_families where user_id = ${code.user_id} and id = ${family ?? ''} for no key update`,
     )
     // The replay has the row of the code by now, so that the repetition comes after it.
     const replayed = storesAt(1).codes.redeem(redemptionOf(code))

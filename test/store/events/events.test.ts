@@ -92,6 +92,37 @@ describe.each(backends)('events on $name', ({ name, open }) => {
     }
   })
 
+  it('are read between two times, however many others are older', async () => {
+    const { sql } = backend.database
+    const ip = randomUUID()
+    const day = (number: number) => new Date(Date.UTC(2025, 0, number))
+    const older = 2_100
+    await sql`
+      insert into signet.events (id, kind, ip)
+      select (left(${firstIdAt(day(1))}::text, 24) || lpad(n::text, 12, '0'))::uuid, 'session.opened', ${ip}
+      from generate_series(1, ${older}::int) n`
+    const recent = [2, 3, 4, 5].map(number => firstIdAt(day(number)))
+    for (const id of recent)
+      await sql`insert into signet.events (id, kind, ip) values (${id}, 'session.opened', ${ip})`
+    const read = async (filter: Partial<EventFilter>, after: string | null, limit: number) => {
+      const page = await events().read({ filter: filterBy({ ip, ...filter }), after, limit })
+      return { ids: page.events.map(({ id }) => id), next: page.next }
+    }
+    const [second, third, fourth, fifth] = recent
+    const span = { from: day(3), until: day(5) }
+    expect(await read(span, null, 50)).toEqual({ ids: [fourth, third], next: null })
+    expect(await read(span, null, 1)).toEqual({ ids: [fourth], next: fourth })
+    expect(await read(span, fourth ?? null, 1)).toEqual({ ids: [third], next: third })
+    expect(await read(span, third ?? null, 1)).toEqual({ ids: [], next: null })
+    expect(await read({ from: day(2) }, null, 50)).toEqual({
+      ids: [fifth, fourth, third, second],
+      next: null,
+    })
+    expect((await read({ until: day(2) }, null, 50)).ids).toHaveLength(50)
+    expect((await read({ outcome: 'refused' }, null, 50)).next).not.toBeNull()
+    expect(await read({ outcome: 'refused', from: day(2) }, null, 50)).toEqual({ ids: [], next: null })
+  })
+
   it('get their places in the stream once, in order', async () => {
     const { last: begin } = await events().readBounds(null)
     await Promise.all(

@@ -7,6 +7,7 @@ import type { Database as Pool } from '../../../src/store/postgres/database.ts'
 import { createEndings } from '../../../src/store/revocations/endings.ts'
 import { createRevocations } from '../../../src/store/revocations/revocations.ts'
 import { backends, type OpenBackend } from '../../support/backends.ts'
+import { countWaitingForLock } from '../../support/database.ts'
 import { LIFETIMES } from '../../support/families.ts'
 
 /** More than one statement ends. Some have had no token for hours. */
@@ -145,12 +146,7 @@ describe.each(backends)('very many sign-ins of one account, on $name', ({ name, 
     await holder`begin`
     await holder`update signet.refresh_families set revoked_at = now() where id = ${first?.id ?? ''}`
     const ending = verb(backend.database, person)
-    await expect
-      .poll(
-        () =>
-          sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      )
-      .toHaveLength(1)
+    await expect.poll(() => countWaitingForLock(backend.database)).toBe(1)
     await holder`commit`
     holder.release()
     expect(await ending).not.toBeNull()

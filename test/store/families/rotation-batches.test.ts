@@ -6,7 +6,13 @@ import type { Presentation } from '../../../src/domain/sign-in/refresh-family.ts
 import { retryProofOf } from '../../../src/domain/sign-in/refresh-token.ts'
 import { createJudge } from '../../../src/store/families/judge-families.ts'
 import { createRefreshFamilies } from '../../../src/store/families/refresh-families.ts'
-import { backends, createDatabaseWithSchema, hasPostgres, type OpenBackend } from '../../support/backends.ts'
+import {
+  backends,
+  createDatabaseWithSchema,
+  hasCitus,
+  hasPostgres,
+  type OpenBackend,
+} from '../../support/backends.ts'
 import { API } from '../../support/clients.ts'
 import { callerOf, type Database, openDatabase } from '../../support/database.ts'
 import { LIFETIMES, presentation, rowOf, seedFamily } from '../../support/families.ts'
@@ -68,7 +74,8 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
       rotate(presentation(elsewhere, 0, { resources: [API, 'https://elsewhere.example'] })),
       rotate(presentation(revoked, 0)),
     ])
-    expect(statements() - before).toBe(3)
+    // On Citus each token has a statement of its own, and another one that looks up the person of a token of version 1.
+    expect(statements() - before).toBe(backend.database.isDistributed() ? 20 : 3)
     expect(rotations).toEqual([
       {
         outcome: 'rotated',
@@ -163,31 +170,35 @@ describe.each(backends)('concurrent rotations, on $name', ({ name, open }) => {
   })
 })
 
-describe.each(backends)('a rotation that is late in a batch, on $name', ({ open }) => {
-  it('is sent again alone and does not affect the answers of the others', async () => {
-    const backend = await open()
-    const ground = { database: backend.database, pepper: randomBytes(32).toString('base64url') }
-    const [family, late] = await Promise.all([seedFamily(ground), seedFamily(ground)])
-    let statements = 0
-    const run = async <T>(query: Parameters<typeof backend.database.run<T>>[0]): Promise<T> => {
-      const rows = await backend.database.run(query)
-      if (statements++ === 0 && Array.isArray(rows))
-        for (const row of rows) if (row.id === late.id) row.verdict = 'late'
-      return rows
-    }
-    const families = createRefreshFamilies({ ...backend.database, run }, LIFETIMES)
-    expect(
-      await Promise.all([
-        families.rotate(presentation(family, 0)),
-        families.rotate(presentation(late, 0, { client_id: 'another' })),
-      ]),
-    ).toEqual([
-      { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
-      { outcome: 'denied', denial: 'wrong_client', user_id: late.user_id },
-    ])
-    expect(statements).toBe(2)
-    await backend.close()
-  })
+describe.each(backends)('a rotation that is late in a batch, on $name', ({ name, open }) => {
+  // On Citus no two tokens share a statement.
+  it.skipIf(hasCitus && name !== 'embedded')(
+    'is sent again alone and does not affect the answers of the others',
+    async () => {
+      const backend = await open()
+      const ground = { database: backend.database, pepper: randomBytes(32).toString('base64url') }
+      const [family, late] = await Promise.all([seedFamily(ground), seedFamily(ground)])
+      let statements = 0
+      const run = async <T>(query: Parameters<typeof backend.database.run<T>>[0]): Promise<T> => {
+        const rows = await backend.database.run(query)
+        if (statements++ === 0 && Array.isArray(rows))
+          for (const row of rows) if (row.id === late.id) row.verdict = 'late'
+        return rows
+      }
+      const families = createRefreshFamilies({ ...backend.database, run }, LIFETIMES)
+      expect(
+        await Promise.all([
+          families.rotate(presentation(family, 0)),
+          families.rotate(presentation(late, 0, { client_id: 'another' })),
+        ]),
+      ).toEqual([
+        { outcome: 'rotated', family: expect.objectContaining({ id: family.id }) },
+        { outcome: 'denied', denial: 'wrong_client', user_id: late.user_id },
+      ])
+      expect(statements).toBe(2)
+      await backend.close()
+    },
+  )
 })
 
 describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then for its row', () => {
@@ -195,10 +206,10 @@ describe.skipIf(!hasPostgres)('a rotation that waited for a connection, and then
     const own = await createDatabaseWithSchema()
     const lone = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 1 })
     const ground = { database: lone, pepper: randomBytes(32).toString('base64url') }
-    const family = await seedFamily(ground)
+    const family = await seedFamily(ground, { token_version: 2 })
     const holder = await lone.sql.reserve()
     await holder`begin`
-    await holder`select from refresh_families where id = ${family.id} for update`
+    await holder`select from refresh_families where user_id = ${family.user_id} and id = ${family.id} for update`
     const busy = lone.run(sql => sql`select pg_sleep(0.5)`)
     const judged = createJudge(lone, LIFETIMES)([presentation(family, 0)], { waits: true })
     await expect(judged).rejects.toThrow(Unavailable)

@@ -126,12 +126,19 @@ export const seedCode = async (database: Database, more: Bindings = {}) => {
   return { ...person, code }
 }
 
-/** Makes a code older by `seconds`, as if its row had been written earlier. */
+/** Makes a code older by `seconds`, as if its row had been written earlier. Citus takes no time of a column and an interval in an update. */
 export const ageCode = ({ sql }: Database, { user_id, digest }: PresentedCode, seconds: number) => sql`
-  update authorization_codes
-  set expires_at = expires_at - make_interval(secs => ${seconds}),
-    spent_at = spent_at - make_interval(secs => ${seconds})
-  where user_id = ${user_id} and digest = ${digest}`
+  with aged as materialized (
+    select
+      digest, expires_at - make_interval(secs => ${seconds}) as expires_at,
+      spent_at - make_interval(secs => ${seconds}) as spent_at
+    from authorization_codes
+    where user_id = ${user_id} and digest = ${digest}
+  )
+  update authorization_codes c
+  set expires_at = aged.expires_at, spent_at = aged.spent_at
+  from aged
+  where c.user_id = ${user_id} and c.digest = aged.digest`
 
 /** The row as it stands; undefined when it is gone. */
 export const codeRow = async ({ sql }: Database, { user_id, digest }: PresentedCode) => {
@@ -147,7 +154,7 @@ export const endOf = async ({ sql }: Database, family_id: string) => {
   const [row] = await sql<{ reason: string | null; is_announced: boolean }[]>`
     select
       revoke_reason as reason,
-      exists (select from revocations where kind = 'sid' and value = ${family_id}) as is_announced
+      exists (select value from revocations where kind = 'sid' and value = ${family_id}) as is_announced
     from refresh_families
     where id = ${family_id}`
   return row
