@@ -1,3 +1,4 @@
+import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PasswordDigest } from '../../../src/domain/account/password-digest.ts'
 import { createAccounts } from '../../../src/store/accounts/accounts.ts'
@@ -26,9 +27,16 @@ describe.skipIf(!hasPostgres)('passwords at the account API', () => {
     await signet.close()
     await deployment.close()
   })
-  const insert = (email: string, digest: string) => database.sql`
-    insert into users (id, email, password_digest, roles)
-    values (gen_random_uuid(), ${email}, ${digest}, '{user}')`
+  const insert = async (email: string, digest: string) => {
+    const id = uuidv7()
+    await database.sql`
+      insert into users (id, email, password_digest, roles)
+      values (${id}, ${email}, ${digest}, '{user}')`
+    // By which the account is found on Citus.
+    await database.sql`
+      insert into account_names (kind, value, user_id)
+      values ('email', ${email}, ${id})`
+  }
   const digestOf = async (email: string) => {
     const [row] = await database.sql<{ id: string; password_digest: PasswordDigest }[]>`
       select id, password_digest from users where email = ${email}`
