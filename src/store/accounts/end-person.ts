@@ -91,14 +91,14 @@ export const rolesChanged = (sql: ISql, former: Fragment): EventRows => ({
   details: sql`jsonb_build_object('from', former.roles, 'to', account.roles)`,
 })
 
-/** A CTE that unlinks every identity of the CTE `account (id)`. On Citus, a caller who knows the person's id names it. */
-export const removeIdentities = (sql: ISql, id: string | null = null): Fragment => sql`
+/** A CTE that unlinks every identity of the CTE `account (id)`, whose id the caller knows. */
+export const removeIdentities = (sql: ISql, id: string): Fragment => sql`
   identities as (
     delete from signet.upstream_identities i using account where ${isOfAccount(sql, sql`i.user_id`, id)}
   )`
 
-/** CTEs that delete every second factor and the recovery codes of the CTE `account (id)`. */
-export const removeFactors = (sql: ISql, id: string | null = null): Fragment => sql`
+/** CTEs that delete every second factor and the recovery codes of the CTE `account (id)`, whose id the caller knows. */
+export const removeFactors = (sql: ISql, id: string): Fragment => sql`
   totp as (
     delete from signet.totp_factors t using account where ${isOfAccount(sql, sql`t.user_id`, id)}
   ),
@@ -110,5 +110,5 @@ export const removeFactors = (sql: ISql, id: string | null = null): Fragment => 
   )`
 
 /** True where the column has the person of the CTE `account (id)`, whose id a parameter names too: Citus then finds the shard. */
-const isOfAccount = (sql: ISql, column: Fragment, id: string | null): Fragment =>
-  id === null ? sql`${column} = account.id` : sql`${column} = ${id} and ${column} = account.id`
+const isOfAccount = (sql: ISql, column: Fragment, id: string): Fragment =>
+  sql`${column} = ${id} and ${column} = account.id`

@@ -41,7 +41,7 @@ export const createRedeemReset =
             email_verified_at = coalesce(u.email_verified_at, link.followed_at)
           from link
           where ${isFollowedBy(sql, link)} and u.email = link.email
-          returning u.id, u.email, u.language, u.credential_epoch, u.epoch_raised_at, link.was_verified
+          returning u.id, u.email, u.language, u.credential_epoch, link.was_verified
         ),
         ${spendLinks(sql, link)},
         opened as (
@@ -51,7 +51,7 @@ export const createRedeemReset =
           from account
           where t.user_id = account.id and ${isNamed(sql, sql`t.user_id`, link.user_id)}
         ),
-        ${endFamilies(sql, { reason: 'password_changed' })},
+        ${endFamilies(sql, { reason: 'password_changed', user_id: link.user_id })},
         ${writeFeedEntries(sql, access_token_seconds)},
         ${writeLogoutNoticesOfPerson(sql)},
         ${writeEvents(sql, caller.origin, [
@@ -71,8 +71,8 @@ export const createRedeemReset =
       if (reset?.isFirstProof)
         await sql`
           with account as (select ${reset.account_id}::uuid as id),
-          ${removeFactors(sql)},
-          ${removeIdentities(sql)},
+          ${removeFactors(sql, reset.account_id)},
+          ${removeIdentities(sql, reset.account_id)},
           ${takeNames(sql, caller, {
             from: sql`account`,
             condition: sql`n.user_id = account.id and n.kind in ('passkey', 'identity')`,
@@ -81,7 +81,7 @@ export const createRedeemReset =
             update signet.consents c
             set version = c.version + 1, granted = '{}', declined = '{}'
             from account
-            where c.user_id = account.id
+            where c.user_id = ${reset.account_id} and c.user_id = account.id
           )
           select`
       return reset

@@ -24,6 +24,8 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
     deployment = await openDeployment([])
     post = await startWithMail(deployment)
     database = deployment.database
+    // As openStore does: the first connection tells whether the database is Citus.
+    await database.ping()
   })
   afterAll(async () => {
     await post.close()
@@ -37,7 +39,7 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
     const late = uuidv7()
     // A sign-in on another instance, held open just before its commit.
     const pending = await database.sql.begin(async signIn => {
-      await signIn`select from users where email = ${email} for share`
+      await signIn`select from users where id = ${tokens.user.id} for share`
       const resetting = reset(post.signet, token)
       await untilWaitingForLock(database)
       await signIn`
@@ -47,7 +49,7 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
         )
         select ${late}, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,
           idle_expires_at, expires_at
-        from refresh_families where id = ${sidOf(tokens)}`
+        from refresh_families where user_id = ${tokens.user.id} and id = ${sidOf(tokens)}`
       return { resetting }
     })
     expect(await pending.resetting).toBe('204')
@@ -59,7 +61,7 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
     'waits for the deletion of its account, and is then refused: %s',
     async kind => {
       const email = `${kind}@gone.example`
-      const { access_token } = await signUp(post.signet, email)
+      const { access_token, user } = await signUp(post.signet, email)
       const linkTo = async (address: string, subject: RegExp) =>
         linkIn(await post.mailbox.mailTo(address, subject)).token
       const mailed = {
@@ -73,10 +75,10 @@ describe.skipIf(!hasPostgres)('a mailed link that races another change', () => {
       }
       const token = await mailed[kind]()
       const pending = await database.sql.begin(async deletion => {
-        await deletion`select from users where email = ${email} for no key update`
+        await deletion`select from users where id = ${user.id} for no key update`
         const followed = (kind === 'reset' ? reset : verify)(post.signet, token)
         await untilWaitingForLock(database)
-        await deletion`delete from users where email = ${email}`
+        await deletion`delete from users where id = ${user.id}`
         return { followed }
       })
       expect(await pending.followed).toBe('400 LINK_INVALID')

@@ -3,7 +3,12 @@ import { firstIdAt } from '../../../src/domain/base/uuid.ts'
 import { filterBy } from '../../../src/flows/events/event-filter.ts'
 import type { EventFilter } from '../../../src/ports/events.ts'
 import { createEvents } from '../../../src/store/events/events.ts'
-import { createPlainDatabaseWithSchema, hasCitus, hasPostgres, type OwnDatabase } from '../../support/backends.ts'
+import {
+  createPlainDatabaseWithSchema,
+  hasCitus,
+  hasPostgres,
+  type OwnDatabase,
+} from '../../support/backends.ts'
 import { type Database, openDatabase } from '../../support/database.ts'
 import { explainPrepared, PLAN_MODES, readBy, scansOf } from '../../support/statements/explained-plan.ts'
 
