@@ -52,7 +52,8 @@ export const createRedeemDeviceCode = (
 /**
  * Judges a presented device code, and does what the verdict says: one statement. The row is found by the digest of the code alone; it names
  * the person once they have allowed it, and never another one. The account is then locked before the row, in the order in which an ending
- * takes them. A row that was allowed after this statement began counts as pending: its account is not held. Times are those of the
+ * takes them. A row that was allowed after this statement began counts as pending: its account is not held. On Citus the row outlives its
+ * account, whose person was looked up: its code is unknown then. Times are those of the
  * statement's beginning. The family has no browser session: the device goes on when its person signs out of the browser.
  */
 const createJudgeDeviceCode =
@@ -115,6 +116,7 @@ const createJudgeDeviceCode =
             when device.is_allowed is null
               and statement_timestamp() < device.polled_at
                 + make_interval(secs => device.interval_seconds - ${POLL_TOLERANCE_SECONDS}::int) then 'too_early'
+            when account.id is null and device.user_id = ${person_id}::uuid then 'unknown_code'
             when device.is_allowed is null or account.id is null then 'pending'
             when disabled_at is not null then 'account_disabled'
             when device.credential_epoch <> account_epoch then 'epoch_passed'
