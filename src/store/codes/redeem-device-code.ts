@@ -1,3 +1,4 @@
+import type { Fragment, ISql } from 'postgres'
 import {
   DEVICE_RETRY_SECONDS,
   type DeviceRedemption,
@@ -68,7 +69,7 @@ const createJudgeDeviceCode =
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
           where u.id = (select d.user_id from signet.device_authorizations d where d.digest = ${digest})
-            and ${isNamed(sql, sql`u.id`, person_id)}
+            and ${isOfPerson(sql, 'u', person_id)}
           for share
         ),
         held as materialized (
@@ -85,7 +86,7 @@ const createJudgeDeviceCode =
           from signet.consents k
           where k.user_id = (select user_id from device)
             and k.client_id = (select client_id from device)
-            and ${isNamed(sql, sql`k.user_id`, person_id)}
+            and ${isOfPerson(sql, 'k', person_id)}
           for share
         ),
         bought as materialized (
@@ -93,7 +94,7 @@ const createJudgeDeviceCode =
           from signet.refresh_families f
           where f.user_id = (select user_id from device)
             and f.id = (select family_id from device)
-            and ${isNamed(sql, sql`f.user_id`, person_id)}
+            and ${isOfPerson(sql, 'f', person_id)}
           for no key update
         ),
         judged as materialized (
@@ -173,6 +174,12 @@ const createJudgeDeviceCode =
     )
     return row
   }
+
+/** `isNamed` for a table of the statement, by its alias. */
+const isOfPerson = (sql: ISql, alias: 'u' | 'k' | 'f', person_id: string | null): Fragment => {
+  const columns = { u: sql`u.id`, k: sql`k.user_id`, f: sql`f.user_id` }
+  return isNamed(sql, columns[alias], person_id)
+}
 
 /**
  * The person who has allowed the code, for `isNamed`, or NIL_UUID while the code has none: it is pending then, also where it is allowed before
