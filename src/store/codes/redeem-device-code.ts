@@ -1,3 +1,4 @@
+import type { Fragment, ISql } from 'postgres'
 import {
   DEVICE_RETRY_SECONDS,
   type DeviceRedemption,
@@ -52,7 +53,8 @@ export const createRedeemDeviceCode = (
 /**
  * Judges a presented device code, and does what the verdict says: one statement. The row is found by the digest of the code alone; it names
  * the person once they have allowed it, and never another one. The account is then locked before the row, in the order in which an ending
- * takes them. A row that was allowed after this statement began counts as pending: its account is not held. Times are those of the
+ * takes them. A row that was allowed after this statement began counts as pending: its account is not held. On Citus the row outlives its
+ * account, whose person was looked up: its code is unknown then. Times are those of the
  * statement's beginning. The family has no browser session: the device goes on when its person signs out of the browser.
  */
 const createJudgeDeviceCode =
@@ -67,7 +69,7 @@ const createJudgeDeviceCode =
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
           where u.id = (select d.user_id from signet.device_authorizations d where d.digest = ${digest})
-            and ${isNamed(sql, sql`u.id`, person_id)}
+            and ${isOfPerson(sql, 'u', person_id)}
           for share
         ),
         held as materialized (
@@ -84,7 +86,7 @@ const createJudgeDeviceCode =
           from signet.consents k
           where k.user_id = (select user_id from device)
             and k.client_id = (select client_id from device)
-            and ${isNamed(sql, sql`k.user_id`, person_id)}
+            and ${isOfPerson(sql, 'k', person_id)}
           for share
         ),
         bought as materialized (
@@ -92,7 +94,7 @@ const createJudgeDeviceCode =
           from signet.refresh_families f
           where f.user_id = (select user_id from device)
             and f.id = (select family_id from device)
-            and ${isNamed(sql, sql`f.user_id`, person_id)}
+            and ${isOfPerson(sql, 'f', person_id)}
           for no key update
         ),
         judged as materialized (
@@ -115,6 +117,7 @@ const createJudgeDeviceCode =
             when device.is_allowed is null
               and statement_timestamp() < device.polled_at
                 + make_interval(secs => device.interval_seconds - ${POLL_TOLERANCE_SECONDS}::int) then 'too_early'
+            when account.id is null and device.user_id = ${person_id}::uuid then 'unknown_code'
             when device.is_allowed is null or account.id is null then 'pending'
             when disabled_at is not null then 'account_disabled'
             when device.credential_epoch <> account_epoch then 'epoch_passed'
@@ -171,6 +174,12 @@ const createJudgeDeviceCode =
     )
     return row
   }
+
+/** `isNamed` for a table of the statement, by its alias. */
+const isOfPerson = (sql: ISql, alias: 'u' | 'k' | 'f', person_id: string | null): Fragment => {
+  const columns = { u: sql`u.id`, k: sql`k.user_id`, f: sql`f.user_id` }
+  return isNamed(sql, columns[alias], person_id)
+}
 
 /**
  * The person who has allowed the code, for `isNamed`, or NIL_UUID while the code has none: it is pending then, also where it is allowed before
