@@ -1,4 +1,4 @@
-import { it as base, describe, expect } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { followRevocations } from '../../src/sdk/revocations-node.ts'
 import {
@@ -22,25 +22,22 @@ import { freePort } from '../support/services/services.ts'
 const ISSUER = 'http://localhost:8080'
 
 describe.skipIf(!hasCitus)('two servers on one distributed database', { timeout: 120_000 }, () => {
-  const it = base.extend<{ servers: Servers }>({
-    // biome-ignore lint/correctness/noEmptyPattern: vitest reads the needs of a fixture from its parameter.
-    servers: async ({}, use) => {
-      const servers = await openServers()
-      await use(servers)
-      await servers.close()
-    },
+  let servers: Servers
+  beforeEach(async () => {
+    servers = await openServers()
   })
+  afterEach(() => servers.close())
 
-  it('give a person one account, whichever of them registers it', async ({ servers: { a, b } }) => {
+  it('give a person one account, whichever of them registers it', async () => {
+    const { a, b } = servers
     const email = 'ada@example.com'
     const outcomes = await Promise.all([a, b, a, b].map(server => trySignUp(server, email)))
     expect(outcomes.map(outcomeOf).toSorted()).toEqual(['201', ...Array(3).fill('409 EMAIL_TAKEN')])
     expect((await signIn(b, email)).user.email).toBe(email)
   })
 
-  it('refresh and end a sign-in of each other, and followers of both hear of it', async ({
-    servers: { a, b },
-  }) => {
+  it('refresh and end a sign-in of each other, and followers of both hear of it', async () => {
+    const { a, b } = servers
     const email = 'ada@example.com'
     const [kept, ended] = [await signUp(a, email), await signIn(b, email)]
     const followers = [a, b].map(({ origin }) =>
@@ -71,7 +68,7 @@ describe.skipIf(!hasCitus)('two servers on one distributed database', { timeout:
     expect(sidOf(renewed)).not.toBe(sidOf(kept))
   })
 
-  it('know everything after a restart', async ({ servers }) => {
+  it('know everything after a restart', async () => {
     const email = 'ada@example.com'
     const [kept, ended] = [await signUp(servers.a, email), await signIn(servers.a, email)]
     expect((await servers.a.ask('/auth/logout', { body: ended })).status).toBe(204)

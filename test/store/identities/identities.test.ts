@@ -87,11 +87,11 @@ describe.each(backends)('the identities of accounts ($name)', ({ open }) => {
     const [identity, email] = [newIdentity(), newEmail()]
     const made = await createAccount(identity, email)
     expect(made).toMatchObject({ email })
-    const { findByEmail } = createAccounts(database, LIFETIMES)
-    expect((await findByEmail(email))?.id).toBe(await ownerOf(identity))
+    const accounts = createAccounts(database, LIFETIMES)
+    expect((await accounts.findByEmail(email))?.id).toBe(await ownerOf(identity))
     const other = newEmail()
     expect(await createAccount(identity, other)).toBe('taken')
-    expect(await findByEmail(other)).toBeNull()
+    expect(await accounts.findByEmail(other)).toBeNull()
     const second = newIdentity()
     expect(await createAccount(second, email)).toBe('taken')
     expect(await ownerOf(second)).toBeNull()
@@ -125,15 +125,15 @@ describe.each(backends)('the identities of accounts ($name)', ({ open }) => {
   })
 
   it('make no second account in a race with a registration of the address', async () => {
-    const { create, findByEmail } = createAccounts(database, LIFETIMES)
+    const accounts = createAccounts(database, LIFETIMES)
     for (let round = 0; round < ROUNDS; round++) {
       const [identity, email, id] = [newIdentity(), newEmail(), randomUUID()]
       const [made, registered] = await Promise.all([
         createAccount(identity, email),
-        create({ id, email, password_digest, roles: [], language: 'en' }),
+        accounts.create({ id, email, password_digest, roles: [], language: 'en' }),
       ])
       expect((made === 'taken') !== (registered === null)).toBe(true)
-      expect((await findByEmail(email))?.id).toBe(made === 'taken' ? id : made.id)
+      expect((await accounts.findByEmail(email))?.id).toBe(made === 'taken' ? id : made.id)
       expect(await ownerOf(identity)).toBe(made === 'taken' ? null : made.id)
     }
   })

@@ -59,7 +59,7 @@ describe.each(backends)('the e-mail of an account, by mailed links ($name)', ({ 
   it('goes to one of two accounts that change to it at once; the link of the other one is not spent', async () => {
     const ids = [await opened('ben@one.example'), await opened('ben@two.example')]
     const digests = await Promise.all(ids.map(id => issueChange(id, 'ben@both.example')))
-    const redeem = (digest: (typeof digests)[number]) => digest && links().redeemChange(digest)
+    const redeem = async (digest: (typeof digests)[number]) => digest && (await links().redeemChange(digest))
     const changed = await Promise.all(digests.map(redeem))
     const loser = changed.indexOf('taken')
     expect(changed.filter(outcome => outcome === 'taken')).toHaveLength(1)
