@@ -45,7 +45,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         update signet.email_links link
         set binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${to}::text` })}
         from renewed
-        where link.user_id = renewed.id
+        where link.user_id = ${id}
           and link.binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${from}::text` })}`,
       `account:${id}`,
     )

@@ -37,7 +37,7 @@ export const endSelectedFamilies = (
     update signet.refresh_families f
     set revoked_at = statement_timestamp(), revoke_reason = ${reason}
     from living
-    where f.user_id = living.user_id and f.id = living.id and f.revoked_at is null
+    where f.user_id = ${user_id} and f.id = living.id and f.revoked_at is null
     returning ${toldColumns(sql)}
   ),
   told as (

@@ -139,7 +139,7 @@ const createFindAtClient =
         with ${livingSession(sql, { ...presented, idle_seconds })}
         select session.*, c.version, c.granted, c.declined, c.document_digest, c.document_parts
         from session
-        left join signet.consents c on c.user_id = session.id and c.client_id = ${client_id}`,
+        left join signet.consents c on c.user_id = ${presented.user_id} and c.client_id = ${client_id}`,
     )
     if (row === undefined) return null
     const { version, granted, declined, document_digest, document_parts, ...session } = row
