@@ -47,21 +47,30 @@ type JoinedRow = { [Member in keyof Row]: Row[Member] | null }
 type PlaceRow = JoinedRow & Readonly<{ number: number; tag: string }>
 type PageRow = JoinedRow & Readonly<{ examined: number; oldest: string | null }>
 
-/** Reads the known place too, in the same statement: what follows it is of the past that the caller has read. */
+/**
+ * Reads the known place too, in the same statement: what follows it is of the past that the caller has read. The events are found by a join of
+ * their own: for an outer one, Citus brings all events to the coordinator.
+ */
 const createReadStream =
   (database: Database): Events['readStream'] =>
   async (after, limit) => {
     const rows = await database.run(
       sql => sql<PlaceRow[]>`
-        select p.number::float8 as number, ${tagColumn(sql)} as tag, ${eventColumns(sql)}
-        from (
+        with places as materialized (
           select number, user_id, event_id
           from signet.event_places
           where number >= ${after.number}
           order by number
           limit ${limit + 1}
-        ) p
-        left join signet.events e on e.user_id = p.user_id and e.id = p.event_id
+        ),
+        placed as materialized (
+          select ${eventColumns(sql)}
+          from places p
+          join signet.events e on e.user_id = p.user_id and e.id = p.event_id
+        )
+        select p.number::float8 as number, ${tagColumn(sql)} as tag, ${eventColumns(sql)}
+        from places p
+        left join placed e on e.user_id = p.user_id and e.id = p.event_id
         order by p.number`,
     )
     const [known] = rows
