@@ -188,11 +188,11 @@ const createEndSession =
       onHeldAccount(
         database,
         user_id,
-        (sql, origin) => sql<EndedBatch[]>`
+        (sql, origin, caller) => sql<EndedBatch[]>`
           with session as materialized (
             select s.id from signet.browser_sessions s where s.user_id = ${user_id} and s.digest = ${digest}
           ),
-          ${endSelectedFamilies(sql, {
+          ${endSelectedFamilies(sql, caller, {
             user_id,
             condition: sql`f.session_id = (select id from session) and ${endsWithSession(sql)}`,
             told_too: sql`f.session_id = (select id from session) and ${outlivesSession(sql)}`,
