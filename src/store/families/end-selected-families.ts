@@ -1,7 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { Caller } from '../postgres/index.ts'
-import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
+import { isFamilyOfRow, isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
 import { writeLogoutNotices } from './logout-notices.ts'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
@@ -19,12 +19,11 @@ type Selection = Readonly<{
 /**
  * Ends some of a person's sign-ins with their entries in the revocation feed, for a `with`: `living` gives a batch of those that were
  * found, `ended` those of them that it ended. No epoch kills what a batch leaves, so that what caused the ending is done by the last
- * batch alone (`isLastBatch`), and a batch that died is begun again by the next request. Complete only by `onHeldAccount`. Citus finds the shard
- * by a parameter; given one, one Postgres would compare each family of the person with each of the batch.
+ * batch alone (`isLastBatch`), and a batch that died is begun again by the next request. Complete only by `onHeldAccount`.
  */
 export const endSelectedFamilies = (
   sql: ISql,
-  { isDistributed }: Pick<Caller, 'isDistributed'>,
+  caller: Caller,
   { user_id, condition, told_too = sql`false`, reason, access_token_seconds }: Selection,
 ): Fragment => sql`
   living as materialized (
@@ -40,7 +39,7 @@ export const endSelectedFamilies = (
     update signet.refresh_families f
     set revoked_at = statement_timestamp(), revoke_reason = ${reason}
     from living
-    where f.user_id = ${isDistributed ? sql`${user_id}` : sql`living.user_id`} and f.id = living.id and f.revoked_at is null
+    where ${isFamilyOfRow(sql, caller, { rows: sql`living`, user_id })} and f.revoked_at is null
     returning ${toldColumns(sql)}
   ),
   told as (
