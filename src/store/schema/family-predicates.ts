@@ -9,15 +9,15 @@ export const isFamily = (sql: ISql, { family_id, user_id }: NamedFamily): Fragme
   user_id === null ? sql`f.id = ${family_id}` : sql`f.user_id = ${user_id} and f.id = ${family_id}`
 
 /**
- * True for the family `f` that a row of a CTE (user_id, id) names; `user_id` is the person of all its rows. Citus finds the shard by a
- * parameter. Given one, one Postgres may compare each family of the person with each row.
+ * True for the family `f` that a row of a CTE (user_id, id) names; `user_id` is the person of all its rows, where the caller knows the id.
+ * Citus finds the shard by a parameter. Given one, one Postgres may compare each family of the person with each row.
  */
 export const isFamilyOfRow = (
   sql: ISql,
   { isDistributed }: Pick<Caller, 'isDistributed'>,
-  { rows, user_id }: Readonly<{ rows: Fragment; user_id: string }>,
+  { rows, user_id }: Readonly<{ rows: Fragment; user_id: string | null }>,
 ): Fragment =>
-  isDistributed
+  isDistributed && user_id !== null
     ? sql`f.user_id = ${user_id} and f.id = ${rows}.id`
     : sql`f.user_id = ${rows}.user_id and f.id = ${rows}.id`
 
