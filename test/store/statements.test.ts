@@ -61,15 +61,17 @@ import { createEndings } from '../../src/store/revocations/endings.ts'
 import { createRevocationFeed } from '../../src/store/revocations/revocation-feed.ts'
 import { createRevocations } from '../../src/store/revocations/revocations.ts'
 import { createStatusEntries } from '../../src/store/revocations/status-entries.ts'
-import { PLACEMENTS } from '../../src/store/schema/distribution.ts'
+import { DISTRIBUTED_TABLES, PLACEMENTS } from '../../src/store/schema/distribution.ts'
 import { readMigrations } from '../../src/store/schema/migrations.ts'
 import { TABLES } from '../../src/store/schema/privileges.ts'
 import { createBrowserSessions } from '../../src/store/sessions/browser-sessions.ts'
 import { createSessionExchanges } from '../../src/store/sessions/exchange-session.ts'
 import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
 import { createDatabaseWithSchema, hasCitus } from '../support/backends.ts'
-import { FAN_OUTS, NOT_YET } from '../support/citus/exceptions.ts'
+import { FAN_OUTS, JUDGED_TRAPS, NAMING_TOO, NOT_YET, UNEXPLAINED } from '../support/citus/exceptions.ts'
 import { findRefusals, findUntied } from '../support/citus/refusals.ts'
+import { countTasks } from '../support/citus/tasks.ts'
+import { findTraps } from '../support/citus/traps.ts'
 import { openDatabase } from '../support/database.ts'
 import { createLog } from '../support/effects.ts'
 import { LIFETIMES, pepperOf } from '../support/families.ts'
@@ -583,6 +585,7 @@ const ownersWhere = (has: (text: string) => boolean): readonly string[] => [
 
 describe('on Citus, every statement', () => {
   const isUntied = (text: string) => findUntied(text, PLACEMENTS).length > 0
+  const isOfPeople = (text: string) => DISTRIBUTED_TABLES.some(table => text.includes(`signet.${table} `))
 
   it('finds the place of every table', () => {
     expect(Object.keys(PLACEMENTS).toSorted()).toEqual(TABLES.toSorted())
@@ -601,6 +604,18 @@ describe('on Citus, every statement', () => {
   it('with a reason to touch many people does so', () => {
     const untied = new Set(ownersWhere(isUntied))
     expect(Object.keys(FAN_OUTS).filter(owner => !untied.has(owner))).toEqual([])
+  })
+
+  it('with a reason to touch many people touches one where it is given the person', () => {
+    const tied = ownersWhere(text => !isUntied(text) && isOfPeople(text))
+    expect(tied.filter(owner => owner in FAN_OUTS).toSorted()).toEqual(NAMING_TOO.toSorted())
+  })
+
+  it('has the result that it has on one Postgres, as far as the rules foretell', () => {
+    const trapped = onCitus.recorded.flatMap(({ text, template }) =>
+      findTraps(text, PLACEMENTS).flatMap(trap => ownersOf(template).map(owner => `${owner}: ${trap}`)),
+    )
+    expect([...new Set(trapped)].toSorted()).toEqual(Object.keys(JUDGED_TRAPS).toSorted())
   })
 })
 
@@ -630,6 +645,25 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
       if ((await isRefused(statement)) !== findRefusals(statement.text, PLACEMENTS).length > 0)
         wrong.push(...ownersOf(statement.template))
     expect(wrong).toEqual([])
+    await database.close()
+    await own.drop()
+  }, 120_000)
+
+  it('asks several shards in the statements of which the rules say so, and in no other', async () => {
+    const own = await createDatabaseWithSchema()
+    const database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 60 })
+    const [wrong, fanningOut] = [new Set<string>(), new Set<string>()]
+    for (const statement of onCitus.recorded) {
+      const owners = ownersOf(statement.template)
+      // The error of a statement that cannot be explained.
+      const tasks = await database.run(sql => countTasks(sql, statement)).catch(() => null)
+      const isUntied = findUntied(statement.text, PLACEMENTS).length > 0
+      if (tasks === null || tasks > 1 !== isUntied) for (const owner of owners) wrong.add(owner)
+      if (tasks !== null && tasks > 1) for (const owner of owners) fanningOut.add(owner)
+    }
+    expect([...wrong].toSorted()).toEqual(Object.keys(UNEXPLAINED).toSorted())
+    const explained = Object.keys(FAN_OUTS).filter(owner => !(owner in UNEXPLAINED))
+    expect([...fanningOut].toSorted()).toEqual(explained.toSorted())
     await database.close()
     await own.drop()
   }, 120_000)

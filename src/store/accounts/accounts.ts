@@ -45,7 +45,7 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
         update signet.email_links link
         set binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${to}::text` })}
         from renewed
-        where link.user_id = renewed.id
+        where link.user_id = ${id}
           and link.binding = ${bindingOf(sql, { ...linkOfRenewed(sql), password: sql`${from}::text` })}`,
       `account:${id}`,
     )
@@ -84,7 +84,7 @@ const createEndEverySignIn =
     const [row] = await onHeldAccount(
       database,
       account_id,
-      (sql, origin) => sql<{ ended: string[]; found: number }[]>`
+      (sql, origin, caller) => sql<{ ended: string[]; found: number }[]>`
         with account as (
           update signet.users
           set credential_epoch = credential_epoch + 1,
@@ -93,7 +93,7 @@ const createEndEverySignIn =
           where id = ${account_id}
           returning id, credential_epoch
         ),
-        ${endFamilies(sql, { reason, user_id: account_id })},
+        ${endFamilies(sql, caller, { reason, user_id: account_id })},
         ${writeRestEntries(sql, { value: account_id, access_token_seconds })},
         ${writeEvents(sql, origin, [
           { kind: 'account.everything_revoked', from: sql`account`, reason, user_id: sql`account.id` },
@@ -111,8 +111,8 @@ const createEndOtherSignIns =
     const [account] = await onHeldAccount(
       database,
       change.id,
-      (sql, origin) => sql<{ ended: string[]; found: number }[]>`
-        with ${endOtherFamilies(sql, { ...change, access_token_seconds })},
+      (sql, origin, caller) => sql<{ ended: string[]; found: number }[]>`
+        with ${endOtherFamilies(sql, caller, { ...change, access_token_seconds })},
         ${writeEvents(sql, origin, [
           {
             kind: 'account.password_changed',

@@ -125,7 +125,7 @@ const deleteInBatches = async (
       ),
       ${removeIdentities(sql, id)},
       ${takeNamesOf(sql, caller)}
-      ${endFamilies(sql, { reason: 'deleted', user_id: id })},
+      ${endFamilies(sql, caller, { reason: 'deleted', user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families

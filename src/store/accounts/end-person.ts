@@ -51,7 +51,7 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
       ),
       ${takeNames(sql, caller, { from: sql`account`, condition: isRemoved(sql, ending) })}
       ${withoutFactors ? sql`${removeFactors(sql, id)},` : sql``}
-      ${endFamilies(sql, { reason, user_id: id })},
+      ${endFamilies(sql, caller, { reason, user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [changeOf(sql, ending), signInsEnded(sql, reason)])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found

@@ -82,13 +82,13 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
       onHeldAccount(
         database,
         user_id,
-        (sql, origin) => sql<EndedBatch[]>`
+        (sql, origin, caller) => sql<EndedBatch[]>`
           with consent as materialized (
             select client_id
             from signet.consents
             where user_id = ${user_id} and client_id = ${client_id} and granted <> '{}'
           ),
-          ${endSelectedFamilies(sql, {
+          ${endSelectedFamilies(sql, caller, {
             user_id,
             condition: sql`f.client_id = (select client_id from consent)`,
             reason,

@@ -65,7 +65,7 @@ export const createChange =
       database,
       id,
       (sql, origin, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
-        with ${endOtherFamilies(sql, { ...ending, access_token_seconds })}, ${members(sql, caller)},
+        with ${endOtherFamilies(sql, caller, { ...ending, access_token_seconds })}, ${members(sql, caller)},
         ${writeEvents(sql, origin, [
           { kind, from: sql`account where exists (select from done)`, user_id: sql`account.id` },
           {

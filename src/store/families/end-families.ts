@@ -2,7 +2,7 @@ import type { Fragment, ISql, PendingQuery, Row, Sql } from 'postgres'
 import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Caller, type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
-import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
+import { isFamilyOfRow, isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { FAMILIES_AT_ONCE, noteUnfinished } from './note-unfinished.ts'
 
 type Ending = Readonly<{
@@ -25,6 +25,7 @@ type Ending = Readonly<{
  */
 export const endFamilies = (
   sql: ISql,
+  caller: Caller,
   { reason, keep = null, keep_session = null, user_id = null }: Ending,
 ): Fragment => {
   const isOfPerson = user_id === null ? sql`true` : sql`f.user_id = ${user_id}`
@@ -56,9 +57,7 @@ export const endFamilies = (
       revoked_at = judged.ended_at,
       revoke_reason = case when judged.is_kept then null else ${reason} end
     from judged, account
-    where ${isOfPerson}
-      and f.user_id = judged.user_id
-      and f.id = judged.id
+    where ${isFamilyOfRow(sql, caller, { rows: sql`judged`, user_id })}
       and f.revoked_at is null
       and (not judged.is_kept or f.credential_epoch = account.credential_epoch - 1)
     returning ${toldColumns(sql)}, judged.is_kept

@@ -2,6 +2,7 @@ import type { Fragment, ISql } from 'postgres'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { KeptSession } from '../../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
+import type { Caller } from '../postgres/index.ts'
 import { endFamilies } from './end-families.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
@@ -25,6 +26,7 @@ type Ending = Readonly<{
  */
 export const endOtherFamilies = (
   sql: ISql,
+  caller: Caller,
   { id, credential_epoch, keep, keep_session, password_digest, reason, access_token_seconds }: Ending,
 ): Fragment => {
   const kept = keep_session ?? NO_SESSION
@@ -61,7 +63,7 @@ export const endOtherFamilies = (
       and s.id = ${kept.id}::uuid
       and s.credential_epoch = account.credential_epoch - 1
   ),
-  ${endFamilies(sql, { reason, keep, keep_session: kept.id, user_id: id })},
+  ${endFamilies(sql, caller, { reason, keep, keep_session: kept.id, user_id: id })},
   ${writeSignInEntries(sql, access_token_seconds)}`
 }
 

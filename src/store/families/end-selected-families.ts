@@ -1,6 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
-import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
+import type { Caller } from '../postgres/index.ts'
+import { isFamilyOfRow, isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
 import { writeLogoutNotices } from './logout-notices.ts'
 import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
@@ -22,6 +23,7 @@ type Selection = Readonly<{
  */
 export const endSelectedFamilies = (
   sql: ISql,
+  caller: Caller,
   { user_id, condition, told_too = sql`false`, reason, access_token_seconds }: Selection,
 ): Fragment => sql`
   living as materialized (
@@ -37,7 +39,7 @@ export const endSelectedFamilies = (
     update signet.refresh_families f
     set revoked_at = statement_timestamp(), revoke_reason = ${reason}
     from living
-    where f.user_id = living.user_id and f.id = living.id and f.revoked_at is null
+    where ${isFamilyOfRow(sql, caller, { rows: sql`living`, user_id })} and f.revoked_at is null
     returning ${toldColumns(sql)}
   ),
   told as (

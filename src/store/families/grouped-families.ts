@@ -47,13 +47,13 @@ export const createEndGrouped =
       onHeldAccount(
         database,
         user_id,
-        (sql, origin) => sql<EndedBatch[]>`
+        (sql, origin, caller) => sql<EndedBatch[]>`
           with named as (
             select session_id, client_id
             from signet.refresh_families
             where id = ${id} and user_id = ${user_id}
           ),
-          ${endSelectedFamilies(sql, {
+          ${endSelectedFamilies(sql, caller, {
             user_id,
             condition: sql`
               (f.id = ${id} or (f.session_id, f.client_id) in (select session_id, client_id from named))`,

@@ -2,7 +2,7 @@ import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
+import { isFamilyOfRow, isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from './logout-notices.ts'
 import { DELETED, DUE_SECONDS, FAMILIES_AT_ONCE } from './note-unfinished.ts'
@@ -103,7 +103,7 @@ const endBatch = async (database: Database, person: Person): Promise<number | nu
 /** Atomic. Marks families of earlier epochs; those of the account's present epoch live. */
 const markBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
-    (sql, { origin }) => sql<{ found: number }[]>`
+    (sql, caller) => sql<{ found: number }[]>`
       with ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason <> ${DELETED}` })},
       rest as materialized (
         select f.user_id, f.id
@@ -118,7 +118,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         update signet.refresh_families f
         set revoked_at = statement_timestamp(), revoke_reason = person.reason
         from rest, person, own_entry
-        where f.user_id = ${user_id} and f.id = rest.id and f.revoked_at is null
+        where ${isFamilyOfRow(sql, caller, { rows: sql`rest`, user_id })} and f.revoked_at is null
         returning ${toldColumns(sql)}, person.reason, ${needsEntry(sql)} as needs_entry
       ),
       ended as (
@@ -137,7 +137,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         using person
         where e.user_id = ${user_id} and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
       ),
-      ${writeEvents(sql, origin, [
+      ${writeEvents(sql, caller.origin, [
         {
           kind: 'sign_in.ended',
           from: sql`marked`,
@@ -155,7 +155,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
 /** Atomic. Deletes families of a deleted account. */
 const deleteFamilies = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
-    (sql, { origin }) => sql<{ found: number }[]>`
+    (sql, caller) => sql<{ found: number }[]>`
       with ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason = ${DELETED}` })},
       rest as materialized (
         select f.user_id, f.id
@@ -167,7 +167,7 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
       gone as (
         delete from signet.refresh_families f
         using rest, person, own_entry
-        where f.user_id = ${user_id} and f.id = rest.id
+        where ${isFamilyOfRow(sql, caller, { rows: sql`rest`, user_id })}
         returning
           ${toldColumns(sql)}, f.revoked_at is null and ${needsEntry(sql)} as needs_entry,
           f.revoked_at is null and f.expires_at > person.judged_at as was_living
@@ -177,7 +177,7 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
       ),
       ${writeFeedEntries(sql, access_token_seconds)},
       ${writeLogoutNoticesOfPerson(sql, { ended: sql`(select * from gone where was_living)` })},
-      ${writeEvents(sql, origin, [
+      ${writeEvents(sql, caller.origin, [
         {
           kind: 'sign_in.ended',
           from: sql`gone where was_living`,

@@ -51,7 +51,7 @@ export const createRedeemReset =
           from account
           where t.user_id = account.id and ${isNamed(sql, sql`t.user_id`, link.user_id)}
         ),
-        ${endFamilies(sql, { reason: 'password_changed', user_id: link.user_id })},
+        ${endFamilies(sql, caller, { reason: 'password_changed', user_id: link.user_id })},
         ${writeFeedEntries(sql, access_token_seconds)},
         ${writeLogoutNoticesOfPerson(sql)},
         ${writeEvents(sql, caller.origin, [

@@ -46,8 +46,7 @@ export const createRevocations = (
             revoked_at = case when lately >= ${TOKENS_REVOKED_AT_MOST} then at end,
             revoke_reason = case when lately >= ${TOKENS_REVOKED_AT_MOST} then ${TOKENS_REVOKED} end
           from family
-          where f.user_id = family.user_id
-            and f.id = family.id
+          where ${isFamily(sql, family)}
             and family.revoked_at is null
             and not exists (select value from known)
           returning f.id, f.user_id, f.client_id, f.revoked_at

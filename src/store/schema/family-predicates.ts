@@ -1,11 +1,25 @@
 import type { Fragment, ISql } from 'postgres'
 import type { NamedFamily } from '../../domain/sign-in/refresh-family.ts'
+import type { Caller } from '../postgres/index.ts'
 
 /** What several statements ask of a sign-in: of `refresh_families f`, and of its account as `users u`. */
 
 /** True for the family `f` that is named. Where the person is named, a distributed Postgres finds the row on one of its nodes. */
 export const isFamily = (sql: ISql, { family_id, user_id }: NamedFamily): Fragment =>
   user_id === null ? sql`f.id = ${family_id}` : sql`f.user_id = ${user_id} and f.id = ${family_id}`
+
+/**
+ * True for the family `f` that a row of a CTE (user_id, id) names; `user_id` is the person of all its rows, where the caller knows the id.
+ * Citus finds the shard by a parameter. Given one, one Postgres may compare each family of the person with each row.
+ */
+export const isFamilyOfRow = (
+  sql: ISql,
+  { isDistributed }: Pick<Caller, 'isDistributed'>,
+  { rows, user_id }: Readonly<{ rows: Fragment; user_id: string | null }>,
+): Fragment =>
+  isDistributed && user_id !== null
+    ? sql`f.user_id = ${user_id} and f.id = ${rows}.id`
+    : sql`f.user_id = ${rows}.user_id and f.id = ${rows}.id`
 
 /** For a `join`: the account of `f`; no row once the account's credential epoch has passed, which ends the family, marked or not. */
 export const accountOfFamily = (sql: ISql): Fragment => sql`

@@ -139,7 +139,7 @@ const createFindAtClient =
         with ${livingSession(sql, { ...presented, idle_seconds })}
         select session.*, c.version, c.granted, c.declined, c.document_digest, c.document_parts
         from session
-        left join signet.consents c on c.user_id = session.id and c.client_id = ${client_id}`,
+        left join signet.consents c on c.user_id = ${presented.user_id} and c.client_id = ${client_id}`,
     )
     if (row === undefined) return null
     const { version, granted, declined, document_digest, document_parts, ...session } = row
@@ -188,11 +188,11 @@ const createEndSession =
       onHeldAccount(
         database,
         user_id,
-        (sql, origin) => sql<EndedBatch[]>`
+        (sql, origin, caller) => sql<EndedBatch[]>`
           with session as materialized (
             select s.id from signet.browser_sessions s where s.user_id = ${user_id} and s.digest = ${digest}
           ),
-          ${endSelectedFamilies(sql, {
+          ${endSelectedFamilies(sql, caller, {
             user_id,
             condition: sql`f.session_id = (select id from session) and ${endsWithSession(sql)}`,
             told_too: sql`f.session_id = (select id from session) and ${outlivesSession(sql)}`,

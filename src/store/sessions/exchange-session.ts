@@ -32,7 +32,10 @@ export const createSessionExchanges = (database: Database, lifetimes: Lifetimes)
         sql => sql<Person[]>`
           select u.id, u.roles, not exists (
             select from signet.exchanged_sessions s
-            where s.user_id = u.id and s.digest = ${session.digest} and s.client_id = ${session.client_id}
+            where s.user_id = u.id
+              and ${isNamed(sql, sql`s.user_id`, person_id)}
+              and s.digest = ${session.digest}
+              and s.client_id = ${session.client_id}
           ) as "isNew"
           from signet.users u
           where ${isAccountOf(sql, session, person_id)}

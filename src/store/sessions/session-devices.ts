@@ -48,7 +48,7 @@ export const createEndDevice =
       onHeldAccount(
         database,
         user_id,
-        (sql, origin) => sql<EndedBatch[]>`
+        (sql, origin, caller) => sql<EndedBatch[]>`
           with named as materialized (
             select session_id, client_id
             from signet.refresh_families
@@ -61,7 +61,7 @@ export const createEndDevice =
               and s.id <> ${keep_session}
               and (s.id = ${id} or s.id = (select session_id from named))
           ),
-          ${endSelectedFamilies(sql, {
+          ${endSelectedFamilies(sql, caller, {
             user_id,
             condition: sql`
               (

@@ -3,7 +3,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PLACEMENTS } from '../../../src/store/schema/distribution.ts'
 import { createDatabaseWithSchema, hasCitus } from '../../support/backends.ts'
-import { findRefusals, findUntied, REFUSALS, type Refusal } from '../../support/citus/refusals.ts'
+import { findRefusals, REFUSALS, type Refusal } from '../../support/citus/refusals.ts'
 
 const P = `'00000000-0000-7000-8000-000000000001'::uuid`
 const OTHER = `'00000000-0000-7000-8000-000000000002'::uuid`
@@ -172,51 +172,5 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
 
   it.each(ALLOWED)('carries out %s', async text => {
     expect(await answerTo(text)).toBeNull()
-  })
-})
-
-describe('a statement of one person', () => {
-  beforeAll(() => loadModule())
-
-  it.each([
-    'select id from signet.users where id = $1',
-    'select u.id from signet.users u join signet.consents c on c.user_id = u.id where c.user_id = $1::uuid',
-    'with a as (select id from signet.users where id = $1) delete from signet.consents c using a where c.user_id = a.id',
-    'with a (person) as (select id from signet.users where id = $1) select user_id from signet.consents, a where user_id = person',
-    'insert into signet.consents (client_id, user_id) values ($1, $2)',
-    'with a as (update signet.users set name = $2 where id = $1 returning *) insert into signet.unplaced_events (user_id, id) select id, $3 from a',
-    'insert into signet.unplaced_events (user_id, id) select $1, $2 union all select $1, $3',
-    `insert into signet.events (kind) values ('a')`,
-    'select id from signet.users u where id = $1 and exists (select from signet.consents c where c.user_id = u.id)',
-    'select client_id from signet.clients',
-  ])('is %s', text => {
-    expect(findUntied(text, PLACEMENTS)).toEqual([])
-  })
-
-  it.each([
-    ['users', 'select id from signet.users where email = $1'],
-    ['users', 'select id from signet.users where id = any($1)'],
-    ['users', 'select id from signet.users where id = $1 or email = $2'],
-    ['users', 'select id from signet.users where id > $1'],
-    ['consents', 'select u.id from signet.users u, signet.consents c where u.id = $1'],
-    ['refresh_families', 'update signet.refresh_families set generation = 1 where id = $1'],
-    [
-      'consents',
-      'with a as (select client_id from signet.clients) delete from signet.consents c using a where c.client_id = a.client_id',
-    ],
-    [
-      'unplaced_events',
-      'insert into signet.unplaced_events (user_id, id) select user_id, id from signet.events',
-    ],
-    [
-      'unplaced_events',
-      'insert into signet.unplaced_events (user_id, id) select $1, $2 union all select event_id, user_id from signet.event_places',
-    ],
-    [
-      'users',
-      'select id from signet.users u where exists (select from signet.consents c where c.user_id = $1)',
-    ],
-  ])('is not one that reads all of %s: %s', (table, text) => {
-    expect(findUntied(text, PLACEMENTS)).toContain(table)
   })
 })

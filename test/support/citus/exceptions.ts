@@ -13,6 +13,8 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'events/place-events isWaiting': 'looks whether events wait for a place',
   'events/place-events placeSome': 'gives places in the stream to the events of all people',
   'events/read-events createReadStream': 'reads the stream by places',
+  'partitions/event-months hasLateEvents': 'looks for events without a month of their own',
+  'partitions/event-months hasLateRows': 'looks for events without a month of their own',
   'events/retain-events deleteEvents': 'deletes events without a month of their own',
   'events/events write': 'writes events of several requests together',
   'events/count-living createCountLiving': 'counts a sample of all sign-ins',
@@ -30,6 +32,47 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'families/find-families createFindCurrent': 'reads the sign-in of a refresh token of version 1',
   'families/find-families createFindAnswered': 'reads the sign-in of a refresh token of version 1',
   'families/refresh-families createEnd': 'ends the sign-in of a refresh token of version 1',
+}
+
+/** Those of FAN_OUTS that ask one shard where they are given the person. */
+export const NAMING_TOO: readonly string[] = [
+  'admin/administered-sign-ins list',
+  'events/read-events createReadPage',
+  'families/find-families createFindAnswered',
+  'families/find-families createFindCurrent',
+  'families/find-families createFindLiving',
+  'families/find-families createFindOwner',
+  'families/refresh-families createEnd',
+]
+
+/** Statements that Citus carries out in another way than one Postgres, each with the reason why the result is the same. */
+export const JUDGED_TRAPS: Readonly<Record<string, string>> = {
+  'families/refresh-families createEnd: seen_change refresh_families':
+    'reads columns that the ending leaves alone',
+  'families/grouped-families createEndGrouped: seen_change refresh_families': 'tells no sign-ins that go on',
+  'families/unfinished-endings markBatch: seen_change refresh_families':
+    'reads families of the new epoch, and ends others',
+  'sessions/browser-sessions createEndSession: seen_change refresh_families':
+    'reads families with offline_access, and ends others',
+  'sessions/session-devices createEndDevice: seen_change refresh_families':
+    'tells an ended sign-in by the ending itself',
+  'consents/consents withdraw: seen_change refresh_families': 'tells no sign-ins that go on',
+  'factors/factor-changes createChange: seen_change passkeys': 'leaves the removed passkey out by its id',
+  'factors/factor-changes createChange: seen_change users':
+    'unlinking reads the password, which the ending leaves alone',
+  'codes/judge-codes createJudgeCodes: seen_change revocations':
+    'reads entries of clients, and writes those of sign-ins',
+  'clients/client-registrations insertOnce: seen_change clients':
+    'ignores `is_taken` where it has inserted the client',
+  'clients/client-registrations replace: seen_change clients': 'reads columns that the change leaves alone',
+}
+
+/** Statements whose shards the EXPLAIN of Citus does not tell, each with the reason. */
+export const UNEXPLAINED: Readonly<Record<string, string>> = {
+  'codes/issue-code createIssueCode': 'EXPLAIN plans the query of an insert without its parameters',
+  'events/events write': 'the shards of the inserted rows are not in the plan',
+  'partitions/event-months prepareMonth': 'defines a table',
+  'partitions/event-months dropMonth': 'defines a table',
 }
 
 /**

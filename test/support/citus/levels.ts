@@ -23,17 +23,23 @@ export type Level = Readonly<{
   node: Node
   /** `expression`: an `exists`, an `in` or a value. */
   role: 'statement' | 'with' | 'from' | 'expression'
+  /** The member of a `with` that it is in. Citus may put one that is read once into its reader, unless it is materialized or changes rows. */
+  member: Member | null
   isRecursive: boolean
   sources: readonly Source[]
-  /** The distributed sources that no equality ties to a parameter, not even through other queries. */
+  /**
+   * The distributed sources of which it asks all shards. The parameters of a query alone tie what it reads: Citus carries out the members of a
+   * `with` by themselves, and knows their results when it has chosen the shards. Each row of an insert goes to its own shard, so that its person
+   * may come from another query.
+   */
   untied: readonly Source[]
-  /** The distributed sources that the parameters of this query alone do not tie. */
-  tiedElsewhere: readonly Source[]
   /** True when two distributed sources are neither tied nor joined by their persons. */
   crossesShards: boolean
   /** The distributed sources of the queries around it that it names. */
   correlated: readonly Source[]
 }>
+
+export type Member = Readonly<{ name: string; isMaterialized: boolean }>
 
 export type Placements = Readonly<Record<string, Placement>>
 
@@ -42,7 +48,10 @@ type Scope = Readonly<{
   placements: Placements
   queries: ReadonlyMap<string, readonly Output[]>
   outer: Query | null
+  /** True where the planner joins it with the query around: an `exists` that holds for every row, with or without a `not`. */
+  isJoined?: boolean
   role: Level['role']
+  member: Member | null
   isRecursive: boolean
 }>
 /** A query while it is read. */
@@ -52,7 +61,7 @@ type Read = Readonly<{ levels: readonly Level[]; outputs: readonly Output[] }>
 
 /** The key of all parameters and constants. */
 const GIVEN = '$'
-/** The key of a query whose result is one tied value. */
+/** The key of what is one value, which Citus does not know when it chooses the shards: the result of a query, or a column of the query around. */
 const VALUE = '='
 /** Begins the key of a column of the query around. */
 const OUTER = '^'
@@ -66,6 +75,7 @@ export const levelsOf = (text: string, placements: Placements): readonly Level[]
       queries: new Map(),
       outer: null,
       role: 'statement',
+      member: null,
       isRecursive: false,
     } as const
     return isQuery(root) ? readQuery(root, scope).levels : []
@@ -99,10 +109,19 @@ const readMembers = (node: Node, scope: Scope) => {
   const levels: Level[] = []
   if (!isNode(clause)) return { queries, levels }
   for (const member of listOf(clause['ctes'])) {
-    const { ctename, ctequery, aliascolnames } = unwrap(member)
+    const { ctename, ctequery, ctematerialized, aliascolnames } = unwrap(member)
     if (!isNode(ctequery)) continue
     const isRecursive = clause['recursive'] === true
-    const read = readQuery(ctequery, { ...scope, queries, outer: null, role: 'with', isRecursive })
+    const isMaterialized = ctematerialized === 'CTEMaterializeAlways' || !('SelectStmt' in ctequery)
+    const own = { name: String(ctename), isMaterialized }
+    const read = readQuery(ctequery, {
+      ...scope,
+      queries,
+      outer: null,
+      role: 'with',
+      member: own,
+      isRecursive,
+    })
     const names = stringsOf(aliascolnames).map(String)
     levels.push(...read.levels)
     queries.set(
@@ -121,14 +140,21 @@ const readLevel = (kind: Level['kind'], node: Node, scope: Scope, more: readonly
   const sources = [...more, ...relation]
   for (const item of items.flatMap(leavesOf)) {
     const outer = { sources: [...sources], equalities, scope }
-    const read = readItem(item, { ...scope, outer })
+    const read = readItem(item, { ...scope, outer, isJoined: false })
     levels.push(...read.levels)
     sources.push(read.source)
   }
   const query = { sources, equalities, scope }
+  const joined = new Set(existsOf(node['whereClause']))
   const inside = subqueriesOf(node).flatMap(
     subquery =>
-      readQuery(subquery, { ...scope, outer: query, role: 'expression', isRecursive: false }).levels,
+      readQuery(subquery, {
+        ...scope,
+        outer: query,
+        isJoined: joined.has(subquery),
+        role: 'expression',
+        isRecursive: false,
+      }).levels,
   )
   const returning = isNode(node['returningClause']) ? node['returningClause']['exprs'] : null
   const outputs = listOf(kind === 'SelectStmt' ? node['targetList'] : returning).flatMap(target =>
@@ -171,10 +197,10 @@ const levelOf = (kind: Level['kind'], node: Node, query: Query): Level => {
     kind,
     node,
     role: query.scope.role,
+    member: query.scope.member,
     isRecursive: query.scope.isRecursive,
     sources: query.sources,
-    untied: outside,
-    tiedElsewhere: distributed.filter(source => !given.has(keyOf(source))),
+    untied: kind === 'InsertStmt' ? outside : distributed.filter(source => !given.has(keyOf(source))),
     crossesShards:
       outside.some(source => !reached.has(keyOf(source))) ||
       (outside.length > 0 && outside.length < distributed.length) ||
@@ -226,10 +252,13 @@ const keyOfExpression = (expression: unknown, query: Query): string | null => {
   const [alias, name] = qualifiedOf(column)
   const source = findSource(query.sources, { alias, name })
   if (source !== undefined) return `${source.alias}.${name}`
-  const { outer } = query.scope
+  const { outer, isJoined } = query.scope
   if (outer === null) return null
   // A row of the query around is one row here.
-  return isTied(expression, outer) ? GIVEN : `${OUTER}${keyOfExpression(expression, outer)}`
+  const key = keyOfExpression(expression, outer)
+  if (key === null) return null
+  if (isJoined === true && closureOf(outer, [GIVEN]).has(key)) return GIVEN
+  return tiedKeys(outer).has(key) ? VALUE : `${OUTER}${key}`
 }
 
 const isTiedValue = ({ subLinkType, subselect }: Node, query: Query): boolean =>
@@ -294,7 +323,8 @@ const sourceOf = (table: Node, { placements, queries }: Scope): Source => {
   const alias = aliasOf(table) || name
   const query = table['schemaname'] === undefined ? queries.get(name) : undefined
   if (query !== undefined) return queried(alias, query)
-  const placement = placements[name]
+  // A partition of the events is where its table is.
+  const placement = placements[name.replace(/_(?:default|\d{4}_\d{2})$/, '')]
   return {
     alias,
     table: name,
@@ -345,6 +375,14 @@ const subqueriesIn = (value: unknown): readonly Node[] => {
   const link = value['SubLink']
   if (!isNode(link)) return Object.values(value).flatMap(subqueriesIn)
   return [...(isNode(link['subselect']) ? [link['subselect']] : []), ...subqueriesIn(link['testexpr'])]
+}
+
+/** The queries of each `exists` that holds for every row, and of each `not exists`. */
+const existsOf = (condition: unknown): readonly Node[] => {
+  const { BoolExpr: all, SubLink: link } = isNode(condition) ? condition : {}
+  if (isNode(all)) return all['boolop'] === 'OR_EXPR' ? [] : listOf(all['args']).flatMap(existsOf)
+  if (!isNode(link) || link['subLinkType'] !== 'EXISTS_SUBLINK') return []
+  return [link['subselect']].filter(isNode)
 }
 
 /** The distributed sources of the queries around that a query names. */

@@ -51,7 +51,7 @@ const refusalsOfReading = (level: Level): readonly Refusal[] => {
   const isLocal = sources.some(({ table, by }) => table !== null && by === null)
   const isDistributed = sources.some(({ by }) => by !== null)
   const isLocking = listOf(node['lockingClause']).length > 0
-  const isOfOneShard = level.tiedElsewhere.length === 0 && !isLocal
+  const isOfOneShard = level.untied.length === 0 && !isLocal
   return which({
     lock: isLocking && isDistributed && !isOfOneShard,
     // Citus writes the result of the other query in one format and reads it in another, once it has a row.
@@ -66,7 +66,7 @@ const refusalsOfReading = (level: Level): readonly Refusal[] => {
       level.kind === 'SelectStmt' &&
       listOf(node['targetList']).length === 0 &&
       listOf(node['valuesLists']).length === 0 &&
-      (level.tiedElsewhere.length > 0 || isLocal),
+      (level.untied.length > 0 || isLocal),
     sample: isDistributed && samplesBesideParameters(node),
     no_table:
       isDistributed && sources.filter(({ table }) => table === null).length > 1 && hasRowOfStable(node),
