@@ -84,7 +84,7 @@ export const openEmbeddedDeployment: OpenDeployment = async (clients = CLIENTS) 
 export const openServedDeployment: OpenDeployment = async (clients = CLIENTS) => {
   const storage = await createSharedStorage()
   const database = openDatabase({ url: storage.environment['DATABASE_URL'] ?? '', pool_size: 4 })
-  // `isDistributed` is known from the first connection on.
+  // As openStore does: the first connection tells whether the database is distributed.
   if (hasCitus) await database.ping()
   const close = async () => {
     await database.close()
