@@ -1,18 +1,17 @@
 import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, inject, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { runProgram } from '../../src/cli/program.ts'
 import { openRedis } from '../../src/ephemeral/redis.ts'
 import { createTimelineMemory } from '../../src/ephemeral/timeline-memory.ts'
 import { outcomeOf, refreshTokens, signIn, signUp } from '../support/accounts/account-api.ts'
 import { FROM, forgot, reset, SUBJECTS, verify } from '../support/accounts/mail.ts'
-import { createRedis, hasRedis } from '../support/backends.ts'
+import { copyDatabase, createRedis, hasRedis } from '../support/backends.ts'
 import { basic, CLIENT_CREDENTIALS, SECRETS } from '../support/clients.ts'
 import { type Instance, startAt } from '../support/deployment.ts'
 import { createLog } from '../support/effects.ts'
 import { linkIn, openMailbox } from '../support/services/mailbox.ts'
-import { createFrom, dropDatabase, withDatabase } from '../support/services/postgres-admin.ts'
 import { type Storage, storages } from '../support/storage.ts'
 
 const EMAIL = 'ada@restored.example'
@@ -32,8 +31,7 @@ const signetd = async (environment: Readonly<Record<string, string>>, ...words: 
 /** Dumps the database of a storage that no server uses. Restoring it answers with the settings for the state of that moment. */
 const dump = async ({ environment }: Storage): Promise<() => Promise<Storage['environment']>> => {
   const { DATABASE_URL, DATA_DIR = '' } = environment
-  const server = inject('postgres')
-  if (DATABASE_URL === undefined || server === null) {
+  if (DATABASE_URL === undefined) {
     const backup = mkdtempSync(join(tmpdir(), 'signet-backup-'))
     onTestFinished(() => rmSync(backup, { recursive: true, force: true }))
     cpSync(join(DATA_DIR, 'postgres'), backup, { recursive: true })
@@ -43,11 +41,9 @@ const dump = async ({ environment }: Storage): Promise<() => Promise<Storage['en
       return environment
     }
   }
-  const name = await createFrom(server.url, new URL(DATABASE_URL).pathname.slice(1))
-  onTestFinished(async () => {
-    await dropDatabase(server.url, name)
-  })
-  return async () => ({ ...environment, DATABASE_URL: withDatabase(server.url, name) })
+  const { url, drop } = await copyDatabase(DATABASE_URL)
+  onTestFinished(drop)
+  return async () => ({ ...environment, DATABASE_URL: url })
 }
 
 describe.each(storages)('signetd restored on $name', ({ name, create }) => {

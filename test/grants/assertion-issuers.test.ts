@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { decodeJwt, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JWT_BEARER_GRANT } from '../../src/domain/exchange/issuer-assertion.ts'
+import { createAccount, giveExternalId } from '../support/accounts/account-lines.ts'
 import { createDpopKey } from '../support/authorization/dpop.ts'
 import { createIdentityProvider, writeIssuers } from '../support/authorization/issuers.ts'
 import { API, basic, CLIENTS, OTHER_API, SECRETS, SERVICE } from '../support/clients.ts'
@@ -78,7 +79,7 @@ describe('identity providers of ASSERTION_ISSUERS_FILE', () => {
   const person = async (prefix = 'corp|') => {
     const id = await createUser(deployment)
     const sub = `person-${(people += 1)}`
-    await deployment.database.sql`update users set external_id = ${prefix + sub} where id = ${id}`
+    await giveExternalId(deployment.database, id, prefix + sub)
     return { id, sub }
   }
   const ask = (assertion: string, form: Form = {}, headers: Form = AS_AGENT, at = signet) =>
@@ -241,9 +242,7 @@ describe('identity providers of ASSERTION_ISSUERS_FILE', () => {
 
     it('finds by e-mail where the file says so: of its domains alone, and verified here', async () => {
       const named = async (email: string, isVerified: boolean) => {
-        const id = await createUser(deployment)
-        await deployment.database.sql`
-          update users set email = ${email}, email_verified_at = ${isVerified ? new Date() : null} where id = ${id}`
+        const { id } = await createAccount(deployment.database, { email, email_verified: isVerified })
         return id
       }
       const id = await named('grace@mail.example', true)
@@ -384,18 +383,19 @@ describe('identity providers of ASSERTION_ISSUERS_FILE', () => {
     const end = async (jwt: string, sub_id: unknown, at = signet, more: object = {}) =>
       (await at.ask('/global-token-revocation', { body: { sub_id, ...more }, token: jwt })).status
     const iss_sub = (sub: string, iss = corp.issuer) => ({ format: 'iss_sub', iss, sub })
-    const signedIn = async (prefix = 'corp|') => {
-      const { id, sub } = await person(prefix)
-      const family = await seedFamily(deployment, { user_id: id })
+    const openSignIn = async (user_id: string) => {
+      const family = await seedFamily(deployment, { user_id })
       const { access_token, refresh_token } = (await refresh(signet, family.refresh_token)).body
       return {
-        id,
-        sub,
         lives: async () => [
           await isActive(signet, access_token),
           (await refresh(other, refresh_token)).status,
         ],
       }
+    }
+    const signedIn = async (prefix = 'corp|') => {
+      const { id, sub } = await person(prefix)
+      return { id, sub, ...(await openSignIn(id)) }
     }
 
     it('ends everything of the person, for both audiences that providers send', async () => {
@@ -411,10 +411,11 @@ describe('identity providers of ASSERTION_ISSUERS_FILE', () => {
     })
 
     it('ends by e-mail where the file says so', async () => {
-      const { id, lives } = await signedIn()
-      const email = `${id}@mail.example`
-      await deployment.database
-        .sql`update users set email = ${email}, email_verified_at = now() where id = ${id}`
+      const { id, email } = await createAccount(deployment.database, {
+        email: 'ada@mail.example',
+        email_verified: true,
+      })
+      const { lives } = await openSignIn(id)
       expect(await end(await corp.revocation(), { format: 'email', email })).toBe(404)
       expect(await end(await mail.revocation(), { format: 'email', email: 'x@other.example' })).toBe(404)
       expect(await end(await mail.revocation(), { format: 'email', email })).toBe(204)

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JWT_BEARER_GRANT } from '../../src/domain/exchange/issuer-assertion.ts'
+import { giveExternalId } from '../support/accounts/account-lines.ts'
 import type { Answer } from '../support/answer.ts'
 import { times } from '../support/ask.ts'
 import { askForCodes, decideOn, meetPerson, TV } from '../support/authorization/devices.ts'
@@ -64,7 +65,7 @@ describe('events of the token endpoint and of /auth/refresh', () => {
   }
   const fromAssertion = async (): Promise<Send> => {
     const sub = await createUser(deployment)
-    await deployment.database.sql`update users set external_id = ${sub} where id = ${sub}`
+    await giveExternalId(deployment.database, sub, sub)
     const form = { grant_type: JWT_BEARER_GRANT, assertion: await corp.assertion({ sub }) }
     const headers = basic('agent', SECRETS.service)
     return async (at, from) => opened(await at.ask('/token', { form, headers, from }))

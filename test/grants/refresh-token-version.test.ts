@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SESSION_TOKEN_TYPE } from '../../src/domain/exchange/session-exchange.ts'
 import { TOKEN_EXCHANGE_GRANT } from '../../src/domain/exchange/token-exchange.ts'
 import { signUp, trySignUp } from '../support/accounts/account-api.ts'
+import { createAccount } from '../support/accounts/account-lines.ts'
 import type { Answer } from '../support/answer.ts'
 import { newEmail } from '../support/ask.ts'
 import { askForCodes, decideOn, meetPerson, TV } from '../support/authorization/devices.ts'
@@ -97,9 +98,7 @@ describe('REFRESH_TOKEN_VERSION', () => {
 
     it.each(['sub', 'external_id'])('by a session whose person the application names by %s', async member => {
       const person = { sub: randomUUID(), external_id: randomUUID() }
-      await deployment.database.sql`
-        insert into users (id, email, external_id, roles)
-        values (${person.sub}, ${newEmail()}, ${person.external_id}, '{user}')`
+      await createAccount(deployment.database, { id: person.sub, external_id: person.external_id })
       for (const { version, own, other } of instances()) {
         const now = Math.floor(Date.now() / 1000)
         const session = { session: randomUUID(), auth_time: now - 10, exp: now + 3600 }

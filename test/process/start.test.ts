@@ -10,6 +10,7 @@ import {
   createDatabaseWithSchema,
   createDataDir,
   createEmptyDatabase,
+  createPlainDatabaseWithSchema,
   fillDataDir,
   hasPostgres,
 } from '../support/backends.ts'
@@ -295,7 +296,8 @@ describe.skipIf(!hasPostgres)('a start on Postgres', () => {
       /does not exist/,
     ],
   ])('prints one line when %s', async (_, change, expected) => {
-    const { url, drop } = await createDatabaseWithSchema()
+    // A cluster may trust each connection, whatever its password.
+    const { url, drop } = await createPlainDatabaseWithSchema()
     const refused = await fails({ DATABASE_URL: change(new URL(url)).href, REFRESH_TOKEN_PEPPER: PEPPER })
     await drop()
     expect(refused).toEqual({ code: 2, out: '', lines: [expect.stringMatching(expected)] })

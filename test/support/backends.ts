@@ -28,6 +28,8 @@ export const hasRedis = inject('redis_url') !== null
 const openPostgresBackend = async (): Promise<OpenBackend> => {
   const { url, drop } = await createDatabaseWithSchema()
   const database = openDatabase({ url, pool_size: 10 })
+  // As openStore does: the first connection tells whether the database is distributed.
+  if (hasCitus) await database.ping()
   const close = async () => {
     await database.close()
     await drop()

@@ -7,7 +7,7 @@ import type { App } from '../../src/http/server/app.ts'
 import { openEmbedded } from '../../src/store/embedded/embedded.ts'
 import { type Answer, toAnswer } from './answer.ts'
 import { type Ask, toRequestInit } from './ask.ts'
-import { hasPostgres, hasRedis } from './backends.ts'
+import { hasCitus, hasPostgres, hasRedis } from './backends.ts'
 import { CLIENTS, type ClientEntry, createPepperText } from './clients.ts'
 import { type Database, openDatabase } from './database.ts'
 import { createLog, type LogLine } from './effects.ts'
@@ -84,6 +84,8 @@ export const openEmbeddedDeployment: OpenDeployment = async (clients = CLIENTS) 
 export const openServedDeployment: OpenDeployment = async (clients = CLIENTS) => {
   const storage = await createSharedStorage()
   const database = openDatabase({ url: storage.environment['DATABASE_URL'] ?? '', pool_size: 4 })
+  // As openStore does: the first connection tells whether the database is distributed.
+  if (hasCitus) await database.ping()
   const close = async () => {
     await database.close()
     await storage.remove()

@@ -209,8 +209,6 @@ describe.runIf(hasPostgres)('the deletion of an account over two instances', () 
   it('ends the access token of a refresh that it had to wait for, in the feed too', async () => {
     const tokens = await signUp(one, 'waiting@life.example')
     const { id } = tokens.user
-    // The first connection of a pool tells whether the database is Citus, where a worker waits.
-    await deployment.database.ping()
     // A rotation on another instance, held open just before its commit.
     const { pending, at } = await sql.begin(async rotation => {
       await rotation`

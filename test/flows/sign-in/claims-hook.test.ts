@@ -14,6 +14,7 @@ import {
   trySignIn,
   trySignUp,
 } from '../../support/accounts/account-api.ts'
+import { giveExternalId } from '../../support/accounts/account-lines.ts'
 import { MFA, PWD, second, stepUp, withTotp } from '../../support/accounts/factors.ts'
 import { newEmail } from '../../support/ask.ts'
 import { askForCodes, decideOn, meetPerson, TV } from '../../support/authorization/devices.ts'
@@ -313,7 +314,7 @@ describe('CLAIMS_HOOK_URL', () => {
     it('spends neither a session nor an assertion while it is away, and asks for no account that is not here', async () => {
       const { id } = await meet()
       const external_id = randomUUID()
-      await sql()`update users set external_id = ${external_id} where id = ${id}`
+      await giveExternalId(deployment.database, id, external_id)
       hook.answerWith(away)
       open({ external_id })
       const asserted = {

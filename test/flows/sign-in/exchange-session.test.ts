@@ -5,6 +5,7 @@ import { SESSION_TOKEN_TYPE } from '../../../src/domain/exchange/session-exchang
 import { TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from '../../../src/domain/exchange/token-exchange.ts'
 import { ACR } from '../../../src/domain/oauth/acr.ts'
 import { signUp } from '../../support/accounts/account-api.ts'
+import { createAccount } from '../../support/accounts/account-lines.ts'
 import { newEmail } from '../../support/ask.ts'
 import { API, basic, CLIENTS, SECRETS } from '../../support/clients.ts'
 import { type Deployment, type Instance, openDeployment } from '../../support/deployment.ts'
@@ -65,9 +66,7 @@ describe('SESSION_VERIFIER_URL', () => {
   const sql = () => deployment.database.sql
   const meet = async () => {
     const person = { id: randomUUID(), email: newEmail(), external_id: randomUUID() }
-    await sql()`
-      insert into users (id, email, external_id, roles)
-      values (${person.id}, ${person.email}, ${person.external_id}, '{user}')`
+    await createAccount(deployment.database, person)
     return person
   }
   /** The application has a session, and knows it by this key. */

@@ -5,6 +5,7 @@ import {
   lives,
   outcomeOf,
   refreshTokens,
+  sidOf,
   signIn,
   signUp,
   trySignIn,
@@ -22,6 +23,7 @@ import {
   ISSUER,
   openDeployment,
 } from '../../support/deployment.ts'
+import { ageFamily } from '../../support/families.ts'
 
 const COOKIE = { refresh_transport: 'cookie' }
 const CLEARED = 'signet-refresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict'
@@ -276,19 +278,12 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
     expect(new Set(tabs.map(tab => valueOf(jarOf(tab)))).size).toBe(1)
   })
 
-  /** Moves the last rotation that many seconds into the past. */
-  const age = (email: string, seconds: number) => database.sql`
-    update refresh_families f
-    set rotated_at = rotated_at - make_interval(secs => ${seconds})
-    from users u
-    where u.id = f.user_id and u.email = ${email}`
-
   it('has a grace window of ten seconds, which a replay does not extend', async () => {
     const opened = await trySignUp(one, 'window@two.example', COOKIE)
     await refresh(one, jarOf(opened))
-    await age('window@two.example', 9)
+    await ageFamily(database, sidOf(opened.body), 9)
     expect((await refresh(other, jarOf(opened))).status).toBe(200)
-    await age('window@two.example', 1)
+    await ageFamily(database, sidOf(opened.body), 1)
     expect(outcomeOf(await refresh(other, jarOf(opened)))).toBe('401 AUTH_TOKEN_INVALID')
   })
 
@@ -302,7 +297,7 @@ describe.skipIf(!hasPostgres)('the cookie transport over two instances', () => {
       const opened = await trySignUp(one, email, COOKIE)
       const [elsewhere, bystander] = [await signIn(one, email), await signUp(one, `not-${email}`)]
       const refreshed = await refresh(one, jarOf(opened))
-      await age(email, seconds)
+      await ageFamily(database, sidOf(opened.body), seconds)
       const body = { everywhere: true }
       const headers = { Origin: ISSUER, Cookie: jarOf(opened) }
       const left = await other.ask('/auth/logout', { method: 'POST', body, headers })

@@ -9,6 +9,7 @@ import {
   signIn,
   signUp,
 } from '../../support/accounts/account-api.ts'
+import { giveExternalId } from '../../support/accounts/account-lines.ts'
 import { type Administration, openAdministration } from '../../support/accounts/administration.ts'
 import { newEmail } from '../../support/ask.ts'
 import { SECRETS } from '../../support/clients.ts'
@@ -159,9 +160,7 @@ describe('sign-ins in the administration', () => {
 
   it('are found by what names them', async () => {
     const { sid, sub, email, tokens } = await person()
-    await deployment.database.run(
-      sql => sql`update signet.users set external_id = ${`ext|${sub}`} where id = ${sub}`,
-    )
+    await giveExternalId(deployment.database, sub, `ext|${sub}`)
     const find = async (q: string) => {
       const { status, body } = await ask(`/find?q=${encodeURIComponent(q)}`)
       const matches = (body['matches'] ?? []) as { kind: string; id: string }[]

@@ -13,12 +13,14 @@ import {
   seedCode,
   seedSession,
 } from '../../support/authorization/codes.ts'
-import { backends, type OpenBackend } from '../../support/backends.ts'
+import { backends, hasCitus, type OpenBackend } from '../../support/backends.ts'
 import { type Database, untilWaitingForLock } from '../../support/database.ts'
 
 const verdictsOf = (outcomes: readonly CodeOutcome[]) => outcomes.map(({ verdict }) => verdict)
 
 describe.each(backends)('redemptions that arrive together, on $name', ({ name, open }) => {
+  /** Where each redemption names its person in a statement of its own. */
+  const isDistributed = hasCitus && name !== 'embedded'
   let backend: OpenBackend
   let database: Database
   beforeAll(async () => {
@@ -43,7 +45,7 @@ describe.each(backends)('redemptions that arrive together, on $name', ({ name, o
     return rows.map(({ id }) => id)
   }
 
-  it('are one statement, in which each code has its own verdict, also codes of one person', async () => {
+  it('are one statement, and on Citus one each, in which each code has its own verdict, also codes of one person', async () => {
     const { redeem, statements } = createStore()
     const retry_proof = proofOf('one attempt')
     const ada = await seedSession(database)
@@ -67,7 +69,7 @@ describe.each(backends)('redemptions that arrive together, on $name', ({ name, o
       redeem(redemptionOf(retried.code, { retry_proof })),
       redeem(redemptionOf(replayed.code)),
     ])
-    expect(statements() - before).toBe(1)
+    expect(statements() - before).toBe(isDistributed ? outcomes.length : 1)
     const refused = { user_id: ada.user_id, family_id: null }
     const bought = (id: string, user_id: string, more: object = {}) =>
       expect.objectContaining({
@@ -226,21 +228,24 @@ describe.each(backends)('redemptions that arrive together, on $name', ({ name, o
     })
   })
 
-  it('are sent again alone where the shared statement came too late, without an effect on the others', async () => {
-    const [good, late] = await Promise.all([seedCode(database), seedCode(database)])
-    const [ofGood, ofLate] = [redemptionOf(good.code), redemptionOf(late.code, { client_id: 'another' })]
-    let statements = 0
-    const run = async <T>(query: Parameters<typeof database.run<T>>[0]): Promise<T> => {
-      const rows = await database.run(query)
-      if (statements++ === 0 && Array.isArray(rows))
-        for (const row of rows) if (row.new_id === ofLate.family.id) row.verdict = 'late'
-      return rows
-    }
-    const { codes } = authorizationStores({ ...database, run })
-    expect(verdictsOf(await Promise.all([codes.redeem(ofGood), codes.redeem(ofLate)]))).toEqual([
-      'redeemed',
-      'wrong_client',
-    ])
-    expect(statements).toBe(2)
-  })
+  it.skipIf(isDistributed)(
+    'are sent again alone where the shared statement came too late, without an effect on the others',
+    async () => {
+      const [good, late] = await Promise.all([seedCode(database), seedCode(database)])
+      const [ofGood, ofLate] = [redemptionOf(good.code), redemptionOf(late.code, { client_id: 'another' })]
+      let statements = 0
+      const run = async <T>(query: Parameters<typeof database.run<T>>[0]): Promise<T> => {
+        const rows = await database.run(query)
+        if (statements++ === 0 && Array.isArray(rows))
+          for (const row of rows) if (row.new_id === ofLate.family.id) row.verdict = 'late'
+        return rows
+      }
+      const { codes } = authorizationStores({ ...database, run })
+      expect(verdictsOf(await Promise.all([codes.redeem(ofGood), codes.redeem(ofLate)]))).toEqual([
+        'redeemed',
+        'wrong_client',
+      ])
+      expect(statements).toBe(2)
+    },
+  )
 })

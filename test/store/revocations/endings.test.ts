@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { linkText } from '../../../src/domain/account/account-name.ts'
 import { linkTokenOf } from '../../../src/domain/account/email-link.ts'
 import type { PasswordDigest } from '../../../src/domain/account/password-digest.ts'
 import { digestOf } from '../../../src/domain/base/digest.ts'
@@ -13,6 +14,7 @@ import { createFactors } from '../../../src/store/factors/factors.ts'
 import { createRefreshFamilies } from '../../../src/store/families/refresh-families.ts'
 import { createEmailLinks } from '../../../src/store/mail/email-links.ts'
 import { createEndings } from '../../../src/store/revocations/endings.ts'
+import { createAccount } from '../../support/accounts/account-lines.ts'
 import { backends, hasPostgres, type OpenBackend } from '../../support/backends.ts'
 import { callerOf, type Database, untilWaitingForLock } from '../../support/database.ts'
 import { LIFETIMES } from '../../support/families.ts'
@@ -66,12 +68,14 @@ const mailLink = async ({ sql }: Database, person: string, purpose: string) => {
   await sql`
     insert into email_links (user_id, purpose, digest, email, credential_epoch, expires_at)
     values (${person}, ${purpose}, ${digest}, ${person}, 0, now() + interval '1 hour')`
+  // By which a link is found on Citus.
+  await sql`insert into account_names (kind, value, user_id) values ('link', ${linkText(digest)}, ${person})`
   return digest
 }
 
-const createPerson = async ({ sql }: Database) => {
+const createPerson = async (database: Database) => {
   const id = randomUUID()
-  await sql`insert into users (id, email, roles) values (${id}, ${id}, '{}')`
+  await createAccount(database, { id, email: id })
   return id
 }
 
@@ -226,7 +230,9 @@ describe.skipIf(!hasPostgres)('an ending of a person’s sign-ins while one is b
     const id = await mustOpenFamily(database, person)
     const slow = await hold()
     // The lock of a rotation.
-    await slow.database.run(sql => sql`select from refresh_families where id = ${id} for no key update`)
+    await slow.database.run(
+      sql => sql`select from refresh_families where user_id = ${person} and id = ${id} for no key update`,
+    )
     const ending = createAccounts(database, LIFETIMES).endEverySignIn(person, 'signed_out_everywhere')
     await untilWaitingForLock(database)
     const [{ now } = { now: null }] = await database.sql<{ now: Date }[]>`select clock_timestamp() as now`
