@@ -6,15 +6,24 @@ import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { type Database, inBatches } from '../postgres/index.ts'
 import { createFindOwner } from './find-families.ts'
 import { type Aim, createJudge, type JudgedFamily } from './judge-families.ts'
+import { createPlainRotation } from './plain-rotation.ts'
 
 /**
  * Judges a presented refresh token and carries out the verdict, in a statement that several tokens may share. A shared statement skips
  * locked rows: if it waited, it would delay the clients of the rows that it holds, or deadlock. The token of a locked family gets a
- * statement of its own, which waits. So does a suspicious token: it is judged anew by the statement that ends families.
+ * statement of its own, which waits. So does a suspicious token: it is judged anew by the statement that ends families. On a distributed
+ * database, a shorter statement comes first, which carries out the verdict 'rotated' alone.
  */
 export const createRotateFamily = (database: Database, lifetimes: Lifetimes): RefreshFamilies['rotate'] => {
   const judge = createJudge(database, lifetimes)
   const judgeOne = createJudgeOne(database, judge)
+  const rotatePlainly = createPlainRotation(database, lifetimes)
+  const rotateOne = async (token: Presentation) => {
+    const { user_id } = token
+    const rotated =
+      user_id !== null && database.isDistributed() ? await rotatePlainly({ ...token, user_id }) : undefined
+    return rotated ?? judgeOne(token, { waits: false })
+  }
   const settle = async (token: Presentation) =>
     rotationOfOne(await judgeOne(token, { waits: true, ends: true }))
   return inBatches<Presentation, Rotation>({
@@ -23,7 +32,7 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
       const [first, ...others] = tokens
       const judged =
         first !== undefined && others.length === 0
-          ? [await judgeOne(first, { waits: false })]
+          ? [await rotateOne(first)]
           : await judge(tokens, { waits: false })
       const families = new Map(judged.map(family => [family?.id, family]))
       return tokens.map(token => {
