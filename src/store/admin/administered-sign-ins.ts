@@ -65,8 +65,8 @@ const pageOf = (
 }
 
 /**
- * The families `f` of a query with `judged_at`, with what is judged of them: by the same order of reasons as a refresh that is refused. Citus
- * allows no function of the time in a query without a table.
+ * The families `f` of a CTE that has `judged_at`, with their state: by the same order of reasons as a refresh that is refused. The time comes
+ * with the CTE, because Citus allows no function of the time in a query without a table.
  */
 const judgedFrom = (sql: ISql, families: Fragment): Fragment => sql`
   select
