@@ -22,7 +22,8 @@ type Place = Readonly<{ url: string; sql: Sql; postmasters: readonly number[] }>
 
 /**
  * Rotations on the cluster of TEST_CITUS_URL and on plain Postgres, in turns, by the verb of the store with tokens that name their person.
- * The nodes must run on this machine, since the processor time is read from /proc. Without the variable the benchmark says that it was left out.
+ * The nodes must run on this machine, since the processor time is read from /proc. Without the variable the benchmark is left out, and says
+ * so.
  */
 export const benchCitus: Bench = async world => {
   const coordinator = process.env['TEST_CITUS_URL']
@@ -71,7 +72,7 @@ const fill = async (url: string, postmasters: readonly number[]): Promise<Place>
   return place
 }
 
-/** `each`: milliseconds of processor time for a rotation, of all nodes together; `nodes`: of each. */
+/** `each`: milliseconds of processor time for a rotation, of all nodes together; `nodes`: of each node. */
 type Measured = Readonly<{ per_second: number; each: number; nodes: readonly number[] }>
 
 const measure = async ({ url, sql, postmasters }: Place): Promise<Measured> => {

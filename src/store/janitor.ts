@@ -20,7 +20,10 @@ const BATCH_ROWS = 500
 /** Seconds after the last renewal for which no other replica may take the lease. */
 const LEASE_SECONDS = 60
 
-/** The primary key of each table, by which rows are deleted, with the person where Citus has it. Every table has an indexed column `expires_at`; `leases`, of a row an instance, needs no index. */
+/**
+ * The columns by which the rows of each table are deleted: its primary key on Citus, which is that of one Postgres or has the person before
+ * it. Every table has an indexed column `expires_at`; `leases`, of a row an instance, needs no index.
+ */
 export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   refresh_families: 'user_id, id',
   revocations: 'kind, value',
@@ -111,7 +114,7 @@ const takeLease = async (database: Database, holder: string): Promise<boolean> =
 
 /**
  * The limit is a literal: a generic plan, which must serve any limit, would read the whole table to find the rows of the batch again. Citus
- * locks no rows over several shards: there the deletion judges each row again, and waits for those that another transaction has locked.
+ * locks no rows over several shards: there, the deletion judges each row again, and waits for a row that another transaction has locked.
  */
 const deleteBatch = async (database: Database, table: ExpiringTable, seconds: number): Promise<number> => {
   const [deleted] = await database.run((sql, { isDistributed }) => {

@@ -83,8 +83,8 @@ export const createDatabaseWithSchema = (): Promise<OwnDatabase> =>
   hasCitus ? createCitusDatabase() : createPlainDatabaseWithSchema()
 
 /**
- * The same on the real Postgres, also where TEST_CITUS_URL is set: for suites of what one Postgres does by itself, such as its plans and the
- * sign-in of a role.
+ * The same on the real Postgres, also where TEST_CITUS_URL is set: for suites about one Postgres, such as its plans and the sign-in of a
+ * role.
  */
 export const createPlainDatabaseWithSchema = (): Promise<OwnDatabase> =>
   createDatabaseFrom(server => server.template)
@@ -94,7 +94,7 @@ const createCitusDatabase = (): Promise<OwnDatabase> => createOnCitus(copyCitus)
 /** A database of its own on Citus, without a table: for the tests of the distribution. */
 export const createEmptyCitusDatabase = (): Promise<OwnDatabase> => createOnCitus(createCluster)
 
-/** A copy of a database that has no connections, or on Citus none but those of its nodes. */
+/** A copy of a database to which no test is connected. On Citus the nodes may be: they are disconnected. */
 export const copyDatabase = (url: string): Promise<OwnDatabase> => {
   const template = new URL(url).pathname.slice(1)
   return hasCitus

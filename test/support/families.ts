@@ -116,7 +116,7 @@ export const presentation = (
   ...more,
 })
 
-/** Ages a family: moves every time of its row into the past. Citus takes no time of a column and an interval in an update. */
+/** Ages a family: moves every time of its row into the past. Citus refuses to calculate times of a column in an update. */
 export const ageFamily = ({ sql }: Deployment['database'], id: string, seconds: number) => sql`
   with aged as materialized (
     select

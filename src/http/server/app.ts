@@ -26,7 +26,7 @@ type Needs = Readonly<{
   /** True once the process is stopping: clients are asked to use another instance. */
   isDraining: () => boolean
   tracing: Tracing | null
-  /** Answers a person who asks for an unknown address under this path. Null: with the page of every unknown address. */
+  /** Answers a browser's GET of an unknown address below the path `under`. Null: such an address gets the common page. */
   unknownPage: Readonly<{ under: string; handle: Handle }> | null
 }>
 

@@ -4,7 +4,7 @@ import { findNamed, isNamed } from './names.ts'
 
 type Row = Readonly<{ id: string; credential_epoch: number; isDisabled: boolean; roles: readonly string[] }>
 
-/** Each key names one account at most, which has it by an index of its own, or on Citus by `account_names`. */
+/** Each key leads to one account at most: a unique index sees to it, and on Citus the primary key of `account_names`. */
 export const createAssertedAccounts = (database: Database): AssertedAccounts => ({
   find: async key => {
     const named = await findNamed(

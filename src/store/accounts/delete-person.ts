@@ -23,7 +23,8 @@ type Deletion = Readonly<{
 /**
  * Ours – Deletes an account. Only the ids of the account and of its sign-ins stay in the feed, until the last access token has expired. The
  * statement deletes the families itself, although the foreign key would, so that it waits for a rotation that holds one before it reads
- * `issued_until`. It deletes them before the account: Citus carries out each CTE by itself, and the account's deletion would take them along.
+ * `issued_until`. It deletes them before the account: Citus carries out one CTE after the other, and the foreign key would delete the
+ * families before the statement has read them.
  */
 export const deletePerson = async (database: Database, deletion: Deletion): Promise<EndedPerson | null> =>
   (await hasMany(database, deletion.id))
@@ -136,7 +137,7 @@ const deleteInBatches = async (
   return end
 }
 
-/** Takes every name of the CTE `account (id)` away, so that another account can have it at once. */
+/** Deletes every name of the CTE `account (id)`, so that another account can have it at once. */
 const takeNamesOf = (sql: ISql, caller: Caller): Fragment =>
   takeNames(sql, caller, { from: sql`account`, condition: sql`n.user_id = account.id` })
 

@@ -10,8 +10,8 @@ const TRIES = 5
 
 /**
  * Ours – Creates the accounts of a batch and notes that the batch is done, in one statement. Of two concurrent imports of one batch, the
- * second waits at the first e-mail, fails there on Citus and at the note elsewhere, without creating an account, and then returns the outcome
- * of the first.
+ * second waits at the first e-mail and then fails: on Citus at the name of that e-mail, on one Postgres at the note. It has created no
+ * account, and returns the outcome of the first when it is tried again.
  */
 export const createImportBatch =
   (database: Database): AccountAdministration['importBatch'] =>
@@ -20,7 +20,7 @@ export const createImportBatch =
       try {
         return await carryOut(database, batch)
       } catch (error) {
-        // A concurrent import has noted the same batch, or on Citus, a name or an id of the batch was taken since it was judged.
+        // A concurrent import has noted the same batch; or, on Citus, a name or an id of the batch was taken after it was judged.
         if (tries === TRIES || errorCodeOf(error) !== UNIQUE_VIOLATION) throw error
       }
     }
@@ -131,9 +131,9 @@ const judgeByIndexes = (sql: ISql): Fragment => sql`
   ),`
 
 /**
- * CTE `refused` for Citus, and CTE `names`, which gives the names of the other lines. Nothing is left out on conflict: the name of a line that
- * is refused for another name would stay, because a statement does not see what it has inserted itself. What is taken meanwhile undoes the
- * statement, and the batch is judged anew. The order keeps two imports from waiting for each other.
+ * CTE `refused` for Citus, and CTE `names`, which gives the names of the other lines. The inserts have no `on conflict do nothing`: a line
+ * that is refused for one name would keep its other name, because a statement does not see what it has inserted itself. A name that was
+ * taken after the judgement undoes the statement, and the batch is judged anew. The order keeps two imports from waiting for each other.
  */
 const judgeByNames = (sql: ISql): Fragment => sql`
   name as materialized (

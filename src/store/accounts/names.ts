@@ -6,15 +6,15 @@ import { afterHold, holdAccount } from '../families/end-families.ts'
 import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 
 /**
- * Ours (docs/decisions/0069) – On one Postgres, unique indexes give each name to one account, and find the account by it. Citus enforces
- * uniqueness within a person alone. There, `account_names` on the coordinator has the names of all people: a statement that writes what is
- * named writes the name too, and whoever knows a name alone looks the person up first. On one Postgres the table is empty, and these
- * functions add nothing to a statement.
+ * Ours (docs/decisions/0069) – On one Postgres, unique indexes give each name to one account, and lead to the account. Citus enforces
+ * uniqueness within a person's rows alone. There, `account_names` on the coordinator has the names of all accounts: a statement that writes
+ * a row with a name writes the name too, and a caller that knows the name alone looks the person up first. On one Postgres the table is
+ * empty, and these functions add nothing to a statement.
  */
 
 /**
- * The id of the account that has the name, or NIL_UUID where none has it. Null on one Postgres, without a statement: the account is found by the
- * name itself.
+ * The id of the account that has the name; NIL_UUID where no account has it. Null on one Postgres, without a statement: there, the caller's
+ * own statement finds the account by the name.
  */
 export const findNamed = async (database: Database, { kind, value }: AccountName): Promise<string | null> => {
   if (!database.isDistributed()) return null
@@ -27,11 +27,11 @@ export const findNamed = async (database: Database, { kind, value }: AccountName
   return named?.user_id ?? NIL_UUID
 }
 
-/** A condition: the column has the person of `findNamed`. Always true on one Postgres. */
+/** A condition: the column has the person whom `findNamed` has returned. Always true on one Postgres. */
 export const isNamed = (sql: ISql, column: Fragment, user_id: string | null): Fragment =>
   user_id === null ? sql`true` : sql`${column} = ${user_id}`
 
-/** A condition: no account has the e-mail. `user_id` is what `findNamed` tells of it. */
+/** A condition: no account has the e-mail. `user_id` is what `findNamed` has returned for the e-mail. */
 export const isFree = (
   sql: ISql,
   { email, user_id }: Readonly<{ email: string; user_id: string | null }>,
@@ -43,13 +43,13 @@ export const isFree = (
 type Where = Pick<Caller, 'isDistributed'>
 
 /**
- * CTE `names`, followed by a comma: gives names to accounts. `rows` is a query or a `values` of (kind, value, user_id). A name that another account has is a
- * unique violation, which undoes the statement, as that of a unique index on one Postgres does.
+ * CTE `names`, followed by a comma: gives names to accounts. `rows` is a query or a `values` of (kind, value, user_id). A name that another
+ * account has is a unique violation, which undoes the statement, as that of a unique index on one Postgres does.
  */
 export const giveNames = (sql: ISql, where: Where, rows: Fragment): Fragment =>
   insertNames(sql, where, { columns: sql`kind, value, user_id`, rows })
 
-/** The same for names that may be forgotten: `rows` has (kind, value, user_id, expires_at). */
+/** The same for names that expire, after which the janitor deletes them: `rows` has (kind, value, user_id, expires_at). */
 export const giveExpiringNames = (sql: ISql, where: Where, rows: Fragment): Fragment =>
   insertNames(sql, where, { columns: sql`kind, value, user_id, expires_at`, rows })
 
@@ -67,8 +67,9 @@ const insertNames = (
     : sql``
 
 /**
- * CTE `claimant (id)`, followed by a comma: the account of the CTE `account (id)`, or no row where the name is taken, so that the rest of the
- * statement is done all the same. On one Postgres always the account: there, the insert of what is named finds that it is taken.
+ * CTE `claimant (id)`, followed by a comma: gives the name to the account of the CTE `account (id)` and has this account, or has no row
+ * where another account has the name. The rest of the statement is done in both cases. On one Postgres it always has the account: there,
+ * the unique index refuses the row that the caller inserts next.
  */
 export const claimName = (sql: ISql, { isDistributed }: Where, { kind, value }: AccountName): Fragment =>
   isDistributed
@@ -83,8 +84,8 @@ export const claimName = (sql: ISql, { isDistributed }: Where, { kind, value }: 
       claimant as (select account.id from account),`
 
 /**
- * CTE `moved_names`, followed by a comma: gives another name in place of one. `account` is a CTE with (id, old_value, value). A name that another account
- * has is a unique violation.
+ * CTE `moved_names`, followed by a comma: replaces a name by another one. `account` is a CTE or a subquery with (id, old_value, value). A name
+ * that another account has is a unique violation.
  */
 export const moveNames = (
   sql: ISql,
@@ -102,8 +103,8 @@ export const moveNames = (
     : sql``
 
 /**
- * CTE `former_names`, followed by a comma: takes names away. `from` is a CTE of the statement, and `condition` joins it with
- * `account_names n`: without one, the names of all people would be taken.
+ * CTE `former_names`, followed by a comma: deletes names, which other accounts can then have. `from` is a CTE of the statement, and
+ * `condition` joins it with `account_names n`; without a join, the names of all accounts would be deleted.
  */
 export const takeNames = (
   sql: ISql,
@@ -120,9 +121,9 @@ export const takeNames = (
     : sql``
 
 /**
- * Runs a statement that gives an account another external id, or leaves it as it is, and gives the name of the one that the account has in the end. On Citus a
- * transaction locks the account and takes the former name away first. A single statement would not see the name that a concurrent one has
- * just given, and leave it behind.
+ * Runs a statement that may change an account's external id. On Citus, the statement must give the name of the external id that the account
+ * has in the end, also when nothing has changed: the transaction first locks the account and deletes the name of its external id. A single
+ * statement would not see the name that a concurrent change has just given, and would leave that name behind.
  */
 export const replaceExternalId = <T>(
   database: Database,

@@ -69,8 +69,8 @@ const pageOf = (
 }
 
 /**
- * The families `f` of a query with `judged_at`, with what is judged of them: by the same order of reasons as a refresh that is refused.
- * `user_id` is for `isNamed`. Citus allows no function of the time in a query without a table.
+ * The families `f` of a query that has `judged_at`, with their state: by the same order of reasons as a refresh that is refused. The time comes
+ * with the query, because Citus allows no function of the time in a query without a table. `user_id` is for `isNamed`.
  */
 const judgedFrom = (sql: ISql, families: Fragment, user_id: string | null): Fragment => sql`
   select

@@ -78,7 +78,7 @@ export const createChangeAccount =
     }
   }
 
-/** The row of `giveNames` after `former` and `changed`, which has no row where the account is of another version. */
+/** The row for `giveNames`: of the CTE `changed`, or of `former` where `changed` is empty because the account is of another version. */
 const externalIdNow = (sql: ISql): Fragment => sql`
   select 'external_id'::text, account.external_id, account.id
   from (
@@ -89,8 +89,8 @@ const externalIdNow = (sql: ISql): Fragment => sql`
   where account.external_id is not null`
 
 /**
- * The events of the CTEs `former` and `changed`, of what has another value than before. The fields are a parameter again: Citus takes each CTE for a
- * thousand rows, and would compile a product of three of them for two seconds.
+ * The events of what has another value in the CTE `changed` than in `former`. The fields are a parameter again and not the CTE `given`: Citus
+ * estimates a thousand rows for each CTE, and would compile a product of three of them for two seconds.
  */
 const eventsOf = (sql: ISql, fields: string): [EventRows, ...EventRows[]] => {
   const formerly = sql`changed join former on former.id = changed.id`

@@ -179,7 +179,10 @@ const setDisabled = async (
   return changed.length > 0
 }
 
-/** The event of the CTEs `client` and `replaced`, both (client_id, metadata, client_secret_digest), with the names of the members that differ. */
+/**
+ * The event of the CTEs `client` and `replaced`, the client before and after the change, with the names of the members that differ. Both have
+ * (client_id, metadata, client_secret_digest).
+ */
 const clientChanged = (sql: Sql): EventRows => ({
   kind: 'client.changed',
   from: sql`
@@ -203,8 +206,8 @@ const clientChanged = (sql: Sql): EventRows => ({
 })
 
 /**
- * CTEs `change`, `advanced (number, tag, previous_tag, at)`: gives the change of the CTE `client` its number and its time; no row where there is no
- * such client, or too many of its kind. Citus allows no function of time or of chance in the updates of the statement.
+ * CTEs `change`, `advanced (number, tag, previous_tag, at)`: gives the change of the CTE `client` its number and its time; no row where there
+ * is no such client, or too many of its kind. `change` draws the tag and reads the time, because Citus allows neither function in an update.
  */
 export const advanceHead = (sql: Sql, more_rows: -1 | 0 | 1) => sql`
   change as materialized (

@@ -53,9 +53,9 @@ export const createRedeemDeviceCode = (
 /**
  * Judges a presented device code, and does what the verdict says: one statement. The row is found by the digest of the code alone; it names
  * the person once they have allowed it, and never another one. The account is then locked before the row, in the order in which an ending
- * takes them. A row that was allowed after this statement began counts as pending: its account is not held. On Citus the row outlives its
- * account, whose person was looked up: its code is unknown then. Times are those of the
- * statement's beginning. The family has no browser session: the device goes on when its person signs out of the browser.
+ * takes them. A row that was allowed after this statement began counts as pending: its account is not held. On Citus a row outlives its
+ * account: where the look-up has found its person and the account is gone, the code is unknown. Times are those of the statement's
+ * beginning. The family has no browser session: the device goes on when its person signs out of the browser.
  */
 const createJudgeDeviceCode =
   (database: Database, lifetimes: Lifetimes) =>
@@ -182,8 +182,8 @@ const isOfPerson = (sql: ISql, alias: 'u' | 'k' | 'f', person_id: string | null)
 }
 
 /**
- * The person who has allowed the code, for `isNamed`, or NIL_UUID while the code has none: it is pending then, also where it is allowed before
- * the next statement. Null on one Postgres, without a statement: the statement itself finds the person.
+ * The person who has allowed the code, for `isNamed`; NIL_UUID while the code has no person, so that it counts as pending, even if it is
+ * allowed before the next statement. Null on one Postgres, without a statement: there, the judging statement itself finds the person.
  */
 const findPersonId = async (
   database: Database,

@@ -45,7 +45,7 @@ const placeSome = async (database: Database): Promise<number> => {
   return placed?.rows ?? 0
 }
 
-/** Places events until none are left, or another instance is at work. True when any got a place. */
+/** Places events until none are left, or another instance is at work. True when events were waiting. */
 export const placeAll = async (database: Database): Promise<boolean> => {
   if (database.isDistributed() && !(await isWaiting(database))) return false
   for (let hasPlaced = false; ; hasPlaced = true) {
@@ -54,7 +54,7 @@ export const placeAll = async (database: Database): Promise<boolean> => {
   }
 }
 
-/** For Citus, where a deletion that finds nothing still prepares a transaction on every node. */
+/** True while events wait for a place. Asked on Citus, where a deletion that finds nothing still prepares a transaction on every node. */
 const isWaiting = async (database: Database): Promise<boolean> => {
   const waiting = await database.run(sql => sql`select id from signet.unplaced_events limit 1`)
   return waiting.length > 0

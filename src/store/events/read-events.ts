@@ -139,8 +139,8 @@ const createReadPage =
 const TIME_CHARACTERS = 18
 
 /**
- * The order of `id`; of events of one time, what ended comes after its cause. The clock of the embedded database counts milliseconds, so that
- * events of one statement have one time there.
+ * The order of `id`, from the newest on; of two events of one time, an ending counts as later than its cause. The clock of the embedded
+ * database counts milliseconds, so that the events of one statement have one time there.
  */
 const newestFirst = (one: Event, other: Event): number => {
   const [time, other_time] = [one, other].map(({ id }) => id.slice(0, TIME_CHARACTERS))
@@ -151,10 +151,10 @@ const newestFirst = (one: Event, other: Event): number => {
 const isEnding = ({ kind }: Event): boolean => kind === 'sign_in.ended' || kind === 'session.ended'
 
 /**
- * The rows that a page examines, in the order of one index. Compared as rows, only the index of both columns has the order; a column that is
- * compared for equality plays no part in it, and the planner then sorts all rows of a client. The subquery hides the value from the planner,
- * which takes the smallest value of a column for one without rows. Rows before `from` are left out afterwards: the limit ends the walk, while
- * an index scan with a second bound on `id` is not ended by it.
+ * The rows that a page examines, in the order of one index. The row comparison leaves the planner no other way than the index of both
+ * columns: with an equality of the column in its place, the planner sorts all rows of a client. The subquery hides the value from the
+ * planner, which expects no rows for the smallest value of a column. Rows older than `from` are left out afterwards: a second bound on `id`
+ * would not end an index scan.
  */
 const walkOf = (sql: ISql, filter: EventFilter, before: string): Fragment => {
   const driving = drivingColumn(sql, filter)

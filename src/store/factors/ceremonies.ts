@@ -81,7 +81,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
   },
 })
 
-/** As `findNamed`: the ceremony names the person. The account of a ceremony does not change. */
+/** The person of a ceremony, which never changes, in the form of `findNamed`: NIL_UUID without one, null on one Postgres. */
 const findPerson = async (database: Database, digest: Digest<'ceremony_handle'>): Promise<string | null> => {
   if (!database.isDistributed()) return null
   const [ceremony] = await database.run(

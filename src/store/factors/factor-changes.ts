@@ -50,8 +50,8 @@ export const createFactorChanges = (database: Database, lifetimes: Lifetimes): C
 type Changed = Readonly<{ ended: readonly string[]; isRecoveryGiven: boolean }>
 
 /**
- * `kind` is the event of the change. `members` are the CTEs of a change, after those of `endOtherFamilies`: `done` has a row when the factor was changed, and `given` has one
- * when recovery codes were stored.
+ * `kind` is the event of the change. `members` are the CTEs of a change, after those of `endOtherFamilies`: `done` has a row when the factor
+ * was changed, and `given` has one when recovery codes were stored.
  */
 export const createChange =
   (database: Database, { access_token_seconds }: Lifetimes) =>

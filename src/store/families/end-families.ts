@@ -11,7 +11,7 @@ type Ending = Readonly<{
   keep?: string | null
   /** The browser session whose sign-ins go on, in the account's new epoch. */
   keep_session?: string | null
-  /** The person, where the caller knows the id: Citus then ends the sign-ins in one shard, and looks into no other. */
+  /** The person, where the caller knows the id: Citus then carries out the statement in one shard. */
   user_id?: string | null
 }>
 
@@ -97,7 +97,7 @@ export const holding = <T>(database: Database, { row, hold }: Hold, work: Held<T
 
 type Sent = Readonly<{ sql: Sql; caller: Caller }>
 
-/** Runs a statement in one transaction after others, which lock what it waits for. */
+/** Runs a statement after those of `before`, in one transaction. They lock the rows that the statement would otherwise wait for. */
 export const afterHold = <T>(
   { sql, caller }: Sent,
   before: readonly Hold['hold'][],

@@ -8,7 +8,7 @@ import { FAMILIES_AT_ONCE } from './note-unfinished.ts'
 
 type Selection = Readonly<{
   user_id: string
-  /** A condition on `refresh_families f`, which are those of the person. */
+  /** A condition on the person's `refresh_families f`. */
   condition: Fragment
   /** A condition for sign-ins that go on, and whose clients the last batch tells all the same. Default: no sign-in. */
   told_too?: Fragment

@@ -28,7 +28,7 @@ export const writeLogoutNoticesOfPerson = (
       end`,
   })
 
-/** Citus adds the drawn `id` to the columns of the query that is inserted, so that `distinct` is in a query of its own. */
+/** `distinct` is in a subquery: Citus adds the drawn `id` to the columns of the query that is inserted, which makes each row distinct. */
 const insertNotices = (
   sql: ISql,
   { ended, sid }: Readonly<{ ended: Fragment; sid: Fragment }>,

@@ -196,8 +196,8 @@ type Unfinished = Person & Readonly<{ condition: Fragment }>
 
 /**
  * CTE `person`: the account whose ending is unfinished, locked; no row while another instance is at work. CTE `own_entry`: one row, with the
- * second from which tokens are not covered by the person's own entry of the feed; null without one. Citus locks no row of a shard beside a table of
- * the coordinator, and allows no calculation with times where rows are returned.
+ * second from which the person's own entry of the feed covers no tokens; null without an entry. The entry has a CTE of its own, because Citus
+ * locks no row of a shard beside a table of the coordinator. All times are calculated here, because Citus refuses that in a `returning`.
  */
 const unfinishedPerson = (
   sql: ISql,

@@ -39,7 +39,7 @@ export const createIdentities = (database: Database, lifetimes: Lifetimes): Iden
   unlink: createUnlink(database, lifetimes),
 })
 
-/** The address and the identity are unique, which lets one of two requests through. */
+/** Of two requests with one address or one identity, uniqueness lets one through. */
 const createCreateAccount =
   (database: Database): Identities['createAccount'] =>
   async ({ id, identity_id, issuer, subject, email, isEmailVerified, roles, language, profile }) => {

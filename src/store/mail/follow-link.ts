@@ -6,7 +6,7 @@ import { holding } from '../families/end-families.ts'
 import type { Caller, Database } from '../postgres/index.ts'
 import { isBound, isLiving, isOfToken } from '../schema/link-predicates.ts'
 
-/** The link of a token. `user_id`: its person, as `findNamed` tells. */
+/** The link of a token. `user_id` is what `findNamed` has returned for it. */
 export type PresentedLink = Readonly<{ digest: Uint8Array; user_id: string | null }>
 
 export const findPresented = async (database: Database, digest: Uint8Array): Promise<PresentedLink> => ({
@@ -47,8 +47,9 @@ export const onAccountOfLink = async <T>(
 type Followed = Readonly<{ link: PresentedLink; purpose: LinkPurpose }>
 
 /**
- * CTE `link`: the unexpired link of this token, locked, with its account as it was before the statement. `is_valid` while the account is enabled and
- * the link is bound to it. `followed_at` is the time of the statement: Citus takes no function of the time where a change is conditional.
+ * CTE `link`: the unexpired link of this token, locked, with its account as it was before the statement. `is_valid` while the account is
+ * enabled and the link is bound to it. `followed_at` and `long_ago` are read here: Citus refuses a function of the time in a `case` or a
+ * `coalesce` of an update.
  */
 export const followLink = (sql: ISql, { link, purpose }: Followed): Fragment => sql`
   link as materialized (

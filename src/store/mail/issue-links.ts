@@ -65,15 +65,15 @@ type Issue = Readonly<{ link: NewLink; pepper_ids: readonly number[] }>
 /**
  * Ours – Stores a link, or keeps the present one when it was issued recently, so that the same link is mailed again. A replaced link stays
  * valid until its expiry: at most two links of one purpose live, because the older one has expired before a third can be issued. Repeated
- * requests of a stranger therefore void no link that a person is about to follow. A link of another address or password is replaced. On Citus, a link that is stored gets its name, and a replaced one
- * keeps its own.
+ * requests of a stranger therefore void no link that a person is about to follow. A link of another address or password is replaced. On
+ * Citus, a link that is stored gets a name, and the one that it replaces keeps its name.
  */
 const keepOrReplace = (
   sql: Sql,
   caller: Caller,
   { link: { digest, seed, pepper_id }, pepper_ids }: Issue,
 ) => {
-  // The new link expires in LINK_SECONDS: the times of two rows are compared, because Citus takes no function of the time here.
+  // `excluded` expires LINK_SECONDS from now, and stands for the time, because Citus refuses a function of the time here.
   const isLivingFor = (seconds: number) =>
     sql`link.expires_at - excluded.expires_at > make_interval(secs => ${seconds - LINK_SECONDS})`
   // The present link has this binding and address, was written by this version, and has not expired.

@@ -23,8 +23,8 @@ type Reset = Addressee & {
  * Ours – The first person who proves to read the mail of the address owns the account. A stranger may have registered it before: the
  * stranger's passkeys and identities at other providers would still sign in, the stranger's second factor would lock the owner out, and an
  * application of the stranger's choice would get the owner's codes unasked, so all of them are removed. If the address was proven before,
- * they stay, because access to the mailbox alone must not remove them. A reset opens a closed TOTP for TOTP_TRIES_OF_A_RESET tries only, because a reader of the
- * mailbox could otherwise guess codes with further links.
+ * they stay, because access to the mailbox alone must not remove them. A reset opens a closed TOTP for TOTP_TRIES_OF_A_RESET tries only,
+ * because a reader of the mailbox could otherwise guess codes with further links.
  */
 export const createRedeemReset =
   (database: Database, { access_token_seconds }: Lifetimes): EmailLinks['redeemReset'] =>

@@ -60,7 +60,7 @@ const distributeAll = async (sql: Sql, schema: string): Promise<readonly string[
     if (await inPatientTransaction(sql, held => placeTable(held, { name, placement, schema })))
       distributed.push(name)
   await forgetLocalRows(sql, schema)
-  // One that was started meanwhile takes the tables for plain ones.
+  // A server that was started meanwhile takes the tables for plain ones.
   if (distributed.length > 0) await requireNoServers(sql)
   return distributed
 }
@@ -83,7 +83,7 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
   const { distributed } = await getCitusState(sql, table.schema)
   if (distributed.has(name)) return false
   await requireNoServers(sql)
-  // Locks the table, so that no name is missed.
+  // Dropping a constraint or replacing the key locks the table until the end, so that `fillNames` misses no name.
   await dropConstraints(sql, table)
   if (placement.key !== undefined) await replaceKey(sql, { ...table, key: placement.key })
   await fillNames[name]?.(sql)
@@ -92,7 +92,7 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
 }
 
 /**
- * Distributes a table in which no row needs a name, as it is made by a migration. For tables on the coordinator it does nothing.
+ * Distributes a table that a migration has just created, which has no rows to name. Does nothing for a table on the coordinator.
  */
 export const distributeNew = async (
   sql: TransactionSql,
@@ -103,7 +103,7 @@ export const distributeNew = async (
   await createDistributedTable(sql, { name: known, placement, schema })
 }
 
-/** The table beside whose rows those of all others are. */
+/** The table with which all others are colocated: the rows of a person are on one node. */
 const ROOT: TableName = 'users'
 
 const createDistributedTable = async (
@@ -138,7 +138,10 @@ const faultOfTable = (name: string, error: unknown): unknown => {
 const nameOf = ({ name, schema }: Readonly<{ name: string; schema: string }>): string =>
   `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
 
-/** Of a table that stays on the coordinator: the lock of a change that has nothing to change would make servers wait. */
+/**
+ * True while a table of the coordinator has a constraint that Citus cannot enforce. Asked first, because a statement that drops no constraint
+ * locks the table all the same, and makes servers wait.
+ */
 const hasConstraints = async (sql: TransactionSql, table: Table): Promise<boolean> => {
   const rows = await sql`
     select

@@ -4,8 +4,8 @@ import type { PLACEMENTS } from '../schema/distribution.ts'
 type Fill = (sql: TransactionSql) => Promise<unknown>
 
 /**
- * Ours (docs/decisions/0069) – Fills `account_names` with the names that a table of plain Postgres has, before it is distributed. The caller
- * holds a lock on the table, so that no name is missed. Values are written as domain/account/account-name.ts has them.
+ * Ours (docs/decisions/0069) – Fills `account_names` with the names in a table, before the table is distributed. The caller holds a lock on
+ * the table, so that no name is missed. Values have the form of domain/account/account-name.ts.
  */
 export const fillNames: Readonly<Partial<Record<keyof typeof PLACEMENTS, Fill>>> = {
   // An account that is being deleted has no address any more (see deleteInBatches).

@@ -70,8 +70,8 @@ export const findUnbuilt = async (
 }
 
 /**
- * The tables on which an index is not built within a migration. The rows of a distributed one are on other nodes, so that its size is not
- * known here.
+ * The tables on which an index is not built within a migration. A distributed table counts as large: its rows are on other nodes, so that
+ * the coordinator does not know its size.
  */
 export const findLargeTables = async (sql: TransactionSql, schema: string): Promise<ReadonlySet<string>> => {
   const citus = await readCitusState(sql, schema)

@@ -132,7 +132,7 @@ const takeStep = async (
   return { name, direction }
 }
 
-/** True where the tables are distributed. Their changes then use one connection to each node, as a foreign key between new tables needs. */
+/** True where tables are distributed. The transaction then uses one connection to each node, as a foreign key between new tables needs. */
 const prepareCitus = async (sql: TransactionSql, schema: string): Promise<boolean> => {
   const citus = await readCitusState(sql, schema)
   if (citus?.role === 'worker') throw new StartFault([WORKER_FAULT])

@@ -2,7 +2,7 @@ import type { Sql, TransactionSql } from 'postgres'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { type CitusState, DISTRIBUTED_TABLES, PLACEMENTS, readCitusState } from '../schema/distribution.ts'
 
-/** What Citus tells of the coordinator. Rejects with a StartFault of one line where the database is none, or no node may have shards. */
+/** The state of the coordinator. Rejects with a StartFault where the database is no coordinator, or no node may have shards. */
 export const requireCoordinator = async (sql: Sql, schema: string): Promise<CitusState> => {
   const state = await readCitusState(sql, schema)
   if (state === null)
@@ -24,7 +24,7 @@ export const requireCoordinator = async (sql: Sql, schema: string): Promise<Citu
   return state
 }
 
-/** A server that is connected goes on with the statements and keys of plain Postgres, and would wait for the tables. */
+/** Rejects with a StartFault while a server is connected, which would go on with the statements and keys of plain Postgres. */
 export const requireNoServers = async (sql: Sql | TransactionSql): Promise<void> => {
   const servers = await sql`
     select
@@ -37,7 +37,7 @@ export const requireNoServers = async (sql: Sql | TransactionSql): Promise<void>
     ])
 }
 
-/** Citus distributes no table that a table of another application refers to, and none with a trigger. */
+/** Rejects with a StartFault, a line each, for tables that have a trigger or that a table of another application refers to. */
 export const requireOwnTables = async (sql: Sql, schema: string): Promise<void> => {
   const [all, names] = [JSON.stringify(Object.keys(PLACEMENTS)), JSON.stringify(DISTRIBUTED_TABLES)]
   const others = await sql<{ what: string }[]>`

@@ -171,12 +171,12 @@ const isRefusal = ({ code }: postgres.PostgresError): boolean => /^(?:42|0A)/.te
 
 /**
  * True where Citus spreads the tables of the schema over nodes: accounts are the first to be distributed. Only for a database with the
- * extension, since the catalog of Citus is no table elsewhere.
+ * extension, since the catalog of Citus is no table elsewhere. It has plain tables too, by another method than the hash.
  */
 export const askIsDistributed = async (sql: Sql): Promise<boolean> => {
   const rows = await sql`
     select
     from pg_catalog.pg_dist_partition
-    where logicalrelid = to_regclass('signet.users')`
+    where logicalrelid = to_regclass('signet.users') and partmethod = 'h'`
   return rows.length > 0
 }

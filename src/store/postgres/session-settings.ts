@@ -11,7 +11,7 @@ export const PINNED = {
   standard_conforming_strings: 'on',
   array_nulls: 'on',
   transform_null_equals: 'off',
-  // Citus cannot estimate the results of a statement's parts, so that one of ten milliseconds would be compiled for two seconds.
+  // Citus overestimates the rows of a statement's parts, so that a statement of ten milliseconds would be compiled for two seconds.
   jit: 'off',
   // Only statement_timeout limits a wait. The highest value stands for none, because the driver does not send a 0.
   lock_timeout: 2_147_483_647,

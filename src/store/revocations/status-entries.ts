@@ -78,8 +78,8 @@ export const createStatusEntries = (database: Database): StatusEntries => ({
 })
 
 /**
- * A join that gives the entry `e` of a living sign-in its account as `u.id`, and the CTE that has to come before. For an outer join, Citus
- * would bring all sign-ins to the coordinator: there, those of the entries are found first, by their persons.
+ * `join` gives the entry `e` of a living sign-in its account as `u.id`; `before` has the CTEs that `join` needs. For an outer join, Citus
+ * would copy all sign-ins to the coordinator; its CTEs therefore find the sign-ins of the entries first, by their persons.
  */
 const joinLiving = (sql: Sql, { isDistributed }: Pick<Caller, 'isDistributed'>, entries: Fragment) => {
   const account = sql`${accountOfFamily(sql)} and u.disabled_at is null`

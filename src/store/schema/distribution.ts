@@ -50,7 +50,8 @@ export const PLACEMENTS = {
   event_head: COORDINATOR,
   event_places: COORDINATOR,
   event_webhook: COORDINATOR,
-  // The events go out in the order of the stream. Both coordinator and shard would commit those of a person: the later one could come first.
+  // The events of a person go out in the order of the stream, which is on the coordinator. In a shard, a later event could become visible
+  // before an earlier one.
   deliveries: COORDINATOR,
   status_entries: COORDINATOR,
   // Both begin before their person is known, and end within minutes. Without the reference, the row of a deleted account expires instead.
@@ -59,7 +60,7 @@ export const PLACEMENTS = {
     drops: ['device_authorizations_user_id_users_id_fk'],
   },
   ceremonies: { on: 'coordinator', drops: ['ceremonies_user_id_users_id_fk'] },
-  // What a person is found by, over all people.
+  // The look-up of a person by a name, over all people.
   account_names: COORDINATOR,
   // Rows of addresses, clients, instances and inputs, which have no person.
   invitations: COORDINATOR,
@@ -121,7 +122,7 @@ export const readCitusState = async (
   }
 }
 
-/** The same of a database that is known to have the extension. */
+/** The same of a database that had the extension a moment ago. Throws when it has none. */
 export const getCitusState = async (sql: Sql | TransactionSql, schema: string): Promise<CitusState> => {
   const state = await readCitusState(sql, schema)
   if (state === null) throw new Error('the database has lost the extension citus')

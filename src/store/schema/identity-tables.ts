@@ -26,7 +26,7 @@ export const upstreamIdentities = pgTable(
   ],
 )
 
-/** Written on Citus alone (docs/decisions/0069): what leads to one account, over all people. */
+/** The names of all accounts, each of which leads to one account. Written on Citus alone (docs/decisions/0069). */
 export const accountNames = pgTable(
   'account_names',
   {

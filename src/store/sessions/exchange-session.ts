@@ -168,7 +168,7 @@ const createJudgeSession =
 
 type Whose = Pick<SessionExchange, 'user_id' | 'external_id'>
 
-/** The person that the verifier has named, for `isNamed`. Null on one Postgres, where the account is found by its external id. */
+/** The person whom the verifier has named, for `isNamed`. Null for an external id on one Postgres, which itself leads to the account. */
 const findPersonId = async (database: Database, { user_id, external_id }: Whose): Promise<string | null> =>
   user_id !== null || external_id === null
     ? user_id

@@ -126,7 +126,7 @@ export const seedCode = async (database: Database, more: Bindings = {}) => {
   return { ...person, code }
 }
 
-/** Makes a code older by `seconds`, as if its row had been written earlier. Citus takes no time of a column and an interval in an update. */
+/** Makes a code older by `seconds`, as if its row had been written earlier. Citus refuses to calculate times of a column in an update. */
 export const ageCode = ({ sql }: Database, { user_id, digest }: PresentedCode, seconds: number) => sql`
   with aged as materialized (
     select

@@ -13,7 +13,7 @@ const SETTINGS = [
   'shared_preload_libraries=citus',
   'max_prepared_transactions=100',
   'citus.node_conninfo=sslmode=disable',
-  // What a crash has left between the phases of a commit keeps its locks until it is resolved; the default is a minute.
+  // A commit that a crash has left between its phases keeps its locks until it is resolved; the default is a minute.
   'citus.recover_2pc_interval=2s',
 ]
 

@@ -23,7 +23,7 @@ type Options = Readonly<{
   settings?: readonly string[]
 }>
 
-/** `log` is what it has written to stderr since the start. `kill` ends it as kill -9 does; it is started again. */
+/** `log` is what Postgres has written to stderr since the start. `kill` ends Postgres as kill -9 does; it is started again. */
 export type SupervisedPostgres = Service & Readonly<{ log: () => string; kill: () => void }>
 
 /** A Postgres that is started again whenever it has ended, as a supervisor does. Its segments of WAL are of 1 MB. */

@@ -64,7 +64,7 @@ export const copyCitus = async ({ nodes, template }: Pick<Citus, 'nodes' | 'temp
   return name
 }
 
-/** The same of a database that stays in use afterwards. */
+/** Copies a database on each node, which can be used again afterwards. Returns the name of the copy. */
 export const copyUsedCitus = async ({ nodes }: Pick<Citus, 'nodes'>, template: string): Promise<string> => {
   for (const node of nodes) await leave(node, template)
   const name = await copyCitus({ nodes, template })
