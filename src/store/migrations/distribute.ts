@@ -65,11 +65,16 @@ const distributeAll = async (sql: Sql, schema: string): Promise<readonly string[
   return distributed
 }
 
+/** Those of the coordinator come first: while one of them refers to a distributed table, the rows of before cannot be forgotten. */
 const placements = (): readonly (readonly [TableName, Placement])[] => {
   const isName = (name: string): name is TableName => name in PLACEMENTS
-  return Object.entries<Placement>(PLACEMENTS).flatMap(([name, placement]) =>
+  const all = Object.entries<Placement>(PLACEMENTS).flatMap(([name, placement]) =>
     isName(name) ? [[name, placement] as const] : [],
   )
+  return [
+    ...all.filter(([, placement]) => 'on' in placement),
+    ...all.filter(([, placement]) => 'by' in placement),
+  ]
 }
 
 /** True when the table was distributed by this call. */

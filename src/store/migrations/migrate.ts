@@ -119,6 +119,11 @@ const takeStep = async (
   const statements =
     direction === 'up' ? await withoutLargeIndexes(sql, { migration, schema, isEmbedded }) : migration.down
   const isSpread = await prepareCitus(sql, schema)
+  // Names would be lost with their table, and migrating again would not bring them back.
+  if (isSpread && direction === 'down')
+    throw new StartFault([
+      `--to: the tables are distributed, and ${name} cannot be undone there: restore a backup`,
+    ])
   for (const statement of statements ?? []) {
     await sql.unsafe(inSchema(ifBuilt(statement), schema))
     // A foreign key of a later statement has to find both of its tables distributed.

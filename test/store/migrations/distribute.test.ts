@@ -93,6 +93,18 @@ describe.skipIf(!hasCitus)('the distribution on Citus', { timeout: 60_000 }, () 
     }
   }
 
+  it('is no way back: a migration is not undone where tables are distributed', async () => {
+    await distribute({ url: own.url })
+    const former = readMigrations().at(-2)?.name ?? 'none'
+    await expect(migrate({ url: own.url, to: former })).rejects.toThrow(/^--to: the tables are distributed/)
+    expect(await sql`select from account_names`).toEqual([])
+  })
+
+  it('is not that of a table that Citus manages on the coordinator', async () => {
+    await sql`select citus_add_local_table_to_metadata('users', cascade_via_foreign_keys => true)`
+    expect(await statesOf()).toEqual({ faults: [], is_distributed: false })
+  })
+
   it('is told to servers: plain tables beside the extension are plain, and those distributed in part are refused', async () => {
     expect(await statesOf()).toEqual({ faults: [], is_distributed: false })
     await sql`alter table users drop constraint users_email_unique, drop constraint users_external_id_unique`
