@@ -12,7 +12,7 @@ import { wasLate } from '../schema/caller-predicates.ts'
 import type { JudgedFamily } from './judge-families.ts'
 
 /**
- * Ours (docs/decisions/0070) – Rotates a token that names its person and whose verdict is 'rotated', on a distributed database. Undefined: nothing
+ * Ours (docs/decisions/0070) – Rotates a token whose verdict is 'rotated', on a distributed database. Undefined: nothing
  * was changed, and the verdict is that of judge-families.ts. Citus writes and plans a statement anew for each request, so that this one has as
  * few parts as a rotation needs. The conditions and the columns are those of the branch 'rotated' there.
  *

@@ -18,11 +18,13 @@ export const createRotateFamily = (database: Database, lifetimes: Lifetimes): Re
   const judge = createJudge(database, lifetimes)
   const judgeOne = createJudgeOne(database, judge)
   const rotatePlainly = createPlainRotation(database, lifetimes)
+  const findOwner = createFindOwner(database)
   const rotateOne = async (token: Presentation) => {
-    const { user_id } = token
-    const rotated =
-      user_id !== null && database.isDistributed() ? await rotatePlainly({ ...token, user_id }) : undefined
-    return rotated ?? judgeOne(token, { waits: false })
+    if (!database.isDistributed()) return judgeOne(token, { waits: false })
+    const user_id = token.user_id ?? (await findOwner(token))?.user_id
+    if (user_id === undefined) return undefined
+    const named = { ...token, user_id }
+    return (await rotatePlainly(named)) ?? judgeOne(named, { waits: false })
   }
   const settle = async (token: Presentation) =>
     rotationOfOne(await judgeOne(token, { waits: true, ends: true }))
