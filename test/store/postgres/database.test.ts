@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { errorCodeOf } from '../../../src/domain/base/error-code.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { onHeldAccount } from '../../../src/store/families/end-families.ts'
-import { isOutage } from '../../../src/store/postgres/outage.ts'
+import { isLostWorker, isOutage } from '../../../src/store/postgres/outage.ts'
 import { inTransaction } from '../../../src/store/postgres/transaction.ts'
 import { isPastDeadline } from '../../../src/store/schema/caller-predicates.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
@@ -609,5 +609,23 @@ describe('a code that counts as an outage', () => {
   })
   it.each(['23505', '42P01', '40001', '0800', '', 'TypeError'])('not %j', code => {
     expect(isOutage(code)).toBe(false)
+  })
+})
+
+describe('an error of Citus that tells of a lost worker', () => {
+  it.each([
+    ['XX000', 'failure on connection marked as essential: worker1:5432'],
+    ['58030', 'failed to COPY to shard 0 on worker1:5432'],
+    ['XX000', 'server closed the connection unexpectedly\n\tThis probably means'],
+    ['XX000', 'terminating connection due to unexpected postmaster exit'],
+  ])('%s %j', (code, message) => {
+    expect(isLostWorker({ code, message })).toBe(true)
+  })
+  it.each([
+    ['XX000', 'cache lookup failed for relation 1'],
+    ['58030', 'could not read file'],
+    ['P0001', 'failure on connection marked as essential: worker1:5432'],
+  ])('not %s %j', (code, message) => {
+    expect(isLostWorker({ code, message })).toBe(false)
   })
 })
