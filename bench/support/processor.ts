@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { errorCodeOf } from '../../src/domain/base/error-code.ts'
 
 const TICKS_A_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
@@ -10,9 +11,18 @@ export const processorMilliseconds = (pid: number): number => {
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
   return (
-    (ticks * 1000) / TICKS_A_SECOND +
-    children.reduce((sum, child) => sum + processorMilliseconds(Number(child)), 0)
+    (ticks * 1000) / TICKS_A_SECOND + children.reduce((sum, child) => sum + ofLivingChild(Number(child)), 0)
   )
+}
+
+/** 0 for a child that has ended since it was listed: its time is among that of its parent from then on. */
+const ofLivingChild = (pid: number): number => {
+  try {
+    return processorMilliseconds(pid)
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT' || errorCodeOf(error) === 'ESRCH') return 0
+    throw error
+  }
 }
 
 /** The processor time that `work` takes of each process, in milliseconds, in the order of the processes. */
