@@ -9,7 +9,7 @@ import type { Caller, Database } from '../postgres/index.ts'
 import { isOfVersion } from '../schema/account-columns.ts'
 import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { removeIdentities } from './end-person.ts'
-import { takeNames } from './names.ts'
+import { deleteNames } from './names.ts'
 
 type Deletion = Readonly<{
   id: string
@@ -66,7 +66,7 @@ const deleteAtOnce = async (
       deleted as (
         delete from signet.users u using account where u.id = ${id} and u.id = account.id
       ),
-      ${takeNamesOf(sql, caller)}
+      ${deleteNamesOf(sql, caller)}
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
@@ -125,7 +125,7 @@ const deleteInBatches = async (
         delete from signet.consents g using account where g.user_id = ${id} and g.user_id = account.id
       ),
       ${removeIdentities(sql, id)},
-      ${takeNamesOf(sql, caller)}
+      ${deleteNamesOf(sql, caller)}
       ${endFamilies(sql, caller, { reason: 'deleted', user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
@@ -138,8 +138,8 @@ const deleteInBatches = async (
 }
 
 /** Deletes every name of the CTE `account (id)`, so that another account can have it at once. */
-const takeNamesOf = (sql: ISql, caller: Caller): Fragment =>
-  takeNames(sql, caller, { from: sql`account`, condition: sql`n.user_id = account.id` })
+const deleteNamesOf = (sql: ISql, caller: Caller): Fragment =>
+  deleteNames(sql, caller, { from: sql`account`, condition: sql`n.user_id = account.id` })
 
 const accountDeleted = (sql: ISql): EventRows => ({
   kind: 'account.deleted',

@@ -8,7 +8,7 @@ import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { isOfVersion } from '../schema/account-columns.ts'
-import { takeNames } from './names.ts'
+import { deleteNames } from './names.ts'
 
 type Ending = Readonly<{
   id: string
@@ -49,7 +49,7 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
       links as (
         delete from signet.email_links l using account where l.user_id = ${id} and l.user_id = account.id
       ),
-      ${takeNames(sql, caller, { from: sql`account`, condition: isRemoved(sql, ending) })}
+      ${deleteNames(sql, caller, { from: sql`account`, condition: isRemoved(sql, ending) })}
       ${withoutFactors ? sql`${removeFactors(sql, id)},` : sql``}
       ${endFamilies(sql, caller, { reason, user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},

@@ -106,7 +106,7 @@ export const moveNames = (
  * CTE `former_names`, followed by a comma: deletes names, which other accounts can then have. `from` is a CTE of the statement, and
  * `condition` joins it with `account_names n`; without a join, the names of all accounts would be deleted.
  */
-export const takeNames = (
+export const deleteNames = (
   sql: ISql,
   { isDistributed }: Where,
   { from, condition }: Readonly<{ from: Fragment; condition: Fragment }>,
@@ -133,13 +133,13 @@ export const replaceExternalId = <T>(
   database.run(async (sql, caller) => {
     if (!caller.isDistributed) return await work(sql, caller)
     const hold = (held: ISql) => holdAccount(held, account_id)
-    const take = (held: ISql) => takeExternalId(held, account_id)
-    return await afterHold({ sql, caller }, [hold, take], held => work(held, caller))
+    const forget = (held: ISql) => deleteExternalId(held, account_id)
+    return await afterHold({ sql, caller }, [hold, forget], held => work(held, caller))
   }, `account:${account_id}`)
 
 const EXTERNAL_ID: NameKind = 'external_id'
 
-const takeExternalId = (sql: ISql, account_id: string): PendingQuery<Row[]> => sql`
+const deleteExternalId = (sql: ISql, account_id: string): PendingQuery<Row[]> => sql`
   delete from signet.account_names
   where user_id = ${account_id} and kind = ${EXTERNAL_ID}`
 

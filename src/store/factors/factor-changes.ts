@@ -2,7 +2,7 @@ import type { Fragment, ISql } from 'postgres'
 import type { EventKind } from '../../domain/events/event-kinds.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
-import { claimName, takeNames } from '../accounts/names.ts'
+import { claimName, deleteNames } from '../accounts/names.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
@@ -148,7 +148,7 @@ const deletePasskey = (
     where p.user_id = ${account_id} and p.user_id = account.id and p.id = ${id}
     returning p.user_id
   ),
-  ${takeNames(sql, caller, {
+  ${deleteNames(sql, caller, {
     from: sql`done`,
     condition: sql`n.user_id = done.user_id and n.kind = 'passkey' and n.value = ${id}`,
   })}

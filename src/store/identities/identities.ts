@@ -5,7 +5,7 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LinkedIdentity } from '../../domain/upstream/upstream.ts'
 import type { Identities } from '../../ports/identities.ts'
-import { claimName, findNamed, giveNames, isNamed, takeNames } from '../accounts/names.ts'
+import { claimName, deleteNames, findNamed, giveNames, isNamed } from '../accounts/names.ts'
 import { writeEvents } from '../events/write-events.ts'
 import { createChange } from '../factors/factor-changes.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
@@ -147,7 +147,7 @@ const createUnlink = (database: Database, lifetimes: Lifetimes): Identities['unl
           -- As identityText writes it.
           returning i.user_id, i.issuer || ' ' || i.subject as identity
         ),
-        ${takeNames(sql, caller, {
+        ${deleteNames(sql, caller, {
           from: sql`done`,
           condition: sql`n.user_id = done.user_id and n.kind = 'identity' and n.value = done.identity`,
         })}

@@ -3,7 +3,7 @@ import { TOTP_FAILURES_AT_MOST, TOTP_TRIES_OF_A_RESET } from '../../domain/facto
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { removeFactors, removeIdentities } from '../accounts/end-person.ts'
-import { isNamed, takeNames } from '../accounts/names.ts'
+import { deleteNames, isNamed } from '../accounts/names.ts'
 import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endFamilies, foundCount } from '../families/end-families.ts'
 import { writeFeedEntries } from '../families/feed-entries.ts'
@@ -73,7 +73,7 @@ export const createRedeemReset =
           with account as (select ${reset.account_id}::uuid as id),
           ${removeFactors(sql, reset.account_id)},
           ${removeIdentities(sql, reset.account_id)},
-          ${takeNames(sql, caller, {
+          ${deleteNames(sql, caller, {
             from: sql`account`,
             condition: sql`n.user_id = account.id and n.kind in ('passkey', 'identity')`,
           })}
