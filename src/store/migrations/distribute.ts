@@ -82,7 +82,9 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
   await holdLease(sql, table.schema)
   const { name, placement } = table
   if ('on' in placement) {
-    if (await hasConstraints(sql, table)) await dropConstraints(sql, table)
+    if (!(await hasConstraints(sql, table))) return false
+    await requireNoServers(sql)
+    await dropConstraints(sql, table)
     return false
   }
   const { distributed } = await getCitusState(sql, table.schema)

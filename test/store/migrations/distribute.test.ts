@@ -219,10 +219,14 @@ describe.skipIf(!hasCitus)('the distribution on Citus', { timeout: 60_000 }, () 
       connection: { application_name: 'signetd' },
     })
     await server`select`
+    const constraints = () =>
+      sql`select conname from pg_constraint where contype in ('p', 'u', 'f') order by 1`
+    const before = await constraints()
     await expect(distribute({ url: own.url })).rejects.toThrow(
       /^DATABASE_URL: servers of Signet are connected[^\n]*$/,
     )
     expect(await namesOfDistributed()).toEqual([])
+    expect(await constraints()).toEqual(before)
     await server.end()
     expect(await distribute({ url: own.url })).toEqual(DISTRIBUTED)
   })
