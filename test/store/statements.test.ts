@@ -68,9 +68,18 @@ import { createBrowserSessions } from '../../src/store/sessions/browser-sessions
 import { createSessionExchanges } from '../../src/store/sessions/exchange-session.ts'
 import { newCode, newSession, redemptionOf } from '../support/authorization/codes.ts'
 import { createDatabaseWithSchema, hasCitus } from '../support/backends.ts'
-import { FAN_OUTS, JUDGED_TRAPS, NAMING_TOO, NOT_YET, UNEXPLAINED } from '../support/citus/exceptions.ts'
+import {
+  FAN_OUTS,
+  JUDGED_TRAPS,
+  NAMING_TOO,
+  NOT_YET,
+  SPREAD,
+  UNEXPLAINED,
+} from '../support/citus/exceptions.ts'
+import { findSpread, isHalfCommitted } from '../support/citus/nodes.ts'
 import { findRefusals, findUntied } from '../support/citus/refusals.ts'
-import { countTasks } from '../support/citus/tasks.ts'
+import { readPlan } from '../support/citus/tasks.ts'
+import { HALF_YET, SPREAD_YET } from '../support/citus/to-do.ts'
 import { findTraps } from '../support/citus/traps.ts'
 import { openDatabase } from '../support/database.ts'
 import { createLog } from '../support/effects.ts'
@@ -612,6 +621,15 @@ describe('on Citus, every statement', () => {
     expect(tied.filter(owner => owner in FAN_OUTS).toSorted()).toEqual(NAMING_TOO.toSorted())
   })
 
+  it('sends the rows of a person to the node of the person alone, or has a reason not to', () => {
+    const spread = ownersWhere(text => findSpread(text, PLACEMENTS).length > 0)
+    expect(spread.toSorted()).toEqual([...Object.keys(SPREAD), ...SPREAD_YET].toSorted())
+  })
+
+  it('commits in two phases where it changes rows of a person and rows of the coordinator', () => {
+    expect(ownersWhere(text => isHalfCommitted(text, PLACEMENTS)).toSorted()).toEqual(HALF_YET.toSorted())
+  })
+
   it('has the result that it has on one Postgres, as far as the rules foretell', () => {
     const trapped = onCitus.recorded.flatMap(({ text, template }) =>
       findTraps(text, PLACEMENTS).flatMap(trap => ownersOf(template).map(owner => `${owner}: ${trap}`)),
@@ -653,18 +671,21 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
   it('asks several shards in the statements of which the rules say so, and in no other', async () => {
     const own = await createDatabaseWithSchema()
     const database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 60 })
-    const [wrong, fanningOut] = [new Set<string>(), new Set<string>()]
+    const [wrong, fanningOut, spreading] = [new Set<string>(), new Set<string>(), new Set<string>()]
     for (const statement of onCitus.recorded) {
       const owners = ownersOf(statement.template)
       // The error of a statement that cannot be explained.
-      const tasks = await database.run(sql => countTasks(sql, statement)).catch(() => null)
+      const plan = await database.run(sql => readPlan(sql, statement)).catch(() => null)
       const isUntied = findUntied(statement.text, PLACEMENTS).length > 0
-      if (tasks === null || tasks > 1 !== isUntied) for (const owner of owners) wrong.add(owner)
-      if (tasks !== null && tasks > 1) for (const owner of owners) fanningOut.add(owner)
+      if (plan === null || plan.tasks > 1 !== isUntied) for (const owner of owners) wrong.add(owner)
+      if (plan !== null && plan.tasks > 1) for (const owner of owners) fanningOut.add(owner)
+      if (plan?.isSpread === true) for (const owner of owners) spreading.add(owner)
     }
     expect([...wrong].toSorted()).toEqual(Object.keys(UNEXPLAINED).toSorted())
     const explained = Object.keys(FAN_OUTS).filter(owner => !(owner in UNEXPLAINED))
     expect([...fanningOut].toSorted()).toEqual(explained.toSorted())
+    const spread = [...Object.keys(SPREAD), ...SPREAD_YET].filter(owner => !(owner in UNEXPLAINED))
+    expect([...spreading].toSorted()).toEqual(spread.toSorted())
     await database.close()
     await own.drop()
   }, 120_000)

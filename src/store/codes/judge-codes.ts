@@ -13,7 +13,7 @@ import { writeSignInEntries } from '../families/feed-entries.ts'
 import { endFormer, issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
-import { isPastDeadline } from '../schema/caller-predicates.ts'
+import { isPastDeadline } from '../schema/caller-forms.ts'
 import { boughtOrigin } from './bought-origin.ts'
 
 /** The statement outlasted its caller, who has been told to try again, and may have done so. */
@@ -157,7 +157,8 @@ export const createJudgeCodes =
         new_id, new_salt, new_pepper_id, new_token_digest, presented_sender_key, presented_ip, presented_user_agent`,
         })},
         written as (
-          ${openFamily(sql, {
+          ${openFamily(sql, caller, {
+            user_id: null,
             id: sql`new_id`,
             salt: sql`new_salt`,
             pepper_id: sql`new_pepper_id`,

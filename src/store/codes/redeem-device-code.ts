@@ -15,7 +15,7 @@ import { writeEvents } from '../events/write-events.ts'
 import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import type { ContendedRow, Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
-import { isPastDeadline } from '../schema/caller-predicates.ts'
+import { isPastDeadline } from '../schema/caller-forms.ts'
 import { boughtOrigin } from './bought-origin.ts'
 import type { BoughtRow } from './judge-codes.ts'
 import { boughtOf } from './redeem-code.ts'
@@ -148,7 +148,8 @@ const createJudgeDeviceCode =
           user_id: sql`account_id`,
         })},
         written as (
-          ${openFamily(sql, {
+          ${openFamily(sql, caller, {
+            user_id: person_id,
             ...family,
             source,
             logout_notice: sql`logout_notice`,

@@ -3,6 +3,9 @@ import { NIL_UUID } from '../../domain/base/uuid.ts'
 import { actorText, type EventActor, type EventOrigin, type EventOutcome } from '../../domain/events/event.ts'
 import type { EventKind } from '../../domain/events/event-kinds.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
+import type { Caller } from '../postgres/index.ts'
+import { ofPerson } from '../schema/caller-forms.ts'
+import { UUIDV7 } from '../schema/event-tables.ts'
 
 type OrColumn<T> = T | Fragment
 
@@ -30,29 +33,59 @@ export type EventRows = Readonly<{
   }>
 }>
 
+type Kinds = readonly [EventRows, ...EventRows[]]
+
 /**
  * CTEs `events_written`, `events_unplaced`: writes what the statement does as events, of the origin on whose behalf it runs. One insert for
  * all of them, because a statement changes a table once.
  */
-export const writeEvents = (
-  sql: ISql,
-  origin: EventOrigin,
-  [first, ...rest]: readonly [EventRows, ...EventRows[]],
-): Fragment => sql`
+export const writeEvents = (sql: ISql, origin: EventOrigin, kinds: Kinds): Fragment => sql`
   events_written as (
-    insert into signet.events (
-      kind, outcome, reason, actor, user_id, client_id, sid, jti, ip, request_id, count, details
-    )
-    ${rest.reduce(
-      (union, rows) => sql`${union} union all ${selectEvents(sql, origin, rows)}`,
-      selectEvents(sql, origin, first),
-    )}
+    insert into signet.events (${eventColumns(sql)})
+    ${selectKinds(sql, origin, kinds)}
     returning user_id, id
   ),
   events_unplaced as (
     insert into signet.unplaced_events (user_id, id)
     select user_id, id from events_written
   )`
+
+/**
+ * The same, where all of the events are of one person, whose row in `users` the statement leaves there. On Citus, what the defaults of the
+ * columns draw is drawn in `events_drawn` before, so that the events go to the node of the person alone. Null: not known, or several people.
+ */
+export const writeEventsOf = (
+  sql: ISql,
+  { origin, isDistributed }: Pick<Caller, 'origin' | 'isDistributed'>,
+  user_id: string | null,
+  kinds: Kinds,
+): Fragment => {
+  if (!isDistributed || user_id === null) return writeEvents(sql, origin, kinds)
+  const inShard = (rows: Fragment) => ofPerson(sql, { isDistributed }, { user_id, rows })
+  return sql`
+    events_drawn (${eventColumns(sql)}, id, at) as materialized (
+      select told.*, ${sql.unsafe(UUIDV7)}, clock_timestamp()
+      from (${selectKinds(sql, origin, kinds)}) told
+    ),
+    events_written as (
+      insert into signet.events as written (${eventColumns(sql)}, id, at)
+      select ${eventColumns(sql)}, id, at from ${inShard(sql`events_drawn`)}
+      returning written.user_id, written.id
+    ),
+    events_unplaced as (
+      insert into signet.unplaced_events (user_id, id)
+      select user_id, id from ${inShard(sql`events_written`)}
+    )`
+}
+
+const eventColumns = (sql: ISql): Fragment => sql`
+  kind, outcome, reason, actor, user_id, client_id, sid, jti, ip, request_id, count, details`
+
+const selectKinds = (sql: ISql, origin: EventOrigin, [first, ...rest]: Kinds): Fragment =>
+  rest.reduce(
+    (union, rows) => sql`${union} union all ${selectEvents(sql, origin, rows)}`,
+    selectEvents(sql, origin, first),
+  )
 
 /**
  * The origin of a row that a request has presented to a statement of several requests. `actor` is null for what the request did, and the

@@ -14,7 +14,7 @@ import {
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
-import { isPastDeadline } from '../schema/caller-predicates.ts'
+import { isPastDeadline } from '../schema/caller-forms.ts'
 import { isFamily, toldColumns } from '../schema/family-predicates.ts'
 import { endingOf, isSuspicious } from './suspicions.ts'
 

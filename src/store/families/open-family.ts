@@ -2,8 +2,9 @@ import type { Fragment, ISql } from 'postgres'
 import type { ExtraClaims } from '../../domain/sign-in/extra-claims.ts'
 import type { EndReason, Family, Lifetimes, NewFamily } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import { type EventRows, writeEvents } from '../events/write-events.ts'
-import type { Database } from '../postgres/index.ts'
+import { type EventRows, writeEventsOf } from '../events/write-events.ts'
+import type { Caller, Database } from '../postgres/index.ts'
+import { ofPerson } from '../schema/caller-forms.ts'
 
 /**
  * Ours – Inserts the family while the account's row is locked. The statement waits for a password change under way and then sees it, so
@@ -14,7 +15,7 @@ export const createOpenFamily =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes): RefreshFamilies['open'] =>
   async ({ claims, ...family }: NewFamily) => {
     const [opened] = await database.run(
-      (sql, { origin }) => sql<Family[]>`
+      (sql, caller) => sql<Family[]>`
         with origin as materialized (
           select
             id as user_id, roles, credential_epoch, ${family.client_id}::text as client_id, ${family.scope}::text as scope,
@@ -27,10 +28,10 @@ export const createOpenFamily =
           for share
         ),
         opened as (
-          ${openFamily(sql, { ...family, sender_key: sql`${family.sender_key}::text` })}
+          ${openFamily(sql, caller, { ...family, sender_key: sql`${family.sender_key}::text` })}
           returning *
         ),
-        ${writeEvents(sql, origin, [signInOpened(sql, sql`opened`)])}
+        ${writeEventsOf(sql, caller, family.user_id, [signInOpened(sql, sql`opened`)])}
         select ${openedColumns(sql)}, ${issuedAt(sql, family.client_id)} as at
         from opened, origin`,
       `account:${family.user_id}`,
@@ -71,6 +72,8 @@ type OrColumn<T> = { readonly [Name in keyof T]: T[Name] | Fragment }
 
 type Opening = OrColumn<Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_digest'>> &
   Readonly<{
+    /** The person of `origin`; null: not known, or several people. */
+    user_id: string | null
     source: OrColumn<NewFamily['source']>
     /** A LogoutNotice, from `origin`. By default the client is not told of the end. */
     logout_notice?: Fragment
@@ -86,7 +89,9 @@ type Opening = OrColumn<Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_dig
  */
 export const openFamily = (
   sql: ISql,
+  caller: Caller,
   {
+    user_id,
     id,
     salt,
     pepper_id,
@@ -97,13 +102,13 @@ export const openFamily = (
     claims = sql`claims`,
   }: Opening,
 ): Fragment => sql`
-  insert into signet.refresh_families (${insertedColumns(sql)})
+  insert into signet.refresh_families as family (${insertedColumns(sql)})
   select
     ${id}, user_id, credential_epoch, client_id, scope, audience, proved_at, proved_by, ${salt},
     ${pepper_id}, ${token_digest}, refresh_transport, ${sender_key}, session_id, ${logout_notice},
     least(statement_timestamp() + make_interval(secs => idle_seconds), expires_at), expires_at,
     ${source.ip}, ${source.user_agent}, ${claims}, null::timestamptz, null::text
-  from origin`
+  from ${ofPerson(sql, caller, { user_id, rows: sql`origin` })}`
 
 /** The columns that `openFamily` inserts. Every other column has its default. */
 const insertedColumns = (sql: ISql): Fragment => sql`${unchangingColumns(sql)}, revoked_at, revoke_reason`

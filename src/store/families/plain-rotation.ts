@@ -8,7 +8,7 @@ import {
 } from '../../domain/sign-in/refresh-family.ts'
 import { rotationOf } from '../../domain/sign-in/refresh-verdict.ts'
 import type { Database } from '../postgres/index.ts'
-import { wasLate } from '../schema/caller-predicates.ts'
+import { wasLate } from '../schema/caller-forms.ts'
 import type { JudgedFamily } from './judge-families.ts'
 
 /**

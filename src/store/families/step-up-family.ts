@@ -19,7 +19,7 @@ export const createStepUpFamily =
   (database: Database, { idle_seconds, access_token_seconds }: Lifetimes): RefreshFamilies['stepUp'] =>
   async ({ replaces, user_id, credential_epoch, claims, ...opening }) => {
     const [family] = await database.run(
-      (sql, { origin }) => sql<SteppedUp[]>`
+      (sql, caller) => sql<SteppedUp[]>`
         with origin as materialized (
           select
             f.*, account.roles, statement_timestamp() as proved_at, ${opening.amr}::text[] as proved_by,
@@ -40,7 +40,8 @@ export const createStepUpFamily =
           ) f
         ),
         written as (
-          ${openFamily(sql, {
+          ${openFamily(sql, caller, {
+            user_id: null,
             ...opening,
             logout_notice: sql`logout_notice`,
             sender_key: sql`sender_key`,
@@ -53,7 +54,7 @@ export const createStepUpFamily =
           select id, user_id, client_id from written where id = ${replaces}
         ),
         ${writeFeedEntries(sql, access_token_seconds)},
-        ${writeEvents(sql, origin, [
+        ${writeEvents(sql, caller.origin, [
           {
             kind: 'sign_in.stepped_up',
             from: sql`written where written.id = ${opening.id}`,

@@ -82,6 +82,7 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
   await holdLease(sql, table.schema)
   const { name, placement } = table
   if ('on' in placement) {
+    if (placement.isManaged === true) await manage(sql, table)
     if (!(await hasConstraints(sql, table))) return false
     await requireNoServers(sql)
     await dropConstraints(sql, table)
@@ -98,16 +99,26 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
   return true
 }
 
+/** Tells Citus of a table on the coordinator, which stays there. Does nothing where it knows of it. */
+const manage = async (sql: TransactionSql, table: Omit<Table, 'placement'>): Promise<void> => {
+  const name = nameOf(table)
+  const known =
+    await sql`select from pg_catalog.pg_dist_partition where logicalrelid = ${name}::text::regclass`
+  if (known.length === 0)
+    await sql`select pg_catalog.citus_add_local_table_to_metadata(${name}::text::regclass)`
+}
+
 /**
- * Distributes a table that a migration has just created, which has no rows to name. Does nothing for a table on the coordinator.
+ * Distributes a table that a migration has just created, which has no rows to name. One on the coordinator is left there.
  */
 export const distributeNew = async (
   sql: TransactionSql,
   { name, schema }: Readonly<{ name: string; schema: string }>,
 ): Promise<void> => {
   const [known, placement] = placements().find(([each]) => each === name) ?? []
-  if (known === undefined || placement === undefined || !('by' in placement)) return
-  await createDistributedTable(sql, { name: known, placement, schema })
+  if (known === undefined || placement === undefined) return
+  if ('by' in placement) await createDistributedTable(sql, { name: known, placement, schema })
+  else if (placement.isManaged === true) await manage(sql, { name: known, schema })
 }
 
 /** The table with which all others are colocated: the rows of a person are on one node. */

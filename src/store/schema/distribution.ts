@@ -11,8 +11,8 @@ type Distributed = Readonly<{
   drops?: readonly string[]
 }>
 
-/** One table, as on plain Postgres. */
-type Local = Readonly<{ on: 'coordinator'; drops?: readonly string[] }>
+/** One table, as on plain Postgres. `isManaged`: Citus knows of it, and of the statements that change it. */
+type Local = Readonly<{ on: 'coordinator'; isManaged?: true; drops?: readonly string[] }>
 
 export type Placement = Distributed | Local
 
@@ -62,6 +62,8 @@ export const PLACEMENTS = {
   ceremonies: { on: 'coordinator', drops: ['ceremonies_user_id_users_id_fk'] },
   // The look-up of a person by a name, over all people.
   account_names: COORDINATOR,
+  // Makes a statement commit in two phases, by being managed.
+  two_phase_commits: { on: 'coordinator', isManaged: true },
   // Rows of addresses, clients, instances and inputs, which have no person.
   invitations: COORDINATOR,
   clients: COORDINATOR,

@@ -9,7 +9,7 @@ import { instant } from './column-types.ts'
  * RFC 9562 §5.7, §6.2 method 3 – A UUIDv7 of the database's clock: 48 bits of milliseconds, the version, 12 bits of the fraction of the
  * millisecond, and the random end of another UUID. The clock is read for each row, so that rows of one statement are in their order.
  */
-const uuidv7 = sql`(overlay(lpad(to_hex(floor(extract(epoch from clock_timestamp()) * 4096000)::bigint), 15, '0') placing '7' from 13 for 0) || right(gen_random_uuid()::text, 17))::uuid`
+export const UUIDV7 = `(overlay(lpad(to_hex(floor(extract(epoch from clock_timestamp()) * 4096000)::bigint), 15, '0') placing '7' from 13 for 0) || right(gen_random_uuid()::text, 17))::uuid`
 
 /**
  * What happened, for operators. Written by the statement that does what the row tells. Partitioned by month, by the time in `id` (the
@@ -21,7 +21,7 @@ export const events = pgTable(
   {
     /** The person whom it is about; NIL_UUID: no person, or none that is known. */
     user_id: uuid().notNull().default(NIL_UUID),
-    id: uuid().notNull().default(uuidv7),
+    id: uuid().notNull().default(sql.raw(UUIDV7)),
     at: instant().notNull().default(sql`clock_timestamp()`),
     kind: text().notNull(),
     outcome: text({ enum: EVENT_OUTCOMES }).notNull().default('succeeded'),

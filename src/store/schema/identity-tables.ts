@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { index, pgTable, primaryKey, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { index, pgTable, primaryKey, smallint, text, unique, uuid } from 'drizzle-orm/pg-core'
 import { NAME_KINDS } from '../../domain/account/account-name.ts'
 import { bytea, instant } from './column-types.ts'
 import { users } from './tables.ts'
@@ -43,6 +43,11 @@ export const accountNames = pgTable(
     index('account_names_expires_at_index').on(table.expires_at).where(sql`expires_at is not null`),
   ],
 )
+
+/**
+ * Always empty. Citus manages this table on its coordinator: a statement that deletes from it commits in two phases (docs/decisions/0071).
+ */
+export const twoPhaseCommits = pgTable('two_phase_commits', { id: smallint().primaryKey() })
 
 /**
  * Invitations to open an account, by the address that each was mailed to: there is no person yet whose row it could be. The statement that

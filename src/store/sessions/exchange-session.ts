@@ -82,7 +82,7 @@ const createJudgeSession =
     { person_id, sees_all }: Readonly<{ person_id: string | null; sees_all: boolean }>,
   ): Promise<Row | undefined> => {
     const [row] = await database.run(
-      (sql, { origin }) => sql<Row[]>`
+      (sql, caller) => sql<Row[]>`
         with account as materialized (
           select u.id as user_id, u.roles, u.credential_epoch, u.epoch_raised_at, u.disabled_at, ${personColumns(sql)}
           from signet.users u
@@ -141,7 +141,8 @@ const createJudgeSession =
           where verdict = 'opened'
         ),
         written as (
-          ${openFamily(sql, {
+          ${openFamily(sql, caller, {
+            user_id: person_id,
             ...family,
             source: session.source,
             logout_notice: sql`logout_notice`,
@@ -149,7 +150,7 @@ const createJudgeSession =
           })}
           returning *
         ),
-        ${writeEvents(sql, origin, [signInOpened(sql, sql`written`)])},
+        ${writeEvents(sql, caller.origin, [signInOpened(sql, sql`written`)])},
         opened as (
           select * from written
           union all

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PLACEMENTS } from '../../../src/store/schema/distribution.ts'
 import { createDatabaseWithSchema, hasCitus } from '../../support/backends.ts'
 import { findUntied } from '../../support/citus/refusals.ts'
-import { countTasks } from '../../support/citus/tasks.ts'
+import { readPlan } from '../../support/citus/tasks.ts'
 import { findTraps } from '../../support/citus/traps.ts'
 
 const P = '00000000-0000-7000-8000-000000000001'
@@ -170,9 +170,10 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
     await sql.end({ timeout: 5 })
     await own.drop()
   })
-  const tasksOf = (text: string): Promise<number> => {
+  const tasksOf = async (text: string): Promise<number> => {
     const used = [...text.matchAll(/\$(\d)/g)].map(([, number]) => Number(number))
-    return countTasks(sql, { text, parameters: [P, 'a'].slice(0, Math.max(0, ...used)) })
+    const parameters = [P, 'a'].slice(0, Math.max(0, ...used))
+    return (await readPlan(sql, { text, parameters })).tasks
   }
 
   it.each(OF_ONE)('asks one shard for %s', async text => {

@@ -80,3 +80,6 @@ export const UNEXPLAINED: Readonly<Record<string, string>> = {
  * leaves it, and none may enter.
  */
 export const NOT_YET: readonly string[] = []
+
+/** Statements that need every node of Citus, because of the rows that they insert, each with the reason. */
+export const SPREAD: Readonly<Record<string, string>> = {}

@@ -116,7 +116,7 @@ const which = (rules: Partial<Record<Refusal, boolean>>): readonly Refusal[] =>
   (Object.keys(REFUSALS) as Refusal[]).filter(name => rules[name] === true)
 
 /** `stable`: functions that are not immutable, the volatile ones too. */
-const callsOf = (value: unknown, what: 'volatile' | 'stable'): boolean =>
+export const callsOf = (value: unknown, what: 'volatile' | 'stable'): boolean =>
   nodesOf(value).some(([kind, node]) => {
     if (kind === 'SQLValueFunction') return what === 'stable'
     if (kind !== 'FuncCall') return false

@@ -3,13 +3,16 @@ import type { Recorded } from '../statement-recorder.ts'
 import { nodesOf } from '../statement-rules.ts'
 
 /**
- * The most shards that a part of the statement asks, in the plan of Citus: each part has a task for each of them. Nothing is carried out. The
- * rows of an insert that pass through the coordinator have no task before they are known.
+ * `tasks`: the most shards that a part of the statement asks, in the plan of Citus, where each part has a task for each of them. `isSpread`:
+ * the rows of an insert pass through the coordinator, and have no task before they are known.
  */
-export const countTasks = async (
+type Plan = Readonly<{ tasks: number; isSpread: boolean }>
+
+/** The plan of Citus. Nothing is carried out. */
+export const readPlan = async (
   sql: ISql,
   { text, parameters }: Pick<Recorded, 'text' | 'parameters'>,
-): Promise<number> => {
+): Promise<Plan> => {
   const rows: unknown = await Reflect.apply(
     (...query: Parameters<ISql['unsafe']>) => sql.unsafe(...query),
     null,
@@ -19,6 +22,8 @@ export const countTasks = async (
       { prepare: true },
     ],
   )
-  const tasks = nodesOf(rows).map(([, { 'Task Count': count }]) => (typeof count === 'number' ? count : 0))
-  return Math.max(0, ...tasks)
+  const nodes = nodesOf(rows).map(([, node]) => node)
+  const tasks = nodes.map(({ 'Task Count': count }) => (typeof count === 'number' ? count : 0))
+  const isSpread = nodes.some(({ 'INSERT/SELECT method': method }) => method === 'pull to coordinator')
+  return { tasks: Math.max(0, ...tasks), isSpread }
 }
