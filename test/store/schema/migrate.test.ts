@@ -53,6 +53,7 @@ const TABLES = [
   'spent_proofs',
   'status_entries',
   'totp_factors',
+  'two_phase_commits',
   'unfinished_endings',
   'unplaced_events',
   'upstream_identities',
