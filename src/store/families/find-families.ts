@@ -1,4 +1,4 @@
-import { COOKIE_GRACE_SECONDS, type Family } from '../../domain/sign-in/refresh-family.ts'
+import { COOKIE_GRACE_SECONDS, type Family, type NamedFamily } from '../../domain/sign-in/refresh-family.ts'
 import type { LivingFamily, RefreshFamilies } from '../../ports/sign-ins.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountOfFamily, isFamily, isLivingFamily } from '../schema/family-predicates.ts'
@@ -12,6 +12,19 @@ export const createFindOwner =
     )
     return owner ?? null
   }
+
+/**
+ * On a distributed database, the person of a token that names none is looked up, so that the statement that follows names the person. Null:
+ * the family is unknown.
+ */
+export const createNameOwner = (database: Database) => {
+  const findOwner = createFindOwner(database)
+  return async <T extends NamedFamily>(named: T): Promise<T | null> => {
+    if (named.user_id !== null || !database.isDistributed()) return named
+    const owner = await findOwner(named)
+    return owner && { ...named, user_id: owner.user_id }
+  }
+}
 
 export const createFindLiving =
   (database: Database): RefreshFamilies['findLiving'] =>

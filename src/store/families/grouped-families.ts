@@ -1,7 +1,8 @@
 import type { SignIn } from '../../domain/sign-in/sign-in.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { onHeldAccount } from './end-families.ts'
 import { type EndedBatch, endInBatches, endSelectedFamilies, isLastBatch } from './end-selected-families.ts'
@@ -47,8 +48,9 @@ export const createEndGrouped =
       onHeldAccount(
         database,
         user_id,
-        (sql, origin, caller) => sql<EndedBatch[]>`
-          with named as (
+        (sql, _, caller) => sql<EndedBatch[]>`
+          with ${inTwoPhases(sql, caller)}
+          named as (
             select session_id, client_id
             from signet.refresh_families
             where id = ${id} and user_id = ${user_id}
@@ -60,7 +62,7 @@ export const createEndGrouped =
             reason,
             access_token_seconds,
           })},
-          ${writeEvents(sql, origin, [signInsEnded(sql, reason)])}
+          ${writeEventsOf(sql, caller, user_id, [signInsEnded(sql, reason)])}
           select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last`,
       ),
     )) ?? []

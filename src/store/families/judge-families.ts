@@ -14,7 +14,7 @@ import {
   rotationOf,
 } from '../../domain/sign-in/refresh-verdict.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
-import { isPastDeadline } from '../schema/caller-forms.ts'
+import { inTwoPhases, isPastDeadline } from '../schema/caller-forms.ts'
 import { isFamily, toldColumns } from '../schema/family-predicates.ts'
 import { endingOf, isSuspicious } from './suspicions.ts'
 
@@ -69,9 +69,11 @@ export const createJudge =
     const contended = waits && first !== undefined ? (`family:${first.family_id}` as const) : undefined
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
-      const named = nameOnly(sql, tokens)
+      const named = onlyFamilyOf(tokens)
+      const only = nameOnly(sql, named)
       return sql<Row[]>`
-        with presented as materialized (
+        with ${ends ? inTwoPhases(sql, caller) : sql``}
+        presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
             greatest(
@@ -94,10 +96,10 @@ export const createJudge =
             from signet.refresh_families f
             where f.id = presented_id
               and (presented_user_id is null or f.user_id = presented_user_id)
-              ${named.family}
+              ${only.family}
             for no key update ${locking}
           ) f
-          join signet.users u on u.id = f.user_id ${named.account}
+          join signet.users u on u.id = f.user_id ${only.account}
         ),
         judged as (
           select *, case
@@ -174,10 +176,10 @@ export const createJudge =
           from changing
           where f.user_id = changing.user_id
             and f.id = changing.id
-            ${named.family}
+            ${only.family}
           returning ${toldColumns(sql)}, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
-        ${ends ? sql`, ${endingOf(sql, { origin: caller.origin, rotates, access_token_seconds })}` : sql``}
+        ${ends ? sql`, ${endingOf(sql, caller, { user_id: named?.user_id ?? null, rotates, access_token_seconds })}` : sql``}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at, judged.claims,
@@ -192,15 +194,20 @@ export const createJudge =
     return rows.map(toJudged)
   }
 
+/** The family of a single token whose person is known; null: of several tokens, or the person is not known. */
+const onlyFamilyOf = ([first, ...others]: readonly Presentation[]) =>
+  first === undefined || first.user_id === null || others.length > 0
+    ? null
+    : { family_id: first.family_id, user_id: first.user_id }
+
 /**
- * Conditions that name the family and the account of a single token by parameters. Several tokens, and a token whose person is not known,
- * have none. With the values of the record alone, a plan may read every family of the person, and Citus does not find the node.
+ * Conditions that name the family and its account by parameters. With the values of the record alone, a plan may read every family of the
+ * person, and Citus does not find the node.
  */
-const nameOnly = (sql: ISql, [first, ...others]: readonly Presentation[]) => {
-  if (first === undefined || first.user_id === null || others.length > 0)
-    return { family: sql``, account: sql`` }
-  return { family: sql`and ${isFamily(sql, first)}`, account: sql`and u.id = ${first.user_id}` }
-}
+const nameOnly = (sql: ISql, named: ReturnType<typeof onlyFamilyOf>) =>
+  named === null
+    ? { family: sql``, account: sql`` }
+    : { family: sql`and ${isFamily(sql, named)}`, account: sql`and u.id = ${named.user_id}` }
 
 const toJudged = ({ verdict, last_ip, is_suspicious, ...family }: Row): JudgedFamily => ({
   id: family.id,

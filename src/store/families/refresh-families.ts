@@ -1,10 +1,17 @@
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { isFamily, toldColumns } from '../schema/family-predicates.ts'
 import { writeSignInEntries } from './feed-entries.ts'
-import { createFindAnswered, createFindCurrent, createFindLiving, createFindOwner } from './find-families.ts'
+import {
+  createFindAnswered,
+  createFindCurrent,
+  createFindLiving,
+  createFindOwner,
+  createNameOwner,
+} from './find-families.ts'
 import { createEndGrouped, createListGrouped } from './grouped-families.ts'
 import { createOpenFamily } from './open-family.ts'
 import { createJudgeToken, createRotateFamily } from './rotate-family.ts'
@@ -24,12 +31,15 @@ export const createRefreshFamilies = (database: Database, lifetimes: Lifetimes):
   findAnswered: createFindAnswered(database),
 })
 
-const createEnd =
-  (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['end'] =>
-  async ({ salt, client_id, reason, ...named }) => {
+const createEnd = (database: Database, { access_token_seconds }: Lifetimes): RefreshFamilies['end'] => {
+  const nameOwner = createNameOwner(database)
+  return async ({ salt, client_id, reason, family_id, user_id }) => {
+    const named = await nameOwner({ family_id, user_id })
+    if (named === null) return null
     const [family] = await database.run(
-      (sql, { origin }) => sql<{ user_id: string; client_id: string; has_ended: boolean }[]>`
-        with ended as (
+      (sql, caller) => sql<{ user_id: string; client_id: string; has_ended: boolean }[]>`
+        with ${inTwoPhases(sql, caller)}
+        ended as (
           update signet.refresh_families f
           set revoked_at = statement_timestamp(), revoke_reason = ${reason}
           where ${isFamily(sql, named)}
@@ -39,13 +49,14 @@ const createEnd =
           returning ${toldColumns(sql)}
         ),
         ${writeSignInEntries(sql, access_token_seconds)},
-        ${writeEvents(sql, origin, [signInsEnded(sql, reason)])}
+        ${writeEventsOf(sql, caller, named.user_id, [signInsEnded(sql, reason)])}
         select f.user_id, f.client_id, exists (select from ended) as has_ended
         from signet.refresh_families f
         where ${isFamily(sql, named)}
           and f.salt = coalesce(${salt}::bytea, f.salt)
           and f.client_id = coalesce(${client_id}::text, f.client_id)`,
-      `family:${named.family_id}`,
+      `family:${family_id}`,
     )
     return family ?? null
   }
+}

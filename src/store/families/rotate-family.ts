@@ -4,7 +4,7 @@ import type { Lifetimes, Presentation } from '../../domain/sign-in/refresh-famil
 import type { Rotation } from '../../domain/sign-in/refresh-verdict.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
 import { type Database, inBatches } from '../postgres/index.ts'
-import { createFindOwner } from './find-families.ts'
+import { createFindOwner, createNameOwner } from './find-families.ts'
 import { type Aim, createJudge, type JudgedFamily } from './judge-families.ts'
 import { createPlainRotation } from './plain-rotation.ts'
 
@@ -64,15 +64,12 @@ export const createJudgeToken = (database: Database, lifetimes: Lifetimes): Refr
   }
 }
 
-/**
- * Judges one token; undefined: the family is unknown. On a distributed database, the person of a token that names none is looked up first.
- */
+/** Judges one token; undefined: the family is unknown. */
 const createJudgeOne = (database: Database, judge: ReturnType<typeof createJudge>) => {
-  const findOwner = createFindOwner(database)
+  const nameOwner = createNameOwner(database)
   return async (token: Presentation, aim: Aim): Promise<JudgedFamily | undefined> => {
-    if (token.user_id !== null || !database.isDistributed()) return (await judge([token], aim))[0]
-    const owner = await findOwner(token)
-    return owner === null ? undefined : (await judge([{ ...token, user_id: owner.user_id }], aim))[0]
+    const named = await nameOwner(token)
+    return named === null ? undefined : (await judge([named], aim))[0]
   }
 }
 

@@ -1,7 +1,8 @@
 import type { EndReason, Family, Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { RefreshFamilies } from '../../ports/sign-ins.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { isFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
 import { endFormer, jsonText, openedColumns, openFamily } from './open-family.ts'
@@ -20,7 +21,8 @@ export const createStepUpFamily =
   async ({ replaces, user_id, credential_epoch, claims, ...opening }) => {
     const [family] = await database.run(
       (sql, caller) => sql<SteppedUp[]>`
-        with origin as materialized (
+        with ${inTwoPhases(sql, caller)}
+        origin as materialized (
           select
             f.*, account.roles, statement_timestamp() as proved_at, ${opening.amr}::text[] as proved_by,
             ${idle_seconds}::int as idle_seconds
@@ -54,7 +56,7 @@ export const createStepUpFamily =
           select id, user_id, client_id from written where id = ${replaces}
         ),
         ${writeFeedEntries(sql, access_token_seconds)},
-        ${writeEvents(sql, caller.origin, [
+        ${writeEventsOf(sql, caller, user_id, [
           {
             kind: 'sign_in.stepped_up',
             from: sql`written where written.id = ${opening.id}`,

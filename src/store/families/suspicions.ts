@@ -1,8 +1,9 @@
 import type { Fragment, ISql } from 'postgres'
-import { type EventOrigin, OWN_ORIGIN } from '../../domain/events/event.ts'
+import { OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { EventKind } from '../../domain/events/event-kinds.ts'
 import { END_REASON_OF } from '../../domain/sign-in/refresh-verdict.ts'
-import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
+import { type EventRows, presentedBy, writeEventsOf } from '../events/write-events.ts'
+import type { Caller } from '../postgres/index.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
 /** On `judged`: true for a token that the operator may want to look into. */
@@ -12,15 +13,24 @@ export const isSuspicious = (sql: ISql): Fragment => sql`
     or judged.verdict = 'replayed_within_grace' and coalesce(judged.last_ip <> judged.presented_ip, false)
   )`
 
-type EndingOf = Readonly<{ origin: EventOrigin; rotates: boolean; access_token_seconds: number }>
+type EndingOf = Readonly<{
+  /** The person of every token; null: not known, or several people. */
+  user_id: string | null
+  rotates: boolean
+  access_token_seconds: number
+}>
 
 /** CTEs that tell the revocation feed of the families that were ended, and write the events of every suspicion. */
-export const endingOf = (sql: ISql, { origin, rotates, access_token_seconds }: EndingOf): Fragment => sql`
+export const endingOf = (
+  sql: ISql,
+  caller: Caller,
+  { user_id, rotates, access_token_seconds }: EndingOf,
+): Fragment => sql`
   ended as (
     select id, user_id, client_id, logout_notice from changed where revoked_at is not null
   ),
   ${writeSignInEntries(sql, access_token_seconds)},
-  ${writeEvents(sql, origin, [suspicions(sql, rotates), endings(sql)])}`
+  ${writeEventsOf(sql, caller, user_id, [suspicions(sql, rotates), endings(sql)])}`
 
 const suspicions = (sql: ISql, rotates: boolean): EventRows => ({
   kind: sql`

@@ -1,7 +1,8 @@
 import type { Fragment, ISql } from 'postgres'
 import { CLOCK_TOLERANCE_MAX_SECONDS } from '../../domain/base/clock-tolerance.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { isFamilyOfRow, isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from './logout-notices.ts'
@@ -104,7 +105,8 @@ const endBatch = async (database: Database, person: Person): Promise<number | nu
 const markBatch = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
     (sql, caller) => sql<{ found: number }[]>`
-      with ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason <> ${DELETED}` })},
+      with ${inTwoPhases(sql, caller)}
+      ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason <> ${DELETED}` })},
       rest as materialized (
         select f.user_id, f.id
         from signet.refresh_families f
@@ -137,7 +139,7 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
         using person
         where e.user_id = ${user_id} and (select count(*) from rest) < ${FAMILIES_AT_ONCE}
       ),
-      ${writeEvents(sql, caller.origin, [
+      ${writeEventsOf(sql, caller, user_id, [
         {
           kind: 'sign_in.ended',
           from: sql`marked`,
@@ -156,7 +158,8 @@ const markBatch = async (database: Database, { user_id, access_token_seconds }: 
 const deleteFamilies = async (database: Database, { user_id, access_token_seconds }: Person) => {
   const [batch] = await database.run(
     (sql, caller) => sql<{ found: number }[]>`
-      with ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason = ${DELETED}` })},
+      with ${inTwoPhases(sql, caller)}
+      ${unfinishedPerson(sql, { user_id, access_token_seconds, condition: sql`e.reason = ${DELETED}` })},
       rest as materialized (
         select f.user_id, f.id
         from signet.refresh_families f
@@ -177,7 +180,7 @@ const deleteFamilies = async (database: Database, { user_id, access_token_second
       ),
       ${writeFeedEntries(sql, access_token_seconds)},
       ${writeLogoutNoticesOfPerson(sql, { ended: sql`(select * from gone where was_living)` })},
-      ${writeEvents(sql, caller.origin, [
+      ${writeEventsOf(sql, caller, user_id, [
         {
           kind: 'sign_in.ended',
           from: sql`gone where was_living`,

@@ -31,7 +31,6 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'families/find-families createFindLiving': 'reads the sign-in of a refresh token of version 1',
   'families/find-families createFindCurrent': 'reads the sign-in of a refresh token of version 1',
   'families/find-families createFindAnswered': 'reads the sign-in of a refresh token of version 1',
-  'families/refresh-families createEnd': 'ends the sign-in of a refresh token of version 1',
 }
 
 /** Those of FAN_OUTS that ask one shard where they are given the person. */
@@ -42,7 +41,6 @@ export const NAMING_TOO: readonly string[] = [
   'families/find-families createFindCurrent',
   'families/find-families createFindLiving',
   'families/find-families createFindOwner',
-  'families/refresh-families createEnd',
 ]
 
 /** Statements that Citus carries out in another way than one Postgres, each with the reason why the result is the same. */
