@@ -1,6 +1,7 @@
 import type { AdministeredClients } from '../../ports/clients.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { advanceHead, noteChange } from './client-registrations.ts'
 import { type ClientRow, clientColumns, toClientRecord } from './client-rows.ts'
 
@@ -21,8 +22,9 @@ export const createAdministeredClients = (database: Database): AdministeredClien
   addSecret: async ({ client_id, versions, digest, overlap_seconds }) => {
     const given = versions === null ? null : `{${versions.join(',')}}`
     const [added] = await database.run(
-      (sql, { origin }) => sql<{ former_expires_at: Date | null }[]>`
-        with client as materialized (
+      (sql, caller) => sql<{ former_expires_at: Date | null }[]>`
+        with ${inTwoPhases(sql, caller)}
+        client as materialized (
           select client_id, is_self_registered
           from signet.clients
           where client_id = ${client_id}
@@ -59,7 +61,7 @@ export const createAdministeredClients = (database: Database): AdministeredClien
           where c.client_id = ${client_id}
           returning c.former_secret_expires_at
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEvents(sql, caller.origin, [
           {
             kind: 'client.secret_added',
             from: sql`added`,

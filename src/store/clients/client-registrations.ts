@@ -5,6 +5,7 @@ import { CLIENTS_MOST, REGISTRATIONS_MOST } from '../../domain/oauth/client.ts'
 import type { ClientRegistrations } from '../../ports/clients.ts'
 import { type EventRows, writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { type ClientRow, clientColumns, createReadClients, toClientRecord } from './client-rows.ts'
 
 /** Seconds for which a change is kept for the instances that follow. */
@@ -22,8 +23,9 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
 
   replace: async ({ client_id, metadata, client_secret_digest, version }) => {
     const [row] = await database.run(
-      (sql, { origin }) => sql<{ version: number | null; is_known: boolean }[]>`
-        with client as materialized (
+      (sql, caller) => sql<{ version: number | null; is_known: boolean }[]>`
+        with ${inTwoPhases(sql, caller)}
+        client as materialized (
           select client_id, is_self_registered, metadata, client_secret_digest
           from signet.clients
           where client_id = ${client_id} and version = ${version} and not is_self_registered
@@ -49,7 +51,7 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
           where c.client_id = ${client_id}
           returning c.client_id, c.version, c.metadata, c.client_secret_digest
         ),
-        ${writeEvents(sql, origin, [clientChanged(sql)])}
+        ${writeEvents(sql, caller.origin, [clientChanged(sql)])}
         select
           (select version::float8 from replaced) as version,
           exists (
@@ -67,8 +69,9 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
   delete: async (client_id, versions = null) => {
     const given = versions === null ? null : `{${versions.join(',')}}`
     const deleted = await database.run(
-      (sql, { origin }) => sql`
-        with client as materialized (
+      (sql, caller) => sql`
+        with ${inTwoPhases(sql, caller)}
+        client as materialized (
           select client_id, is_self_registered
           from signet.clients
           where client_id = ${client_id} and (${given}::bigint[] is null or version = any(${given}::bigint[]))
@@ -82,7 +85,7 @@ export const createClientRegistrations = (database: Database): ClientRegistratio
           where c.client_id = ${client_id}
           returning c.client_id
         ),
-        ${writeEvents(sql, origin, [{ kind: 'client.deleted', from: sql`deleted`, client_id }])}
+        ${writeEvents(sql, caller.origin, [{ kind: 'client.deleted', from: sql`deleted`, client_id }])}
         select client_id from deleted`,
     )
     return deleted.length > 0
@@ -120,8 +123,9 @@ const insertOnce = async (
   { client_id, metadata, client_secret_digest, isSelfRegistered, isDisabled, event }: Inserted,
 ) => {
   const [row] = await database.run(
-    (sql, { origin }) => sql<{ version: number | null; is_taken: boolean }[]>`
-      with client as materialized (
+    (sql, caller) => sql<{ version: number | null; is_taken: boolean }[]>`
+      with ${inTwoPhases(sql, caller)}
+      client as materialized (
         select ${client_id}::text as client_id, ${isSelfRegistered}::boolean as is_self_registered
         where not exists (select client_id from signet.clients where client_id = ${client_id})
       ),
@@ -137,7 +141,7 @@ const insertOnce = async (
         from advanced
         returning version
       ),
-      ${writeEvents(sql, origin, [{ kind: event, from: sql`created`, client_id }])}
+      ${writeEvents(sql, caller.origin, [{ kind: event, from: sql`created`, client_id }])}
       select
         (select version::float8 from created) as version,
         exists (select client_id from signet.clients where client_id = ${client_id}) as is_taken`,
@@ -152,8 +156,9 @@ const setDisabled = async (
   { client_id, isDisabled }: Readonly<{ client_id: string; isDisabled: boolean }>,
 ): Promise<boolean> => {
   const changed = await database.run(
-    (sql, { origin }) => sql`
-      with client as materialized (
+    (sql, caller) => sql`
+      with ${inTwoPhases(sql, caller)}
+      client as materialized (
         select client_id, is_self_registered, disabled_at from signet.clients where client_id = ${client_id} for update
       ),
       ${advanceHead(sql, 0)},
@@ -167,7 +172,7 @@ const setDisabled = async (
         where c.client_id = ${client_id}
         returning c.client_id
       ),
-      ${writeEvents(sql, origin, [
+      ${writeEvents(sql, caller.origin, [
         {
           kind: isDisabled ? 'client.disabled' : 'client.enabled',
           from: sql`changed where (select disabled_at is not null from client) <> ${isDisabled}::boolean`,

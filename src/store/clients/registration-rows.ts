@@ -2,6 +2,7 @@ import { rowMetadataOf } from '../../domain/clients/stored-registration.ts'
 import type { RegistrationRows } from '../../ports/clients.ts'
 import { writeEvents } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { advanceHead, createClientRegistrations, insertClient, noteChange } from './client-registrations.ts'
 
 /** RFC 7592 – The rows of clients that have registered themselves. They stand in the table of the other clients, and have a count of their own. */
@@ -20,8 +21,9 @@ export const createRegistrationRows = (database: Database): RegistrationRows => 
 
     change: async ({ client_id, metadata, client_secret_digest }) => {
       const changed = await database.run(
-        (sql, { origin }) => sql`
-          with client as materialized (
+        (sql, caller) => sql`
+          with ${inTwoPhases(sql, caller)}
+          client as materialized (
             select client_id, is_self_registered, metadata, client_secret_digest
             from signet.clients
             where client_id = ${client_id} and is_self_registered and metadata <> ${DELETED}
@@ -39,7 +41,7 @@ export const createRegistrationRows = (database: Database): RegistrationRows => 
             where c.client_id = ${client_id}
             returning c.client_id, c.metadata, c.client_secret_digest
           ),
-          ${writeEvents(sql, origin, [
+          ${writeEvents(sql, caller.origin, [
             {
               kind: metadata === DELETED ? 'client.deleted' : 'client.changed',
               from: sql`

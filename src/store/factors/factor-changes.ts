@@ -3,11 +3,12 @@ import type { EventKind } from '../../domain/events/event-kinds.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
 import { claimName, deleteNames } from '../accounts/names.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Caller, Database } from '../postgres/index.ts'
+import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 
 type Changes = Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'>
 
@@ -18,7 +19,8 @@ export const createFactorChanges = (database: Database, lifetimes: Lifetimes): C
     addTotp: given =>
       change(given, {
         kind: 'factor.totp_added',
-        members: sql => sql`${insertTotp(sql, given)}, ${giveRecoveryCodes(sql, given)}`,
+        members: (sql, caller) => sql`
+          ${insertTotp(sql, caller, given)}, ${giveRecoveryCodes(sql, caller, given)}`,
       }),
 
     addPasskey: given =>
@@ -26,7 +28,7 @@ export const createFactorChanges = (database: Database, lifetimes: Lifetimes): C
         kind: 'factor.passkey_added',
         members: (sql, caller) => sql`
           ${claimName(sql, caller, { kind: 'passkey', value: given.passkey.id })}
-          ${insertPasskey(sql, given)}, ${giveRecoveryCodes(sql, given)}`,
+          ${insertPasskey(sql, caller, given)}, ${giveRecoveryCodes(sql, caller, given)}`,
       }),
 
     removeTotp: async given => {
@@ -64,9 +66,10 @@ export const createChange =
     const [row] = await onHeldAccount(
       database,
       id,
-      (sql, origin, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
-        with ${endOtherFamilies(sql, caller, { ...ending, access_token_seconds })}, ${members(sql, caller)},
-        ${writeEvents(sql, origin, [
+      (sql, _origin, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
+        with ${inTwoPhases(sql, caller)}
+        ${endOtherFamilies(sql, caller, { ...ending, access_token_seconds })}, ${members(sql, caller)},
+        ${writeEventsOf(sql, caller, id, [
           { kind, from: sql`account where exists (select from done)`, user_id: sql`account.id` },
           {
             kind: 'factor.recovery_codes_made',
@@ -87,41 +90,48 @@ export const createChange =
     return changed
   }
 
-const insertTotp = (sql: ISql, { account_id, secret, step }: Parameters<Factors['addTotp']>[0]) => sql`
+const insertTotp = (
+  sql: ISql,
+  caller: Caller,
+  { account_id, secret, step }: Parameters<Factors['addTotp']>[0],
+) => sql`
   done as (
-    insert into signet.totp_factors (user_id, secret, last_step)
-    select ${account_id}::uuid, ${secret}::bytea, ${step}::int from account
+    insert into signet.totp_factors as added (user_id, secret, last_step)
+    select id, ${secret}::bytea, ${step}::int
+    from ${ofPerson(sql, caller, { user_id: account_id, rows: sql`account`, column: sql`id` })}
     on conflict do nothing
-    returning user_id
+    returning added.user_id
   )`
 
 const insertPasskey = (
   sql: ISql,
+  caller: Caller,
   { account_id, passkey, label }: Parameters<Factors['addPasskey']>[0],
 ) => sql`
   done as (
-    insert into signet.passkeys (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
-    select ${passkey.id}, ${account_id}::uuid, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
+    insert into signet.passkeys as added (id, user_id, public_key, counter, transports, backup_eligible, backed_up, label)
+    select ${passkey.id}, id, ${passkey.public_key}, ${passkey.counter}, ${passkey.transports}::text[],
       ${passkey.backup_eligible}, ${passkey.backed_up}, ${label}
-    from claimant
+    from ${ofPerson(sql, caller, { user_id: account_id, rows: sql`claimant`, column: sql`id` })}
     on conflict do nothing
-    returning user_id
+    returning added.user_id
   )`
 
 /** Stores recovery codes unless the present set has unused codes, which the person holds. */
 const giveRecoveryCodes = (
   sql: ISql,
+  caller: Caller,
   { account_id, recovery: digests }: Pick<Parameters<Factors['addTotp']>[0], 'account_id' | 'recovery'>,
 ) => sql`
   given as (
     insert into signet.recovery_codes as known (user_id, digests)
-    select ${account_id}::uuid, ${digestArray(sql, digests)}
-    from account
+    select id, ${digestArray(sql, digests)}
+    from ${ofPerson(sql, caller, { user_id: account_id, rows: sql`account`, column: sql`id` })}
     where ${digests.length > 0} and exists (select from done)
     on conflict (user_id) do update
     set digests = excluded.digests, set_number = known.set_number + 1
     where cardinality(known.digests) = 0
-    returning user_id
+    returning known.user_id
   )`
 
 const deleteTotp = (sql: ISql, { account_id }: Parameters<Factors['removeTotp']>[0]) => sql`

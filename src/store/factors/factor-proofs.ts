@@ -2,7 +2,7 @@ import type { ISql } from 'postgres'
 import type { SealedSecret } from '../../domain/factors/sealed-secret.ts'
 import { TOTP_FAILURES_AT_MOST } from '../../domain/factors/totp.ts'
 import type { Factors } from '../../ports/factors.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 
 type Proofs = Pick<Factors, 'attemptTotp' | 'spendTotpStep' | 'spendRecoveryCode' | 'usePasskey'>
@@ -47,14 +47,14 @@ export const createFactorProofs = (database: Database): Proofs => ({
 
   spendRecoveryCode: async ({ account_id, digest }) => {
     const spent = await database.run(
-      (sql, { origin }) => sql`
+      (sql, caller) => sql`
         with proof as (
           update signet.recovery_codes
           set digests = array_remove(digests, ${digest}::bytea)
           where user_id = ${account_id} and ${digest}::bytea = any(digests)
           returning user_id
         ), ${openingTotp(sql, account_id)},
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, account_id, [
           { kind: 'factor.recovery_code_spent', from: sql`proof`, user_id: sql`proof.user_id` },
         ])}
         select user_id from proof`,

@@ -4,9 +4,10 @@ import { RECOVERY_RENEWED_SECONDS } from '../../domain/factors/recovery-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
 import { findNamed, isNamed } from '../accounts/names.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { ofPerson } from '../schema/caller-forms.ts'
 import { createFactorChanges, digestArray } from './factor-changes.ts'
 import { createFactorProofs } from './factor-proofs.ts'
 
@@ -67,7 +68,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
   // Locks the account, so that the new codes do not outlast a concurrent change of factors or of the password.
   replaceRecoveryCodes: async ({ id, credential_epoch, replaces, digests }) => {
     const [replaced] = await database.run(
-      (sql, { origin }) => sql<{ isReplaced: boolean }[]>`
+      (sql, caller) => sql<{ isReplaced: boolean }[]>`
         with account as (
           select id
           from signet.users
@@ -76,7 +77,8 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
         ),
         replaced as (
           insert into signet.recovery_codes as known (user_id, digests, renewed_at)
-          select id, ${digestArray(sql, digests)}, statement_timestamp() from account
+          select id, ${digestArray(sql, digests)}, statement_timestamp()
+          from ${ofPerson(sql, caller, { user_id: id, rows: sql`account`, column: sql`id` })}
           on conflict (user_id) do update
           set digests = excluded.digests, set_number = known.set_number + 1, renewed_at = excluded.renewed_at
           where known.set_number = ${replaces}::int
@@ -84,9 +86,9 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
               known.renewed_at is null
               or excluded.renewed_at - known.renewed_at > make_interval(secs => ${RECOVERY_RENEWED_SECONDS})
             )
-          returning user_id
+          returning known.user_id
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, id, [
           { kind: 'factor.recovery_codes_made', from: sql`replaced`, user_id: sql`replaced.user_id` },
         ])}
         select exists (select from replaced) as "isReplaced" from account`,

@@ -6,10 +6,11 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LinkedIdentity } from '../../domain/upstream/upstream.ts'
 import type { Identities } from '../../ports/identities.ts'
 import { claimName, deleteNames, findNamed, giveNames, isNamed } from '../accounts/names.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import { createChange } from '../factors/factor-changes.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 
 export const createIdentities = (database: Database, lifetimes: Lifetimes): Identities => ({
   findOwner: async ({ issuer, subject }) => {
@@ -48,7 +49,8 @@ const createCreateAccount =
     try {
       const [account] = await database.run(
         (sql, caller) => sql<Account[]>`
-          with ${giveNames(sql, caller, sql`values ('email', ${email}, ${id}::uuid), ('identity', ${identity}, ${id}::uuid)`)}
+          with ${inTwoPhases(sql, caller)}
+          ${giveNames(sql, caller, sql`values ('email', ${email}, ${id}::uuid), ('identity', ${identity}, ${id}::uuid)`)}
           account as (
             insert into signet.users as u (
               id, email, roles, language, email_verified_at,
@@ -65,9 +67,10 @@ const createCreateAccount =
           ),
           linked as (
             insert into signet.upstream_identities (user_id, id, issuer, subject, email)
-            select ${id}::uuid, ${identity_id}::uuid, ${issuer}, ${subject}, ${email} from account
+            select id, ${identity_id}::uuid, ${issuer}, ${subject}, ${email}
+            from ${ofPerson(sql, caller, { user_id: id, rows: sql`account`, column: sql`id` })}
           ),
-          ${writeEvents(sql, caller.origin, [
+          ${writeEventsOf(sql, caller, id, [
             { kind: 'account.created', from: sql`account`, user_id: sql`account.id` },
             {
               kind: 'identity.linked',
@@ -94,7 +97,8 @@ const createLink =
   async ({ account_id, credential_epoch, id, issuer, subject, email }) => {
     const [row] = await database.run(
       (sql, caller) => sql<{ isLinked: boolean }[]>`
-        with account as materialized (
+        with ${inTwoPhases(sql, caller)}
+        account as materialized (
           select u.id
           from signet.users u
           where u.id = ${account_id} and u.credential_epoch = ${credential_epoch} and u.disabled_at is null
@@ -102,12 +106,13 @@ const createLink =
         ),
         ${claimName(sql, caller, { kind: 'identity', value: identityText({ issuer, subject }) })}
         linked as (
-          insert into signet.upstream_identities (user_id, id, issuer, subject, email)
-          select ${account_id}::uuid, ${id}::uuid, ${issuer}, ${subject}, ${email}::text from claimant
+          insert into signet.upstream_identities as added (user_id, id, issuer, subject, email)
+          select id, ${id}::uuid, ${issuer}, ${subject}, ${email}::text
+          from ${ofPerson(sql, caller, { user_id: account_id, rows: sql`claimant`, column: sql`id` })}
           on conflict do nothing
-          returning user_id
+          returning added.user_id
         ),
-        ${writeEvents(sql, caller.origin, [
+        ${writeEventsOf(sql, caller, account_id, [
           {
             kind: 'identity.linked',
             from: sql`linked`,

@@ -3,8 +3,9 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { moveNames } from '../accounts/names.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { CHANGE_EMAIL, isBound, isLiving, VERIFY_EMAIL } from '../schema/link-predicates.ts'
 import {
   findPresented,
@@ -84,7 +85,7 @@ const createRedeemVerification =
           where ${isFollowedBy(sql, presented)} and u.email = link.email
           returning u.id as account_id, u.email, u.language, link.was_verified
         ),
-        ${writeEvents(sql, caller.origin, [
+        ${writeEventsOf(sql, caller, presented.user_id, [
           {
             kind: 'account.email_verified',
             from: sql`verified where not verified.was_verified`,
@@ -104,7 +105,8 @@ const createRedeemChange =
         database,
         digest,
         (sql, presented, caller) => sql<Addressee[]>`
-          with ${followLink(sql, { link: presented, purpose: 'change_email' })},
+          with ${inTwoPhases(sql, caller)}
+          ${followLink(sql, { link: presented, purpose: 'change_email' })},
           account as (
             update signet.users u
             set email = link.email, email_verified_at = statement_timestamp()
@@ -114,7 +116,7 @@ const createRedeemChange =
           ),
           ${spendLinks(sql, presented)},
           ${moveNames(sql, caller, { kind: 'email', account: sql`(select id, old_email as old_value, email as value from account)` })}
-          ${writeEvents(sql, caller.origin, [
+          ${writeEventsOf(sql, caller, presented.user_id, [
             { kind: 'account.email_changed', from: sql`account`, user_id: sql`account.id` },
           ])}
           select id as account_id, old_email as email, language from account`,

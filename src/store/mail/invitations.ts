@@ -1,16 +1,18 @@
 import type { Account } from '../../domain/account/account.ts'
 import type { Invitations } from '../../ports/mail.ts'
 import { claimName, findNamed, isFree } from '../accounts/names.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEvents, writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 
 export const createInvitations = (database: Database): Invitations => ({
   invite: async ({ email, digest, valid_seconds }) => {
     const named = await findNamed(database, { kind: 'email', value: email })
     const [invited] = await database.run(
-      (sql, { origin }) => sql<{ expires_at: Date }[]>`
-        with invited as (
+      (sql, caller) => sql<{ expires_at: Date }[]>`
+        with ${inTwoPhases(sql, caller)}
+        invited as (
           insert into signet.invitations (email, digest, expires_at)
           select ${email}, ${digest}, statement_timestamp() + make_interval(secs => ${valid_seconds})
           where ${isFree(sql, { email, user_id: named })}
@@ -18,7 +20,7 @@ export const createInvitations = (database: Database): Invitations => ({
           set digest = excluded.digest, expires_at = excluded.expires_at
           returning expires_at
         ),
-        ${writeEvents(sql, origin, [{ kind: 'invitation.sent', from: sql`invited` }])}
+        ${writeEvents(sql, caller.origin, [{ kind: 'invitation.sent', from: sql`invited` }])}
         select expires_at from invited`,
     )
     return invited ?? null
@@ -56,7 +58,8 @@ const createRedeem =
   async ({ digest, email, id, password_digest, roles, language }) => {
     const [row] = await database.run(
       (sql, caller) => sql<(Account | { id: null })[]>`
-        with invitation as (
+        with ${inTwoPhases(sql, caller)}
+        invitation as (
           delete from signet.invitations
           where email = ${email} and digest = ${digest} and expires_at > statement_timestamp()
           returning email
@@ -70,7 +73,7 @@ const createRedeem =
           on conflict do nothing
           returning ${accountColumns(sql)}
         ),
-        ${writeEvents(sql, caller.origin, [
+        ${writeEventsOf(sql, caller, id, [
           { kind: 'account.registered', from: sql`opened`, user_id: sql`opened.id` },
         ])}
         select opened.*

@@ -3,6 +3,7 @@ import { LINK_KEPT_SECONDS, LINK_SECONDS, type LinkPurpose } from '../../domain/
 import type { EmailLinks, IssuedLink, NewLink } from '../../ports/mail.ts'
 import { findNamed, giveExpiringNames, isFree, isNamed } from '../accounts/names.ts'
 import type { Caller, Database } from '../postgres/index.ts'
+import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 
 /** The statements do not wait for a concurrent password change: the link is then bound to the former password and void. */
@@ -13,13 +14,14 @@ export const createIssueLinks = (
     const named = await findNamed(database, { kind: 'email', value: email })
     const [addressee] = await database.run(
       (sql, caller) => sql<IssuedLink[]>`
-        with account as (
+        with ${inTwoPhases(sql, caller)}
+        account as (
           select id, email, credential_epoch, password_digest, language, ${'reset_password' satisfies LinkPurpose}::text as purpose
           from signet.users
           where email = ${email} and ${isNamed(sql, sql`id`, named)} and disabled_at is null
           for key share
         ),
-        ${keepOrReplace(sql, caller, { link, pepper_ids })}`,
+        ${keepOrReplace(sql, caller, { user_id: named, link, pepper_ids })}`,
       `address:${email}`,
     )
     return addressee ?? null
@@ -28,13 +30,14 @@ export const createIssueLinks = (
   issueVerification: async ({ account_id, email, link, pepper_ids }) => {
     const [addressee] = await database.run(
       (sql, caller) => sql<IssuedLink[]>`
-        with account as (
+        with ${inTwoPhases(sql, caller)}
+        account as (
           select id, email, credential_epoch, password_digest, language, ${'verify_email' satisfies LinkPurpose}::text as purpose
           from signet.users
           where id = ${account_id} and email = ${email} and email_verified_at is null and disabled_at is null
           for key share
         ),
-        ${keepOrReplace(sql, caller, { link, pepper_ids })}`,
+        ${keepOrReplace(sql, caller, { user_id: account_id, link, pepper_ids })}`,
       `account:${account_id}`,
     )
     return addressee ?? null
@@ -44,7 +47,8 @@ export const createIssueLinks = (
     const named = await findNamed(database, { kind: 'email', value: new_email })
     const [addressee] = await database.run(
       (sql, caller) => sql<IssuedLink[]>`
-        with account as (
+        with ${inTwoPhases(sql, caller)}
+        account as (
           select id, ${new_email}::text as email, credential_epoch, password_digest, language, ${'change_email' satisfies LinkPurpose}::text as purpose
           from signet.users
           where id = ${account_id}
@@ -53,14 +57,19 @@ export const createIssueLinks = (
             and ${isFree(sql, { email: new_email, user_id: named })}
           for key share
         ),
-        ${keepOrReplace(sql, caller, { link, pepper_ids })}`,
+        ${keepOrReplace(sql, caller, { user_id: account_id, link, pepper_ids })}`,
       `account:${account_id}`,
     )
     return addressee ?? null
   },
 })
 
-type Issue = Readonly<{ link: NewLink; pepper_ids: readonly number[] }>
+type Issue = Readonly<{
+  /** The person of the CTE `account`; null on one Postgres. */
+  user_id: string | null
+  link: NewLink
+  pepper_ids: readonly number[]
+}>
 
 /**
  * Ours – Stores a link, or keeps the present one when it was issued recently, so that the same link is mailed again. A replaced link stays
@@ -71,7 +80,7 @@ type Issue = Readonly<{ link: NewLink; pepper_ids: readonly number[] }>
 const keepOrReplace = (
   sql: Sql,
   caller: Caller,
-  { link: { digest, seed, pepper_id }, pepper_ids }: Issue,
+  { user_id, link: { digest, seed, pepper_id }, pepper_ids }: Issue,
 ) => {
   // `excluded` expires LINK_SECONDS from now, and stands for the time, because Citus refuses a function of the time here.
   const isLivingFor = (seconds: number) =>
@@ -99,7 +108,7 @@ const keepOrReplace = (
       select
         id, purpose, ${digest}, email, credential_epoch, statement_timestamp() + make_interval(secs => ${LINK_SECONDS}),
         ${seed}, ${pepper_id}, ${binding}, ${digest}
-      from account
+      from ${ofPerson(sql, caller, { user_id, rows: sql`account`, column: sql`id` })}
       on conflict (user_id, purpose) do update
       set digest = case when ${isKept} then link.digest else excluded.digest end,
         seed = case when ${isKept} then link.seed else excluded.seed end,

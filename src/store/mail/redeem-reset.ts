@@ -4,12 +4,13 @@ import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { EmailLinks } from '../../ports/mail.ts'
 import { removeFactors, removeIdentities } from '../accounts/end-person.ts'
 import { deleteNames, isNamed } from '../accounts/names.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { endFamilies, foundCount } from '../families/end-families.ts'
 import { writeFeedEntries } from '../families/feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from '../families/logout-notices.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { followLink, isFollowedBy, onAccountOfLink, spendLinks } from './follow-link.ts'
 
 type Reset = Addressee & {
@@ -31,7 +32,8 @@ export const createRedeemReset =
   async ({ digest, password_digest }) => {
     const row = await onAccountOfLink(database, digest, async (sql, link, caller) => {
       const [reset] = await sql<Reset[]>`
-        with ${followLink(sql, { link, purpose: 'reset_password' })},
+        with ${inTwoPhases(sql, caller)}
+        ${followLink(sql, { link, purpose: 'reset_password' })},
         account as (
           update signet.users u
           set password_digest = ${password_digest},
@@ -54,7 +56,7 @@ export const createRedeemReset =
         ${endFamilies(sql, caller, { reason: 'password_changed', user_id: link.user_id })},
         ${writeFeedEntries(sql, access_token_seconds)},
         ${writeLogoutNoticesOfPerson(sql)},
-        ${writeEvents(sql, caller.origin, [
+        ${writeEventsOf(sql, caller, link.user_id, [
           {
             kind: 'account.password_reset',
             from: sql`account`,
@@ -70,7 +72,8 @@ export const createRedeemReset =
         from account`
       if (reset?.isFirstProof)
         await sql`
-          with account as (select ${reset.account_id}::uuid as id),
+          with ${inTwoPhases(sql, caller)}
+          account as (select ${reset.account_id}::uuid as id),
           ${removeFactors(sql, reset.account_id)},
           ${removeIdentities(sql, reset.account_id)},
           ${deleteNames(sql, caller, {

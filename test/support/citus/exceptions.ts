@@ -58,6 +58,8 @@ export const JUDGED_TRAPS: Readonly<Record<string, string>> = {
   'factors/factor-changes createChange: seen_change passkeys': 'leaves the removed passkey out by its id',
   'factors/factor-changes createChange: seen_change users':
     'unlinking reads the password, which the ending leaves alone',
+  'identities/identities createCreateAccount: seen_change users': 'reads the id that it has inserted',
+  'mail/invitations createRedeem: seen_change users': 'reads the id that it has inserted',
   'codes/judge-codes createJudgeCodes: seen_change revocations':
     'reads entries of clients, and writes those of sign-ins',
   'clients/client-registrations insertOnce: seen_change clients':
@@ -80,4 +82,14 @@ export const UNEXPLAINED: Readonly<Record<string, string>> = {
 export const NOT_YET: readonly string[] = []
 
 /** Statements that need every node of Citus, because of the rows that they insert, each with the reason. */
-export const SPREAD: Readonly<Record<string, string>> = {}
+export const SPREAD: Readonly<Record<string, string>> = {
+  'clients/administered-clients addSecret': 'an event of no person',
+  'clients/client-registrations delete': 'an event of no person',
+  'clients/client-registrations insertOnce': 'an event of no person',
+  'clients/client-registrations replace': 'an event of no person',
+  'clients/client-registrations setDisabled': 'an event of no person',
+  'clients/registration-rows change': 'an event of no person',
+  'clients/registration-tokens create': 'an event of no person',
+  'mail/invitations createRedeem': 'the account is new: no row of the person leads to its node',
+  'mail/invitations invite': 'an event of no person',
+}
