@@ -1,4 +1,4 @@
-import { isNode, type Node, nodesOf } from '../statement-rules.ts'
+import { isNode, type Node, nodesOf, stringsOf } from '../statement-rules.ts'
 import { type Level, levelsOf, listOf, type Placements, unwrap } from './levels.ts'
 
 /**
@@ -59,10 +59,20 @@ const seenChanges = (levels: readonly Level[]): readonly string[] =>
       (reading, other) =>
         reading !== changing &&
         reading.sources.some(source => source.table === table) &&
+        !(changing.kind === 'UpdateStmt' && readsPersonAlone(reading)) &&
         positionOf(reading, { levels, at: other }) > at,
     )
     return isSeen ? [table] : []
   })
+
+/** What an update leaves as it was: which rows there are, and whose they are. */
+const readsPersonAlone = ({ kind, node, sources: [source, ...others] }: Level): boolean =>
+  kind === 'SelectStmt' &&
+  source !== undefined &&
+  others.length === 0 &&
+  nodesOf(node).every(
+    ([name, { fields }]) => name !== 'ColumnRef' || stringsOf(fields).map(String).at(-1) === source.by,
+  )
 
 type Place = Readonly<{ levels: readonly Level[]; at: number }>
 
