@@ -1,7 +1,7 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Person, ProfileField } from '../../domain/account/profile.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { formerAccount, personColumns } from '../schema/account-columns.ts'
 
@@ -23,7 +23,7 @@ export const createChangeProfile =
   async ({ id, change }) => {
     const claims = JSON.stringify(change)
     const [person] = await database.run(
-      (sql, { origin }) => sql<Person[]>`
+      (sql, caller) => sql<Person[]>`
         with ${formerAccount(sql, id)},
         given as materialized (
           select
@@ -54,7 +54,7 @@ export const createChangeProfile =
           where u.id = ${id} and u.disabled_at is null
           returning u.id, ${personColumns(sql)}
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, id, [
           {
             kind: 'account.profile_changed',
             from: sql`

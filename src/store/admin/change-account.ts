@@ -4,9 +4,10 @@ import type { ProfileField } from '../../domain/account/profile.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AdministeredAccounts } from '../../ports/administration.ts'
 import { giveNames, replaceExternalId } from '../accounts/names.ts'
-import { type EventRows, writeEvents } from '../events/write-events.ts'
+import { type EventRows, writeEventsOf } from '../events/write-events.ts'
 import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountVersion, formerAccount, isOfVersion } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 
 type Changed = AdministeredAccount | Readonly<{ id: null; is_known: boolean }>
 
@@ -20,7 +21,8 @@ export const createChangeAccount =
     try {
       const fields = JSON.stringify(change)
       const work = (sql: ISql, caller: Caller) => sql<Changed[]>`
-          with ${formerAccount(sql, id)},
+          with ${'external_id' in change ? inTwoPhases(sql, caller) : sql``}
+          ${formerAccount(sql, id)},
           given as materialized (
             select
               asked.fields,
@@ -61,7 +63,7 @@ export const createChangeAccount =
             returning u.*
           ),
           ${'external_id' in change ? giveNames(sql, caller, externalIdNow(sql)) : sql``}
-          ${writeEvents(sql, caller.origin, eventsOf(sql, fields))}
+          ${writeEventsOf(sql, caller, id, eventsOf(sql, fields))}
           select ${administeredColumns(sql)}, given.is_known
           from given
           left join changed u on true`

@@ -62,6 +62,9 @@ export const JUDGED_TRAPS: Readonly<Record<string, string>> = {
     'unlinking reads the password, which the ending leaves alone',
   'codes/judge-codes createJudgeCodes: seen_change revocations':
     'reads entries of clients, and writes those of sign-ins',
+  'accounts/accounts createRegister: seen_change users': 'writes the events of the inserted account',
+  'accounts/account-administration createCreate: seen_change users':
+    'writes the events of the inserted account',
   'clients/client-registrations insertOnce: seen_change clients':
     'ignores `is_taken` where it has inserted the client',
   'clients/client-registrations replace: seen_change clients': 'reads columns that the change leaves alone',
@@ -82,4 +85,6 @@ export const UNEXPLAINED: Readonly<Record<string, string>> = {
 export const NOT_YET: readonly string[] = []
 
 /** Statements that need every node of Citus, because of the rows that they insert, each with the reason. */
-export const SPREAD: Readonly<Record<string, string>> = {}
+export const SPREAD: Readonly<Record<string, string>> = {
+  'accounts/import-batch carryOut': 'creates many accounts',
+}
