@@ -65,7 +65,7 @@ export const endFamilies = (
   ended as materialized (
     select id, user_id, client_id, logout_notice from changed where not is_kept
   ),
-  ${noteUnfinished(sql, reason)}`
+  ${noteUnfinished(sql, caller, { reason, user_id })}`
 }
 
 type Held<T> = (sql: ISql, origin: EventOrigin, caller: Caller) => PromiseLike<T>

@@ -144,6 +144,9 @@ const SOUND: readonly string[] = [
   `with former as materialized (select name from signet.users where id = '${P}'), ${RENAMED} select name from former`,
   `with renamed as (update signet.users set name = 'new' where id = '${P}' returning id)
     select name from signet.users where id = '${P}'`,
+  `with a as (update signet.users set name = 'new' where id = $1 returning id),
+    b as (insert into signet.revocations (kind, value, expires_at) select 'a', id::text, now() from a)
+    select id from signet.users where id = $1`,
 ]
 
 describe('the traps of Citus', () => {
