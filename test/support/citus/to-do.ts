@@ -1,8 +1,4 @@
 export const SPREAD_YET: readonly string[] = [
-  'accounts/accounts createEndEverySignIn',
-  'accounts/accounts createEndOtherSignIns',
-  'accounts/delete-person deleteInBatches',
-  'accounts/end-person endPerson',
   'clients/administered-clients addSecret',
   'clients/client-registrations delete',
   'clients/client-registrations insertOnce',
