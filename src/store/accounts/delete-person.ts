@@ -6,7 +6,7 @@ import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Caller, Database } from '../postgres/index.ts'
-import { isOfVersion } from '../schema/account-columns.ts'
+import { isOfAccount, isOfVersion } from '../schema/account-columns.ts'
 import { inTwoPhases } from '../schema/caller-forms.ts'
 import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { removeIdentities } from './end-person.ts'
@@ -59,7 +59,7 @@ const deleteAtOnce = async (
       gone as (
         delete from signet.refresh_families f
         using account
-        where f.user_id = ${id} and f.user_id = account.id
+        where ${isOfAccount(sql, sql`f.user_id`, id)}
         returning ${toldColumns(sql)}, f.revoked_at, f.expires_at
       ),
       ended as materialized (
@@ -69,7 +69,7 @@ const deleteAtOnce = async (
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
       ${writeEventsOf(sql, caller, id, [accountDeleted(sql), signInsEnded(sql, 'deleted')])},
       deleted as (
-        delete from signet.users u using account where u.id = ${id} and u.id = account.id
+        delete from signet.users u using account where ${isOfAccount(sql, sql`u.id`, id)}
       )
       select ${endedColumns(sql)}, array(select id::text from ended) as families
       from own_entry`,
@@ -119,13 +119,13 @@ const deleteInBatches = async (
         returning u.id, u.credential_epoch
       ),
       links as (
-        delete from signet.email_links l using account where l.user_id = ${id} and l.user_id = account.id
+        delete from signet.email_links l using account where ${isOfAccount(sql, sql`l.user_id`, id)}
       ),
       browsers as (
-        delete from signet.browser_sessions b using account where b.user_id = ${id} and b.user_id = account.id
+        delete from signet.browser_sessions b using account where ${isOfAccount(sql, sql`b.user_id`, id)}
       ),
       granted as (
-        delete from signet.consents g using account where g.user_id = ${id} and g.user_id = account.id
+        delete from signet.consents g using account where ${isOfAccount(sql, sql`g.user_id`, id)}
       ),
       ${removeIdentities(sql, id)},
       ${deleteNamesOf(sql, caller)}

@@ -7,7 +7,7 @@ import { endFamilies, foundCount, onHeldAccount } from '../families/end-families
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
-import { isOfVersion } from '../schema/account-columns.ts'
+import { isOfAccount, isOfVersion } from '../schema/account-columns.ts'
 import { inTwoPhases } from '../schema/caller-forms.ts'
 import { deleteNames } from './names.ts'
 
@@ -49,7 +49,7 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
         returning u.id, u.credential_epoch, u.roles
       ),
       links as (
-        delete from signet.email_links l using account where l.user_id = ${id} and l.user_id = account.id
+        delete from signet.email_links l using account where ${isOfAccount(sql, sql`l.user_id`, id)}
       ),
       ${deleteNames(sql, caller, { from: sql`account`, condition: isRemoved(sql, ending) })}
       ${withoutFactors ? sql`${removeFactors(sql, id)},` : sql``}
@@ -110,7 +110,3 @@ export const removeFactors = (sql: ISql, id: string): Fragment => sql`
   codes as (
     delete from signet.recovery_codes r using account where ${isOfAccount(sql, sql`r.user_id`, id)}
   )`
-
-/** True where the column has the person of the CTE `account (id)`, whose id a parameter names too: Citus then finds the shard. */
-const isOfAccount = (sql: ISql, column: Fragment, id: string): Fragment =>
-  sql`${column} = ${id} and ${column} = account.id`

@@ -49,3 +49,7 @@ export const accountVersion = (sql: ISql): Fragment => sql`
 /** On `users u`: true where the account has one of these versions; always true for null. */
 export const isOfVersion = (sql: ISql, versions: readonly string[] | null): Fragment => sql`
   (${versions}::text[] is null or ${accountVersion(sql)} = any(${versions}::text[]))`
+
+/** True where the column has the person of the CTE `account (id)`, whose id a parameter names too: Citus then finds the shard. */
+export const isOfAccount = (sql: ISql, column: Fragment, id: string): Fragment =>
+  sql`${column} = ${id} and ${column} = account.id`
