@@ -6,7 +6,7 @@ import type { AdministeredAccounts } from '../../ports/administration.ts'
 import { giveNames, replaceExternalId } from '../accounts/names.ts'
 import { type EventRows, writeEventsOf } from '../events/write-events.ts'
 import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
-import { accountVersion, formerAccount, isOfVersion } from '../schema/account-columns.ts'
+import { accountVersion, formerAccount, isOfVersion, profileUpdatedAt } from '../schema/account-columns.ts'
 import { inTwoPhases } from '../schema/caller-forms.ts'
 
 type Changed = AdministeredAccount | Readonly<{ id: null; is_known: boolean }>
@@ -29,15 +29,7 @@ export const createChangeAccount =
               u.id is not null as is_known,
               ${isOfVersion(sql, versions)} as is_of_version,
               coalesce(u.email_verified_at, statement_timestamp()) as verified_at,
-              case
-                when jsonb_build_object(
-                  'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
-                  'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale,
-                  'zoneinfo', u.zoneinfo
-                ) @> asked.fields - '{roles,external_id,email_verified}'::text[]
-                then u.profile_updated_at
-                else statement_timestamp()
-              end as profile_updated_at
+              ${profileUpdatedAt(sql, sql`asked.fields - '{roles,external_id,email_verified}'::text[]`)} as profile_updated_at
             from (select ${fields}::text::jsonb as fields) asked
             left join former u on true
           ),
