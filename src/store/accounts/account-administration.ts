@@ -5,9 +5,10 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { AccountAdministration } from '../../ports/accounts.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
 import { accountLineColumns, formerAccount } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson, rolesChanged } from './end-person.ts'
@@ -35,7 +36,7 @@ export const createAccountAdministration = (
 
   enable: async account_id => {
     const enabled = await database.run(
-      (sql, { origin }) => sql`
+      (sql, caller) => sql`
         with ${formerAccount(sql, account_id)},
         account as (
           update signet.users u
@@ -44,7 +45,7 @@ export const createAccountAdministration = (
           where u.id = ${account_id} and u.id = former.id
           returning u.id
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, account_id, [
           {
             kind: 'account.enabled',
             from: sql`account join former on former.disabled_at is not null`,
@@ -59,7 +60,7 @@ export const createAccountAdministration = (
 
   setRoles: async (account_id, roles) => {
     const changed = await database.run(
-      (sql, { origin }) => sql`
+      (sql, caller) => sql`
         with ${formerAccount(sql, account_id)},
         account as (
           update signet.users u
@@ -68,7 +69,7 @@ export const createAccountAdministration = (
           where u.id = ${account_id} and u.id = former.id
           returning u.id, u.roles
         ),
-        ${writeEvents(sql, origin, [rolesChanged(sql, sql`former`)])}
+        ${writeEventsOf(sql, caller, account_id, [rolesChanged(sql, sql`former`)])}
         select id from account`,
       `account:${account_id}`,
     )
@@ -118,7 +119,8 @@ const createCreate =
     const created = await orTaken(
       database.run(
         (sql, caller) => sql`
-          with ${giveNames(sql, caller, namesOf(sql, { id, email, external_id: more.external_id }))}
+          with ${inTwoPhases(sql, caller)}
+          ${giveNames(sql, caller, namesOf(sql, { id, email, external_id: more.external_id }))}
           account as (
             insert into signet.users (
               id, email, password_digest, roles, email_verified_at, disabled_at, created_at, external_id,
@@ -134,7 +136,7 @@ const createCreate =
             )
             returning id
           ),
-          ${writeEvents(sql, caller.origin, [
+          ${writeEventsOf(sql, caller, id, [
             { kind: 'account.created', from: sql`account`, user_id: sql`account.id` },
           ])}
           select id from account`,
@@ -160,7 +162,8 @@ const createSetExternalId =
         database,
         account_id,
         (sql, caller) => sql`
-          with ${formerAccount(sql, account_id)},
+          with ${inTwoPhases(sql, caller)}
+          ${formerAccount(sql, account_id)},
           account as (
             update signet.users u
             set external_id = ${external_id}
@@ -169,7 +172,7 @@ const createSetExternalId =
             returning u.id, u.external_id
           ),
           ${giveNames(sql, caller, sql`select 'external_id'::text, external_id, id from account where external_id is not null`)}
-          ${writeEvents(sql, caller.origin, [
+          ${writeEventsOf(sql, caller, account_id, [
             {
               kind: 'account.external_id_changed',
               from: sql`account join former on former.external_id is distinct from account.external_id`,

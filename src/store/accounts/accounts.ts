@@ -3,13 +3,14 @@ import type { Account } from '../../domain/account/account.ts'
 import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { writeRestEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
 import { findNamed, giveNames, isNamed, orTaken } from './names.ts'
 import { createChangeProfile, createFindPerson } from './people.ts'
@@ -61,14 +62,15 @@ const createRegister =
     const [account] = await orTaken(
       database.run(
         (sql, caller) => sql<Account[]>`
-          with ${giveNames(sql, caller, sql`values ('email', ${email}, ${id}::uuid)`)}
+          with ${inTwoPhases(sql, caller)}
+          ${giveNames(sql, caller, sql`values ('email', ${email}, ${id}::uuid)`)}
           account as (
             insert into signet.users as u (id, email, password_digest, roles, language)
             values (${id}, ${email}, ${password_digest}, ${roles}::text[], ${language})
             on conflict do nothing
             returning ${accountColumns(sql)}
           ),
-          ${writeEvents(sql, caller.origin, [
+          ${writeEventsOf(sql, caller, id, [
             { kind: 'account.registered', from: sql`account`, user_id: sql`account.id` },
           ])}
           select * from account`,
@@ -84,8 +86,9 @@ const createEndEverySignIn =
     const [row] = await onHeldAccount(
       database,
       account_id,
-      (sql, origin, caller) => sql<{ ended: string[]; found: number }[]>`
-        with account as (
+      (sql, _origin, caller) => sql<{ ended: string[]; found: number }[]>`
+        with ${inTwoPhases(sql, caller)}
+        account as (
           update signet.users
           set credential_epoch = credential_epoch + 1,
             epoch_raised_at = statement_timestamp(),
@@ -95,7 +98,7 @@ const createEndEverySignIn =
         ),
         ${endFamilies(sql, caller, { reason, user_id: account_id })},
         ${writeRestEntries(sql, { value: account_id, access_token_seconds })},
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, account_id, [
           { kind: 'account.everything_revoked', from: sql`account`, reason, user_id: sql`account.id` },
           signInsEnded(sql, reason),
         ])}
@@ -111,9 +114,10 @@ const createEndOtherSignIns =
     const [account] = await onHeldAccount(
       database,
       change.id,
-      (sql, origin, caller) => sql<{ ended: string[]; found: number }[]>`
-        with ${endOtherFamilies(sql, caller, { ...change, access_token_seconds })},
-        ${writeEvents(sql, origin, [
+      (sql, _origin, caller) => sql<{ ended: string[]; found: number }[]>`
+        with ${inTwoPhases(sql, caller)}
+        ${endOtherFamilies(sql, caller, { ...change, access_token_seconds })},
+        ${writeEventsOf(sql, caller, change.id, [
           {
             kind: 'account.password_changed',
             from: sql`account where ${change.password_digest !== null}`,

@@ -1,12 +1,13 @@
 import type { Fragment, ISql } from 'postgres'
 import type { EndedPerson } from '../../ports/revocations.ts'
-import { type EventRows, signInsEnded, writeEvents } from '../events/write-events.ts'
+import { type EventRows, signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { endFamilies, onHeldAccount } from '../families/end-families.ts'
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { FAMILIES_AT_ONCE } from '../families/note-unfinished.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Caller, Database } from '../postgres/index.ts'
-import { isOfVersion } from '../schema/account-columns.ts'
+import { isOfAccount, isOfVersion } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 import { removeIdentities } from './end-person.ts'
 import { deleteNames } from './names.ts'
@@ -23,8 +24,8 @@ type Deletion = Readonly<{
 /**
  * Ours – Deletes an account. Only the ids of the account and of its sign-ins stay in the feed, until the last access token has expired. The
  * statement deletes the families itself, although the foreign key would, so that it waits for a rotation that holds one before it reads
- * `issued_until`. It deletes them before the account: Citus carries out one CTE after the other, and the foreign key would delete the
- * families before the statement has read them.
+ * `issued_until`. It deletes the account last: Citus carries out one CTE after the other. The foreign key would delete the families before
+ * the statement has read them, and `writeEventsOf` needs the account's row.
  */
 export const deletePerson = async (database: Database, deletion: Deletion): Promise<EndedPerson | null> =>
   (await hasMany(database, deletion.id))
@@ -47,8 +48,9 @@ const deleteAtOnce = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    (sql, origin, caller) => sql<EndedPerson[]>`
-      with account as materialized (
+    (sql, _origin, caller) => sql<EndedPerson[]>`
+      with ${inTwoPhases(sql, caller)}
+      account as materialized (
         select u.id
         from signet.users u
         where u.id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
@@ -57,18 +59,18 @@ const deleteAtOnce = async (
       gone as (
         delete from signet.refresh_families f
         using account
-        where f.user_id = ${id} and f.user_id = account.id
+        where ${isOfAccount(sql, sql`f.user_id`, id)}
         returning ${toldColumns(sql)}, f.revoked_at, f.expires_at
       ),
       ended as materialized (
         select ${toldColumns(sql)} from gone f where ${isUnmarked(sql)}
       ),
-      deleted as (
-        delete from signet.users u using account where u.id = ${id} and u.id = account.id
-      ),
       ${deleteNamesOf(sql, caller)}
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
-      ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
+      ${writeEventsOf(sql, caller, id, [accountDeleted(sql), signInsEnded(sql, 'deleted')])},
+      deleted as (
+        delete from signet.users u using account where ${isOfAccount(sql, sql`u.id`, id)}
+      )
       select ${endedColumns(sql)}, array(select id::text from ended) as families
       from own_entry`,
   )
@@ -86,8 +88,9 @@ const deleteInBatches = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    (sql, origin, caller) => sql<EndedPerson[]>`
-      with former as materialized (
+    (sql, _origin, caller) => sql<EndedPerson[]>`
+      with ${inTwoPhases(sql, caller)}
+      former as materialized (
         select u.id, coalesce(u.disabled_at, statement_timestamp()) as disabled_at
         from signet.users u
         where u.id = ${id} and ${isUnchangedSince(sql, credential_epoch)} and ${isOfVersion(sql, versions)}
@@ -116,19 +119,19 @@ const deleteInBatches = async (
         returning u.id, u.credential_epoch
       ),
       links as (
-        delete from signet.email_links l using account where l.user_id = ${id} and l.user_id = account.id
+        delete from signet.email_links l using account where ${isOfAccount(sql, sql`l.user_id`, id)}
       ),
       browsers as (
-        delete from signet.browser_sessions b using account where b.user_id = ${id} and b.user_id = account.id
+        delete from signet.browser_sessions b using account where ${isOfAccount(sql, sql`b.user_id`, id)}
       ),
       granted as (
-        delete from signet.consents g using account where g.user_id = ${id} and g.user_id = account.id
+        delete from signet.consents g using account where ${isOfAccount(sql, sql`g.user_id`, id)}
       ),
       ${removeIdentities(sql, id)},
       ${deleteNamesOf(sql, caller)}
       ${endFamilies(sql, caller, { reason: 'deleted', user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
-      ${writeEvents(sql, origin, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
+      ${writeEventsOf(sql, caller, id, [accountDeleted(sql), signInsEnded(sql, 'deleted')])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families
       from own_entry`,
   )

@@ -2,12 +2,13 @@ import type { Fragment, ISql } from 'postgres'
 import type { NameKind } from '../../domain/account/account-name.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { EndedPerson } from '../../ports/revocations.ts'
-import { type EventRows, signInsEnded, writeEvents } from '../events/write-events.ts'
+import { type EventRows, signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { endFamilies, foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endedColumns, writePersonEntries } from '../families/feed-entries.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
-import { isOfVersion } from '../schema/account-columns.ts'
+import { isOfAccount, isOfVersion } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { deleteNames } from './names.ts'
 
 type Ending = Readonly<{
@@ -28,8 +29,9 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
   const [row] = await onHeldAccount(
     database,
     id,
-    (sql, origin, caller) => sql<(EndedPerson & { found: number })[]>`
-      with former as materialized (
+    (sql, _origin, caller) => sql<(EndedPerson & { found: number })[]>`
+      with ${inTwoPhases(sql, caller)}
+      former as materialized (
         select u.id, u.roles, u.disabled_at, coalesce(u.disabled_at, statement_timestamp()) as disabled_by_now
         from signet.users u
         where u.id = ${id} and ${isOfVersion(sql, versions)}
@@ -47,13 +49,13 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
         returning u.id, u.credential_epoch, u.roles
       ),
       links as (
-        delete from signet.email_links l using account where l.user_id = ${id} and l.user_id = account.id
+        delete from signet.email_links l using account where ${isOfAccount(sql, sql`l.user_id`, id)}
       ),
       ${deleteNames(sql, caller, { from: sql`account`, condition: isRemoved(sql, ending) })}
       ${withoutFactors ? sql`${removeFactors(sql, id)},` : sql``}
       ${endFamilies(sql, caller, { reason, user_id: id })},
       ${writePersonEntries(sql, { value: id, access_token_seconds })},
-      ${writeEvents(sql, origin, [changeOf(sql, ending), signInsEnded(sql, reason)])}
+      ${writeEventsOf(sql, caller, id, [changeOf(sql, ending), signInsEnded(sql, reason)])}
       select ${endedColumns(sql)}, array(select id::text from ended) as families, ${foundCount(sql)} as found
       from own_entry`,
   )
@@ -108,7 +110,3 @@ export const removeFactors = (sql: ISql, id: string): Fragment => sql`
   codes as (
     delete from signet.recovery_codes r using account where ${isOfAccount(sql, sql`r.user_id`, id)}
   )`
-
-/** True where the column has the person of the CTE `account (id)`, whose id a parameter names too: Citus then finds the shard. */
-const isOfAccount = (sql: ISql, column: Fragment, id: string): Fragment =>
-  sql`${column} = ${id} and ${column} = account.id`

@@ -5,6 +5,7 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AccountAdministration, ImportBatch, ImportOutcome } from '../../ports/accounts.ts'
 import { writeEvents } from '../events/write-events.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 
 const TRIES = 5
 
@@ -31,7 +32,8 @@ const carryOut = async (database: Database, { digest, accounts }: ImportBatch): 
     accounts.map(({ account }) => pick(account))
   const [outcome] = await database.run(
     (sql, { origin, isDistributed }) => sql<ImportOutcome[]>`
-      with known as materialized (
+      with ${inTwoPhases(sql, { isDistributed })}
+      known as materialized (
         select created, email_taken, id_taken, external_id_taken
         from signet.import_batches
         where digest = ${digest}

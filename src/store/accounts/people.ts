@@ -1,9 +1,9 @@
 import type { Fragment, ISql } from 'postgres'
 import type { Person, ProfileField } from '../../domain/account/profile.ts'
 import type { Accounts } from '../../ports/accounts.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
-import { formerAccount, personColumns } from '../schema/account-columns.ts'
+import { formerAccount, personColumns, profileUpdatedAt } from '../schema/account-columns.ts'
 
 export const createFindPerson =
   (database: Database): Accounts['findPerson'] =>
@@ -23,21 +23,13 @@ export const createChangeProfile =
   async ({ id, change }) => {
     const claims = JSON.stringify(change)
     const [person] = await database.run(
-      (sql, { origin }) => sql<Person[]>`
+      (sql, caller) => sql<Person[]>`
         with ${formerAccount(sql, id)},
         given as materialized (
           select
             asked.claims,
-            case
-              when jsonb_build_object(
-                'name', former.name, 'given_name', former.given_name, 'family_name', former.family_name,
-                'preferred_username', former.preferred_username, 'picture', former.picture, 'locale', former.locale,
-                'zoneinfo', former.zoneinfo
-              ) @> asked.claims
-              then former.profile_updated_at
-              else statement_timestamp()
-            end as updated_at
-          from former
+            ${profileUpdatedAt(sql, sql`asked.claims`)} as updated_at
+          from former u
           cross join (select ${claims}::text::jsonb as claims) asked
         ),
         person as (
@@ -54,7 +46,7 @@ export const createChangeProfile =
           where u.id = ${id} and u.disabled_at is null
           returning u.id, ${personColumns(sql)}
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, id, [
           {
             kind: 'account.profile_changed',
             from: sql`

@@ -4,9 +4,10 @@ import type { ProfileField } from '../../domain/account/profile.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { AdministeredAccounts } from '../../ports/administration.ts'
 import { giveNames, replaceExternalId } from '../accounts/names.ts'
-import { type EventRows, writeEvents } from '../events/write-events.ts'
+import { type EventRows, writeEventsOf } from '../events/write-events.ts'
 import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
-import { accountVersion, formerAccount, isOfVersion } from '../schema/account-columns.ts'
+import { accountVersion, formerAccount, isOfVersion, profileUpdatedAt } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 
 type Changed = AdministeredAccount | Readonly<{ id: null; is_known: boolean }>
 
@@ -20,22 +21,15 @@ export const createChangeAccount =
     try {
       const fields = JSON.stringify(change)
       const work = (sql: ISql, caller: Caller) => sql<Changed[]>`
-          with ${formerAccount(sql, id)},
+          with ${'external_id' in change ? inTwoPhases(sql, caller) : sql``}
+          ${formerAccount(sql, id)},
           given as materialized (
             select
               asked.fields,
               u.id is not null as is_known,
               ${isOfVersion(sql, versions)} as is_of_version,
               coalesce(u.email_verified_at, statement_timestamp()) as verified_at,
-              case
-                when jsonb_build_object(
-                  'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
-                  'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale,
-                  'zoneinfo', u.zoneinfo
-                ) @> asked.fields - '{roles,external_id,email_verified}'::text[]
-                then u.profile_updated_at
-                else statement_timestamp()
-              end as profile_updated_at
+              ${profileUpdatedAt(sql, sql`asked.fields - '{roles,external_id,email_verified}'::text[]`)} as profile_updated_at
             from (select ${fields}::text::jsonb as fields) asked
             left join former u on true
           ),
@@ -61,7 +55,7 @@ export const createChangeAccount =
             returning u.*
           ),
           ${'external_id' in change ? giveNames(sql, caller, externalIdNow(sql)) : sql``}
-          ${writeEvents(sql, caller.origin, eventsOf(sql, fields))}
+          ${writeEventsOf(sql, caller, id, eventsOf(sql, fields))}
           select ${administeredColumns(sql)}, given.is_known
           from given
           left join changed u on true`

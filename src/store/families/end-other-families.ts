@@ -3,6 +3,7 @@ import type { PasswordDigest } from '../../domain/account/password-digest.ts'
 import type { KeptSession } from '../../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { Caller } from '../postgres/index.ts'
+import { isOfAccount } from '../schema/account-columns.ts'
 import { endFamilies } from './end-families.ts'
 import { writeSignInEntries } from './feed-entries.ts'
 
@@ -58,8 +59,7 @@ export const endOtherFamilies = (
       digest = ${kept.digest}::bytea,
       amr = coalesce(${kept.amr}::text[], s.amr)
     from account
-    where s.user_id = ${id}
-      and s.user_id = account.id
+    where ${isOfAccount(sql, sql`s.user_id`, id)}
       and s.id = ${kept.id}::uuid
       and s.credential_epoch = account.credential_epoch - 1
   ),

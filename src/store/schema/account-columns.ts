@@ -18,6 +18,17 @@ export const personColumns = (sql: ISql): Fragment => sql`
   u.email, u.email_verified_at, u.name, u.given_name, u.family_name, u.preferred_username, u.picture, u.locale, u.zoneinfo,
   coalesce(u.profile_updated_at, u.created_at) as updated_at`
 
+/** On `users u`: `profile_updated_at` once the account has these claims, a jsonb object. It stays where each of them is there already. */
+export const profileUpdatedAt = (sql: ISql, claims: Fragment): Fragment => sql`
+  case
+    when jsonb_build_object(
+      'name', u.name, 'given_name', u.given_name, 'family_name', u.family_name,
+      'preferred_username', u.preferred_username, 'picture', u.picture, 'locale', u.locale, 'zoneinfo', u.zoneinfo
+    ) @> (${claims})
+    then u.profile_updated_at
+    else statement_timestamp()
+  end`
+
 /** The columns of `users u`, as the domain's AccountLine. */
 export const accountLineColumns = (sql: ISql): Fragment => sql`
   u.id, u.email, u.password_digest, u.roles, u.email_verified_at is not null as email_verified,
@@ -49,3 +60,7 @@ export const accountVersion = (sql: ISql): Fragment => sql`
 /** On `users u`: true where the account has one of these versions; always true for null. */
 export const isOfVersion = (sql: ISql, versions: readonly string[] | null): Fragment => sql`
   (${versions}::text[] is null or ${accountVersion(sql)} = any(${versions}::text[]))`
+
+/** True where the column has the person of the CTE `account (id)`, whose id a parameter names too: Citus then finds the shard. */
+export const isOfAccount = (sql: ISql, column: Fragment, id: string): Fragment =>
+  sql`${column} = ${id} and ${column} = account.id`
