@@ -82,4 +82,10 @@ export const UNEXPLAINED: Readonly<Record<string, string>> = {
 export const NOT_YET: readonly string[] = []
 
 /** Statements that need every node of Citus, because of the rows that they insert, each with the reason. */
-export const SPREAD: Readonly<Record<string, string>> = {}
+export const SPREAD: Readonly<Record<string, string>> = {
+  'end-restored tellRestored': 'writes an event of no person',
+  'events/events write': 'writes events of several requests together',
+  'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
+  'revocations/revocations revokeAccessToken':
+    'writes an event of no person for the token of a client itself',
+}
