@@ -5,6 +5,7 @@ import { writeEvents } from './events/write-events.ts'
 import { writeLogoutNoticesOfPerson } from './families/logout-notices.ts'
 import { PRIMARY_KEYS } from './janitor.ts'
 import type { Database } from './postgres/index.ts'
+import { inTwoPhases } from './schema/caller-forms.ts'
 import { isLivingFamily, isUnmarked, toldColumns } from './schema/family-predicates.ts'
 
 /** The result of one statement. */
@@ -46,11 +47,12 @@ const tellRestored = async (
   { accounts, sign_ins }: Pick<Restored, 'accounts' | 'sign_ins'>,
 ): Promise<void> => {
   await database.run(
-    (sql, { origin }) => sql`
-      with skipped as (
+    (sql, caller) => sql`
+      with ${inTwoPhases(sql, caller)}
+      skipped as (
         update signet.event_head set number = number + ${SKIPPED_NUMBERS}::int where id = 1
       ),
-      ${writeEvents(sql, origin, [
+      ${writeEvents(sql, caller.origin, [
         {
           kind: 'database.restored',
           from: sql`(values (1)) one`,
@@ -63,8 +65,9 @@ const tellRestored = async (
 
 const raiseEpochs = async (database: Database, after: string): Promise<Step> => {
   const [step] = await database.run(
-    sql => sql<Step[]>`
-      with batch as materialized (
+    (sql, caller) => sql<Step[]>`
+      with ${inTwoPhases(sql, caller)}
+      batch as materialized (
         select id
         from signet.users
         where id > ${after}::uuid

@@ -17,7 +17,7 @@ export const decidingSession = (
   { user_id, session_id, client_id, consent_version }: Deciding,
 ): Fragment => sql`
   session as materialized (
-    select s.credential_epoch, s.auth_time, s.amr
+    select s.user_id, s.credential_epoch, s.auth_time, s.amr
     from signet.users u
     join signet.browser_sessions s on s.user_id = u.id and s.credential_epoch = u.credential_epoch
     where u.id = ${user_id}

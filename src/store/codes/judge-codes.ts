@@ -8,12 +8,12 @@ import {
 import { SPENT_CODE_SECONDS } from '../../domain/base/retention.ts'
 import { OWN_ORIGIN } from '../../domain/events/event.ts'
 import type { EndReason, Family, Lifetimes } from '../../domain/sign-in/refresh-family.ts'
-import { type EventRows, presentedBy, writeEvents } from '../events/write-events.ts'
+import { type EventRows, presentedBy, writeEventsOf } from '../events/write-events.ts'
 import { writeSignInEntries } from '../families/feed-entries.ts'
-import { endFormer, issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
+import { issuedAt, openAndEndFamilies, openedColumns, signInOpened } from '../families/open-family.ts'
 import { byteaText, type Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
-import { isPastDeadline } from '../schema/caller-forms.ts'
+import { inTwoPhases, isPastDeadline } from '../schema/caller-forms.ts'
 import { boughtOrigin } from './bought-origin.ts'
 
 /** The statement outlasted its caller, who has been told to try again, and may have done so. */
@@ -53,7 +53,8 @@ export const createJudgeCodes =
     return database.run((sql, caller) => {
       const [locking, only] = [waits ? sql`` : sql`skip locked`, onlyPerson(sql, redemptions)]
       return sql<JudgedCode[]>`
-        with presented as materialized (
+        with ${inTwoPhases(sql, caller)}
+        presented as materialized (
           select given.*, account.*, code.*, consent.version, session.living_session_id
           from jsonb_to_recordset(${sql.json(redemptions.map(rowOf))}) as given (
             presented_user_id uuid, presented_digest bytea, presented_client_id text, presented_redirect_uri text,
@@ -157,8 +158,8 @@ export const createJudgeCodes =
         new_id, new_salt, new_pepper_id, new_token_digest, presented_sender_key, presented_ip, presented_user_agent`,
         })},
         written as (
-          ${openFamily(sql, caller, {
-            user_id: null,
+          ${openAndEndFamilies(sql, caller, {
+            user_id: only.user_id,
             id: sql`new_id`,
             salt: sql`new_salt`,
             pepper_id: sql`new_pepper_id`,
@@ -166,10 +167,10 @@ export const createJudgeCodes =
             source: { ip: sql`presented_ip`, user_agent: sql`presented_user_agent` },
             logout_notice: sql`logout_notice`,
             sender_key: sql`presented_sender_key`,
-          })}
-          ${endFormer(sql, {
-            from: sql`bought where id in (select family_id from judged where verdict = 'replayed')`,
-            reason: CODE_REPLAYED,
+            former: {
+              from: sql`bought where id in (select family_id from judged where verdict = 'replayed')`,
+              reason: CODE_REPLAYED,
+            },
           })}
           returning *
         ),
@@ -177,7 +178,7 @@ export const createJudgeCodes =
           select id, user_id, client_id, logout_notice from written where revoked_at is not null
         ),
         ${writeSignInEntries(sql, lifetimes.access_token_seconds)},
-        ${writeEvents(sql, caller.origin, eventsOfCodes(sql))},
+        ${writeEventsOf(sql, caller, only.user_id, eventsOfCodes(sql))},
         opened as (
           select * from written where revoked_at is null
           union all
@@ -193,12 +194,12 @@ export const createJudgeCodes =
     }, contended)
   }
 
-/** For each alias, the condition that names the person of a single redemption by a parameter. Several redemptions have none. */
+/** The person of a single redemption and, for each alias, the condition that names the person. Several redemptions have none. */
 const onlyPerson = (sql: ISql, [first, ...others]: readonly Redemption[]) => {
-  const of = (column: Fragment) =>
-    others.length > 0 || !first ? sql`` : sql`and ${column} = ${first.user_id}`
+  const user_id = others.length > 0 || !first ? null : first.user_id
+  const of = (column: Fragment) => (user_id === null ? sql`` : sql`and ${column} = ${user_id}`)
   const [u, c, k, s, f] = [sql`u.id`, sql`c.user_id`, sql`k.user_id`, sql`s.user_id`, sql`f.user_id`]
-  return { u: of(u), c: of(c), k: of(k), s: of(s), f: of(f) }
+  return { user_id, u: of(u), c: of(c), k: of(k), s: of(s), f: of(f) }
 }
 
 /** The families that were opened, and those that a replayed code has ended: of the requests that presented the codes. */
@@ -213,9 +214,7 @@ const eventsOfCodes = (sql: ISql): [EventRows, ...EventRows[]] => {
   return [
     {
       ...signInOpened(sql, sql`written`),
-      from: sql`
-        written as inserted
-        join judged on judged.new_id = inserted.id and judged.verdict = 'redeemed'`,
+      from: sql`written as inserted join judged on judged.new_id = inserted.id and judged.verdict = 'redeemed'`,
       origin: presentedBy(sql, null),
     },
     { ...ofWritten, kind: 'code.replayed', outcome: 'refused', from: replayed },

@@ -11,11 +11,11 @@ import { NIL_UUID } from '../../domain/base/uuid.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { DeviceAuthorizations } from '../../ports/device-authorizations.ts'
 import { isNamed } from '../accounts/names.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import { issuedAt, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
 import type { ContendedRow, Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
-import { isPastDeadline } from '../schema/caller-forms.ts'
+import { inTwoPhases, isPastDeadline } from '../schema/caller-forms.ts'
 import { boughtOrigin } from './bought-origin.ts'
 import type { BoughtRow } from './judge-codes.ts'
 import { boughtOf } from './redeem-code.ts'
@@ -65,7 +65,8 @@ const createJudgeDeviceCode =
   ): Promise<Row | undefined> => {
     const [row] = await database.run(
       (sql, caller) => sql<Row[]>`
-        with account as materialized (
+        with ${inTwoPhases(sql, caller)}
+        account as materialized (
           select u.id, u.roles, u.credential_epoch as account_epoch, u.disabled_at, ${personColumns(sql)}
           from signet.users u
           where u.id = (select d.user_id from signet.device_authorizations d where d.digest = ${digest})
@@ -157,7 +158,7 @@ const createJudgeDeviceCode =
           })}
           returning *
         ),
-        ${writeEvents(sql, caller.origin, [signInOpened(sql, sql`written`)])},
+        ${writeEventsOf(sql, caller, person_id, [signInOpened(sql, sql`written`)])},
         opened as (
           select * from written
           union all

@@ -1,6 +1,6 @@
 import type { Consent, ConsentRecord } from '../../domain/authorization/consent.ts'
 import type { Consents } from '../../ports/authorization.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { onHeldAccount } from '../families/end-families.ts'
 import {
   type EndedBatch,
@@ -9,6 +9,7 @@ import {
   isLastBatch,
 } from '../families/end-selected-families.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 
 type Lifetimes = Readonly<{ access_token_seconds: number }>
 
@@ -23,11 +24,59 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
     return consent ?? null
   },
 
-  // Ours: the account's row is held, so that a deletion or a reset under way is waited for and leaves nothing to grant for.
-  grant: async ({ user_id, credential_epoch, client_id, granted, declined = [], ...document }) => {
+  grant: createGrant(database),
+
+  withdraw: ({ user_id, client_id, reason }) =>
+    endInBatches(() =>
+      onHeldAccount(
+        database,
+        user_id,
+        (sql, _, caller) => sql<EndedBatch[]>`
+          with ${inTwoPhases(sql, caller)}
+          consent as materialized (
+            select client_id
+            from signet.consents
+            where user_id = ${user_id} and client_id = ${client_id} and granted <> '{}'
+          ),
+          ${endSelectedFamilies(sql, caller, {
+            user_id,
+            condition: sql`f.client_id = (select client_id from consent)`,
+            reason,
+            access_token_seconds,
+          })},
+          withdrawn as (
+            update signet.consents c
+            set version = c.version + 1, granted = '{}', declined = '{}'
+            from consent
+            where c.user_id = ${user_id} and c.client_id = consent.client_id and ${isLastBatch(sql)}
+            returning c.client_id
+          ),
+          ${writeEventsOf(sql, caller, user_id, [
+            { kind: 'consent.withdrawn', from: sql`withdrawn`, reason, user_id, client_id },
+            signInsEnded(sql, reason),
+          ])}
+          select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last
+          from consent`,
+      ),
+    ),
+
+  list: user_id =>
+    database.run(
+      sql => sql<ConsentRecord[]>`
+        select client_id, version, granted, granted_at
+        from signet.consents
+        where user_id = ${user_id} and granted <> '{}'
+        order by granted_at desc, client_id`,
+    ),
+})
+
+/** Ours – The account's row is held, so that a deletion or a reset under way is waited for and leaves nothing to grant for. */
+const createGrant =
+  (database: Database): Consents['grant'] =>
+  async ({ user_id, credential_epoch, client_id, granted, declined = [], ...document }) => {
     const { document_digest = null, document_parts = null } = document
     const [consent] = await database.run(
-      (sql, { origin }) => sql<Consent[]>`
+      (sql, caller) => sql<Consent[]>`
         with account as materialized (
           select id
           from signet.users
@@ -41,7 +90,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
         select
           id, ${client_id}, ${granted}::text[], ${declined}::text[], ${document_digest}::bytea, ${document_parts}::bytea,
           statement_timestamp()
-        from account
+        from ${ofPerson(sql, caller, { user_id, rows: sql`account`, column: sql`id` })}
         on conflict (user_id, client_id) do update
         set granted = array(
             select each from unnest(known.granted) as each
@@ -60,9 +109,9 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
           document_digest = excluded.document_digest,
           document_parts = excluded.document_parts,
           granted_at = excluded.granted_at
-        returning user_id, version, granted, declined, document_digest
+        returning known.user_id, known.version, known.granted, known.declined, known.document_digest
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, user_id, [
           {
             kind: 'consent.granted',
             from: sql`consent`,
@@ -75,47 +124,4 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
       `account:${user_id}`,
     )
     return consent ?? null
-  },
-
-  withdraw: ({ user_id, client_id, reason }) =>
-    endInBatches(() =>
-      onHeldAccount(
-        database,
-        user_id,
-        (sql, origin, caller) => sql<EndedBatch[]>`
-          with consent as materialized (
-            select client_id
-            from signet.consents
-            where user_id = ${user_id} and client_id = ${client_id} and granted <> '{}'
-          ),
-          ${endSelectedFamilies(sql, caller, {
-            user_id,
-            condition: sql`f.client_id = (select client_id from consent)`,
-            reason,
-            access_token_seconds,
-          })},
-          withdrawn as (
-            update signet.consents c
-            set version = c.version + 1, granted = '{}', declined = '{}'
-            from consent
-            where c.user_id = ${user_id} and c.client_id = consent.client_id and ${isLastBatch(sql)}
-            returning c.client_id
-          ),
-          ${writeEvents(sql, origin, [
-            { kind: 'consent.withdrawn', from: sql`withdrawn`, reason, user_id, client_id },
-            signInsEnded(sql, reason),
-          ])}
-          select array(select id::text from ended) as ended, ${isLastBatch(sql)} as is_last
-          from consent`,
-      ),
-    ),
-
-  list: user_id =>
-    database.run(
-      sql => sql<ConsentRecord[]>`
-        select client_id, version, granted, granted_at
-        from signet.consents
-        where user_id = ${user_id} and granted <> '{}'
-        order by granted_at desc, client_id`,
-    ),
-})
+  }

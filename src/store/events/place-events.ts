@@ -1,4 +1,5 @@
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 
 /** Events that one statement places, at most, so that it stays short. */
 const BATCH_ROWS = 1000
@@ -12,8 +13,9 @@ const BATCH_ROWS = 1000
  */
 const placeSome = async (database: Database): Promise<number> => {
   const [placed] = await database.run(
-    sql => sql<{ rows: number }[]>`
-      with head as materialized (
+    (sql, caller) => sql<{ rows: number }[]>`
+      with ${inTwoPhases(sql, caller)}
+      head as materialized (
         select id, number from signet.event_head where id = 1 for update skip locked
       ),
       waiting as materialized (

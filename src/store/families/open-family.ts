@@ -87,11 +87,41 @@ type Opening = OrColumn<Pick<NewFamily, 'id' | 'salt' | 'pepper_id' | 'token_dig
  * Inserts a family from the CTE `origin (user_id, credential_epoch, client_id, scope, audience, refresh_transport, session_id, proved_at,
  * proved_by, idle_seconds, expires_at, claims)`. Inserts nothing when `origin` is empty.
  */
-export const openFamily = (
+export const openFamily = (sql: ISql, caller: Caller, { user_id, ...family }: Opening): Fragment => sql`
+  insert into signet.refresh_families as family (${insertedColumns(sql)})
+  ${selectFamily(sql, family, ofPerson(sql, caller, { user_id, rows: sql`origin` }))}`
+
+/** `from`: what follows `from`, with rows of `refresh_families`. */
+type OpeningAndEnding = Opening & Readonly<{ former: Readonly<{ from: Fragment; reason: EndReason }> }>
+
+/**
+ * The same, and ends former families of the person: each row of them is inserted again and conflicts with itself, so that one insert writes
+ * both. The union is in a subquery, because Citus pushes no insert from a union down to the node of the person. The key is named by its
+ * constraint, because on a distributed database it has the person before the id.
+ */
+export const openAndEndFamilies = (
   sql: ISql,
   caller: Caller,
-  {
+  { user_id, former, ...family }: OpeningAndEnding,
+): Fragment => sql`
+  insert into signet.refresh_families as family (${insertedColumns(sql)})
+  select ${insertedColumns(sql)}
+  from ${ofPerson(sql, caller, {
     user_id,
+    rows: sql`
+      (
+        ${selectFamily(sql, family, sql`origin`)}
+        union all
+        select ${unchangingColumns(sql)}, statement_timestamp(), ${former.reason}::text
+        from ${former.from}
+      ) as opened_and_ended (${insertedColumns(sql)})`,
+  })}
+  on conflict on constraint refresh_families_pkey do update
+  set revoked_at = excluded.revoked_at, revoke_reason = excluded.revoke_reason`
+
+const selectFamily = (
+  sql: ISql,
+  {
     id,
     salt,
     pepper_id,
@@ -100,32 +130,18 @@ export const openFamily = (
     logout_notice = sql`null`,
     sender_key,
     claims = sql`claims`,
-  }: Opening,
+  }: Omit<Opening, 'user_id'>,
+  from: Fragment,
 ): Fragment => sql`
-  insert into signet.refresh_families as family (${insertedColumns(sql)})
   select
     ${id}, user_id, credential_epoch, client_id, scope, audience, proved_at, proved_by, ${salt},
     ${pepper_id}, ${token_digest}, refresh_transport, ${sender_key}, session_id, ${logout_notice},
     least(statement_timestamp() + make_interval(secs => idle_seconds), expires_at), expires_at,
     ${source.ip}, ${source.user_agent}, ${claims}, null::timestamptz, null::text
-  from ${ofPerson(sql, caller, { user_id, rows: sql`origin` })}`
+  from ${from}`
 
-/** The columns that `openFamily` inserts. Every other column has its default. */
+/** The columns that are inserted. Every other column has its default. */
 const insertedColumns = (sql: ISql): Fragment => sql`${unchangingColumns(sql)}, revoked_at, revoke_reason`
-
-/**
- * After `openFamily`, in the same insert: ends the families that `from` selects. Each row is inserted again and conflicts with itself, so
- * that one insert writes both. The key is named by its constraint, because on a distributed database it has the person before the id.
- */
-export const endFormer = (
-  sql: ISql,
-  { from, reason }: Readonly<{ from: Fragment; reason: EndReason }>,
-): Fragment => sql`
-  union all
-  select ${unchangingColumns(sql)}, statement_timestamp(), ${reason}::text
-  from ${from}
-  on conflict on constraint refresh_families_pkey do update
-  set revoked_at = excluded.revoked_at, revoke_reason = excluded.revoke_reason`
 
 const unchangingColumns = (sql: ISql): Fragment => sql`
   id, user_id, credential_epoch, client_id, scope, audience, auth_time, amr, salt, pepper_id, token_digest,

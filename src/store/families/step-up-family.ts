@@ -5,7 +5,7 @@ import type { Database } from '../postgres/index.ts'
 import { inTwoPhases } from '../schema/caller-forms.ts'
 import { isFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { writeFeedEntries } from './feed-entries.ts'
-import { endFormer, jsonText, openedColumns, openFamily } from './open-family.ts'
+import { jsonText, openAndEndFamilies, openedColumns } from './open-family.ts'
 
 type SteppedUp = Family & { readonly refresh_transport: RefreshTransport }
 
@@ -42,14 +42,14 @@ export const createStepUpFamily =
           ) f
         ),
         written as (
-          ${openFamily(sql, caller, {
-            user_id: null,
+          ${openAndEndFamilies(sql, caller, {
+            user_id,
             ...opening,
             logout_notice: sql`logout_notice`,
             sender_key: sql`sender_key`,
             claims: sql`coalesce(${jsonText(claims)}::text::jsonb, claims)`,
+            former: { from: sql`origin`, reason: STEPPED_UP },
           })}
-          ${endFormer(sql, { from: sql`origin`, reason: STEPPED_UP })}
           returning *
         ),
         ended as (

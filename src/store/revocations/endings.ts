@@ -5,6 +5,7 @@ import { signInsEnded, writeEvents } from '../events/write-events.ts'
 import { endedColumns, writeClientEntry } from '../families/feed-entries.ts'
 import { writeLogoutNotices } from '../families/logout-notices.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { isUnmarked, toldColumns } from '../schema/family-predicates.ts'
 
 /** More than FAMILIES_AT_ONCE, because the families of an ended client get no feed entries of their own. */
@@ -36,8 +37,9 @@ type Batch = Readonly<{ client_id: string; isFirst: boolean; access_token_second
  */
 const endSomeOfClient = async (database: Database, { client_id, isFirst, access_token_seconds }: Batch) => {
   const [end] = await database.run(
-    (sql, { origin }) => sql<(Ended & { families: number })[]>`
-      with living as materialized (
+    (sql, caller) => sql<(Ended & { families: number })[]>`
+      with ${inTwoPhases(sql, caller)}
+      living as materialized (
         select f.user_id, f.id
         from signet.refresh_families f
         where f.client_id = ${client_id} and ${isUnmarked(sql)}
@@ -55,7 +57,7 @@ const endSomeOfClient = async (database: Database, { client_id, isFirst, access_
       ),
       ${writeClientEntry(sql, { value: client_id, access_token_seconds })},
       ${writeLogoutNotices(sql)},
-      ${writeEvents(sql, origin, [
+      ${writeEvents(sql, caller.origin, [
         {
           kind: 'client.everything_revoked',
           from: sql`counted where ended > 0 or ${isFirst}`,

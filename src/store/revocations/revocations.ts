@@ -8,9 +8,10 @@ import {
   TOKENS_REVOKED_AT_MOST,
 } from '../../domain/sign-in/refresh-family.ts'
 import type { Revocable, Revocations } from '../../ports/revocations.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { accountOfFamily, isFamily } from '../schema/family-predicates.ts'
 
 /** Names no family: for a token without a sign-in. */
@@ -21,11 +22,15 @@ export const createRevocations = (
   database: Database,
   { access_token_seconds }: Pick<Lifetimes, 'access_token_seconds'>,
 ): Revocations => ({
-  /** Tokens of an ended family get no entry, because the family's entry covers them. */
+  /**
+   * Tokens of an ended family get no entry, because the family's entry covers them. On Citus, the token of a deleted account gets an entry
+   * without an event: the deletion has ended the token already, and has its own event.
+   */
   revokeAccessToken: async ({ jti, family = NO_FAMILY, client_id = null, expires_at }) => {
     const [revoked] = await database.run(
-      (sql, { origin }) => sql<{ ended: string | null; is_new: boolean }[]>`
-        with known as materialized (
+      (sql, caller) => sql<{ ended: string | null; is_new: boolean }[]>`
+        with ${inTwoPhases(sql, caller)}
+        known as materialized (
           select value from signet.revocations where kind = 'jti' and value = ${jti}
         ),
         family as materialized (
@@ -63,11 +68,11 @@ export const createRevocations = (
           on conflict do nothing
           returning kind
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, family === NO_FAMILY ? null : family.user_id, [
           {
             kind: 'access_token.revoked',
             from: sql`(select from entry where kind = 'jti') told left join family on true`,
-            user_id: sql`family.user_id`,
+            user_id: family.user_id,
             client_id: sql`coalesce(family.client_id, ${client_id}::text)`,
             sid: sql`family.id`,
             jti,

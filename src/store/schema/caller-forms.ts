@@ -23,14 +23,14 @@ const endOf = (sql: ISql, { seconds_left, deadline }: Time): Fragment => sql`
 type OfPerson = Readonly<{
   /** Null: not known, or several people. */
   user_id: string | null
-  /** A CTE. All of its rows are of the person. */
+  /** A CTE, or a subquery with its alias. All of its rows are of the person. */
   rows: Fragment
   /** The column of `rows` with the person. */
   column?: Fragment
 }>
 
 /**
- * Ours (docs/decisions/0071) – After `from`, in an `insert … select` into a table of a person: the rows of a CTE. Citus sends them to the
+ * Ours (docs/decisions/0071) – After `from`, in an `insert … select` into a table of a person: the rows of a query. Citus sends them to the
  * node of the person alone, where a query of one shard gives the column with the person: the select list names that column without a table,
  * and calls no volatile function. The rows of other inserts go to every node, and the statement fails while one of them is away. Without the
  * person's row in `users` nothing is inserted.

@@ -8,7 +8,7 @@ import type {
 } from '../../domain/sign-in/browser-session.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { onHeldAccount } from '../families/end-families.ts'
 import {
   type EndedBatch,
@@ -18,6 +18,7 @@ import {
 } from '../families/end-selected-families.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
+import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 import { endsWithSession, outlivesSession } from '../schema/family-predicates.ts'
 import { createEndDevice, createListSessionDevices } from './session-devices.ts'
 
@@ -66,7 +67,7 @@ const createOpenSession =
   async ({ id, digest, user_id, credential_epoch, amr, auth_time = null, replaces, source }) => {
     const former_digest = replaces?.user_id === user_id ? replaces.digest : null
     const [row] = await database.run(
-      (sql, { origin }) => sql<Row[]>`
+      (sql, caller) => sql<Row[]>`
         with account as materialized (
           select ${accountColumns(sql)}
           from signet.users u
@@ -83,7 +84,7 @@ const createOpenSession =
           for update
         ),
         opened as (
-          insert into signet.browser_sessions (
+          insert into signet.browser_sessions as session (
             user_id, id, digest, credential_epoch, auth_time, amr, idle_expires_at, expires_at, last_ip, last_user_agent
           )
           select
@@ -91,7 +92,7 @@ const createOpenSession =
             least(to_timestamp(${auth_time}::double precision), statement_timestamp()),
             ${amr}::text[], statement_timestamp() + make_interval(secs => ${Math.min(idle_seconds, max_seconds)}),
             statement_timestamp() + make_interval(secs => ${max_seconds}), ${source.ip}, ${source.user_agent}
-          from account
+          from ${ofPerson(sql, caller, { user_id, rows: sql`account`, column: sql`id` })}
           on conflict (user_id, id) do update
           set digest = excluded.digest,
             credential_epoch = excluded.credential_epoch,
@@ -101,9 +102,9 @@ const createOpenSession =
             expires_at = excluded.expires_at,
             last_ip = excluded.last_ip,
             last_user_agent = excluded.last_user_agent
-          returning user_id, id as session_id, auth_time, amr
+          returning session.user_id, session.id as session_id, session.auth_time, session.amr
         ),
-        ${writeEvents(sql, origin, [
+        ${writeEventsOf(sql, caller, user_id, [
           {
             kind: 'session.opened',
             from: sql`opened`,
@@ -188,8 +189,9 @@ const createEndSession =
       onHeldAccount(
         database,
         user_id,
-        (sql, origin, caller) => sql<EndedBatch[]>`
-          with session as materialized (
+        (sql, _, caller) => sql<EndedBatch[]>`
+          with ${inTwoPhases(sql, caller)}
+          session as materialized (
             select s.id from signet.browser_sessions s where s.user_id = ${user_id} and s.digest = ${digest}
           ),
           ${endSelectedFamilies(sql, caller, {
@@ -205,7 +207,7 @@ const createEndSession =
             where s.user_id = ${user_id} and s.id = session.id and ${isLastBatch(sql)}
             returning s.id
           ),
-          ${writeEvents(sql, origin, [
+          ${writeEventsOf(sql, caller, user_id, [
             { kind: 'session.ended', from: sql`gone`, user_id },
             signInsEnded(sql, SIGNED_OUT),
           ])}

@@ -10,10 +10,11 @@ import type { SessionExchanges } from '../../ports/session-exchanges.ts'
 import { findNamed, isNamed } from '../accounts/names.ts'
 import type { BoughtRow } from '../codes/judge-codes.ts'
 import { boughtOf } from '../codes/redeem-code.ts'
-import { writeEvents } from '../events/write-events.ts'
+import { writeEventsOf } from '../events/write-events.ts'
 import { issuedAt, jsonText, openedColumns, openFamily, signInOpened } from '../families/open-family.ts'
-import type { Database } from '../postgres/index.ts'
+import type { Caller, Database } from '../postgres/index.ts'
 import { personColumns } from '../schema/account-columns.ts'
+import { ofPerson } from '../schema/caller-forms.ts'
 
 /** The session was exchanged by a statement that this one waited for: the family is of after its snapshot. */
 const RACED = 'raced'
@@ -78,9 +79,10 @@ const boughtBy = (row: Row, isRefreshable: boolean): Bought =>
 const createJudgeSession =
   (database: Database, { idle_seconds, max_seconds }: Lifetimes) =>
   async (
-    { digest, client_id, family, ...session }: SessionExchange,
+    session: SessionExchange,
     { person_id, sees_all }: Readonly<{ person_id: string | null; sees_all: boolean }>,
   ): Promise<Row | undefined> => {
+    const { client_id, family } = session
     const [row] = await database.run(
       (sql, caller) => sql<Row[]>`
         with account as materialized (
@@ -89,19 +91,7 @@ const createJudgeSession =
           where ${isAccountOf(sql, session, person_id)}
           for share
         ),
-        noted as (
-          insert into signet.exchanged_sessions (user_id, digest, client_id, family_id, retry_proof, expires_at)
-          select
-            user_id, ${digest}, ${client_id}, ${family.id}, ${session.retry_proof}::bytea,
-            greatest(
-              to_timestamp(${session.exp}::double precision), statement_timestamp() + make_interval(secs => ${max_seconds})
-            )
-          from account
-          where disabled_at is null
-          on conflict (user_id, digest, client_id) do update
-          set expires_at = greatest(exchanged_sessions.expires_at, to_timestamp(${session.exp}::double precision))
-          returning family_id, retry_proof
-        ),
+        ${noteSession(sql, caller, session, { person_id, max_seconds })},
         bought as materialized (
           select f.*
           from signet.refresh_families f
@@ -150,7 +140,7 @@ const createJudgeSession =
           })}
           returning *
         ),
-        ${writeEvents(sql, caller.origin, [signInOpened(sql, sql`written`)])},
+        ${writeEventsOf(sql, caller, person_id, [signInOpened(sql, sql`written`)])},
         opened as (
           select * from written
           union all
@@ -166,6 +156,28 @@ const createJudgeSession =
     )
     return row
   }
+
+/**
+ * CTE `noted (family_id, retry_proof)`: writes the row of the session for the CTE `account`, or prolongs it. `person_id` is that of `account`,
+ * where it is known.
+ */
+const noteSession = (
+  sql: ISql,
+  caller: Caller,
+  { digest, client_id, family, retry_proof, exp }: SessionExchange,
+  { person_id, max_seconds }: Readonly<{ person_id: string | null; max_seconds: number }>,
+): Fragment => sql`
+  noted as (
+    insert into signet.exchanged_sessions as session (user_id, digest, client_id, family_id, retry_proof, expires_at)
+    select
+      user_id, ${digest}, ${client_id}, ${family.id}, ${retry_proof}::bytea,
+      greatest(to_timestamp(${exp}::double precision), statement_timestamp() + make_interval(secs => ${max_seconds}))
+    from ${ofPerson(sql, caller, { user_id: person_id, rows: sql`account` })}
+    where disabled_at is null
+    on conflict (user_id, digest, client_id) do update
+    set expires_at = greatest(session.expires_at, to_timestamp(${exp}::double precision))
+    returning session.family_id, session.retry_proof
+  )`
 
 type Whose = Pick<SessionExchange, 'user_id' | 'external_id'>
 

@@ -1,7 +1,7 @@
 import type { SessionLifetimes } from '../../domain/sign-in/browser-session.ts'
 import type { SessionDevice } from '../../domain/sign-in/sign-in.ts'
 import type { BrowserSessions } from '../../ports/authorization.ts'
-import { signInsEnded, writeEvents } from '../events/write-events.ts'
+import { signInsEnded, writeEventsOf } from '../events/write-events.ts'
 import { onHeldAccount } from '../families/end-families.ts'
 import {
   type EndedBatch,
@@ -10,6 +10,7 @@ import {
   isLastBatch,
 } from '../families/end-selected-families.ts'
 import type { Database } from '../postgres/index.ts'
+import { inTwoPhases } from '../schema/caller-forms.ts'
 import { endsWithSession, isLivingFamily, outlivesSession } from '../schema/family-predicates.ts'
 
 /** More lines than a person reads. What is left out is ended by the sign-out everywhere else. */
@@ -48,8 +49,9 @@ export const createEndDevice =
       onHeldAccount(
         database,
         user_id,
-        (sql, origin, caller) => sql<EndedBatch[]>`
-          with named as materialized (
+        (sql, _, caller) => sql<EndedBatch[]>`
+          with ${inTwoPhases(sql, caller)}
+          named as materialized (
             select session_id, client_id
             from signet.refresh_families
             where id = ${id} and user_id = ${user_id}
@@ -79,7 +81,7 @@ export const createEndDevice =
             where s.user_id = ${user_id} and s.id = session.id and ${isLastBatch(sql)}
             returning s.id
           ),
-          ${writeEvents(sql, origin, [
+          ${writeEventsOf(sql, caller, user_id, [
             { kind: 'session.ended', from: sql`gone`, user_id },
             signInsEnded(sql, 'signed_out'),
           ])}

@@ -96,4 +96,9 @@ export const SPREAD: Readonly<Record<string, string>> = {
   'mail/invitations createRedeem': 'the account is new: no row of the person leads to its node',
   'mail/invitations invite': 'an event of no person',
   'accounts/import-batch carryOut': 'creates many accounts',
+  'end-restored tellRestored': 'writes an event of no person',
+  'events/events write': 'writes events of several requests together',
+  'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
+  'revocations/revocations revokeAccessToken':
+    'writes an event of no person for the token of a client itself',
 }

@@ -1,30 +1,5 @@
 export const SPREAD_YET: readonly string[] = [
-  'codes/issue-code createIssueCode',
-  'codes/judge-codes createJudgeCodes',
-  'codes/redeem-device-code createJudgeDeviceCode',
-  'consents/consents grant',
-  'consents/consents withdraw',
-  'end-restored tellRestored',
-  'events/events write',
   'families/step-up-family createStepUpFamily',
-  'revocations/endings endSomeOfClient',
-  'revocations/revocations revokeAccessToken',
-  'sessions/browser-sessions createEndSession',
-  'sessions/browser-sessions createOpenSession',
-  'sessions/exchange-session createJudgeSession',
-  'sessions/session-devices createEndDevice',
 ]
 
-export const HALF_YET: readonly string[] = [
-  'codes/issue-code createIssueCode',
-  'codes/judge-codes createJudgeCodes',
-  'codes/redeem-device-code createJudgeDeviceCode',
-  'consents/consents withdraw',
-  'end-restored raiseEpochs',
-  'end-restored tellRestored',
-  'events/place-events placeSome',
-  'revocations/endings endSomeOfClient',
-  'revocations/revocations revokeAccessToken',
-  'sessions/browser-sessions createEndSession',
-  'sessions/session-devices createEndDevice',
-]
+export const HALF_YET: readonly string[] = []
