@@ -72,8 +72,7 @@ export const createJudge =
       const named = onlyFamilyOf(tokens)
       const only = nameOnly(sql, named)
       return sql<Row[]>`
-        with ${ends ? inTwoPhases(sql, caller) : sql``}
-        presented as materialized (
+        with ${ends ? inTwoPhases(sql, caller) : sql``} presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
             greatest(
