@@ -69,8 +69,7 @@ export const createJudge =
     const contended = waits && first !== undefined ? (`family:${first.family_id}` as const) : undefined
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
-      const named = onlyFamilyOf(tokens)
-      const only = nameOnly(sql, named)
+      const { user_id, ...only } = nameOnly(sql, tokens)
       return sql<Row[]>`
         with ${ends ? inTwoPhases(sql, caller) : sql``} presented as materialized (
           select
@@ -178,7 +177,7 @@ export const createJudge =
             ${only.family}
           returning ${toldColumns(sql)}, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
-        ${ends ? sql`, ${endingOf(sql, caller, { user_id: named?.user_id ?? null, rotates, access_token_seconds })}` : sql``}
+        ${ends ? sql`, ${endingOf(sql, caller, { user_id, rotates, access_token_seconds })}` : sql``}
         select
           judged.verdict, judged.id, judged.user_id, judged.client_id, judged.scope, judged.audience, judged.roles,
           judged.auth_time, judged.amr, judged.salt, judged.expires_at, judged.claims,
@@ -193,20 +192,16 @@ export const createJudge =
     return rows.map(toJudged)
   }
 
-/** The family of a single token whose person is known; null: of several tokens, or the person is not known. */
-const onlyFamilyOf = ([first, ...others]: readonly Presentation[]) =>
-  first === undefined || first.user_id === null || others.length > 0
-    ? null
-    : { family_id: first.family_id, user_id: first.user_id }
-
 /**
- * Conditions that name the family and its account by parameters. With the values of the record alone, a plan may read every family of the
- * person, and Citus does not find the node.
+ * Conditions that name the family and the account of a single token by parameters, and its person. Several tokens, and a token whose person is
+ * not known, have none. With the values of the record alone, a plan may read every family of the person, and Citus does not find the node.
  */
-const nameOnly = (sql: ISql, named: ReturnType<typeof onlyFamilyOf>) =>
-  named === null
-    ? { family: sql``, account: sql`` }
-    : { family: sql`and ${isFamily(sql, named)}`, account: sql`and u.id = ${named.user_id}` }
+const nameOnly = (sql: ISql, [first, ...others]: readonly Presentation[]) => {
+  if (first === undefined || first.user_id === null || others.length > 0)
+    return { family: sql``, account: sql``, user_id: null }
+  const { user_id } = first
+  return { family: sql`and ${isFamily(sql, first)}`, account: sql`and u.id = ${user_id}`, user_id }
+}
 
 const toJudged = ({ verdict, last_ip, is_suspicious, ...family }: Row): JudgedFamily => ({
   id: family.id,
