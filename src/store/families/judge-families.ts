@@ -172,9 +172,7 @@ export const createJudge =
               when verdict = 'forged' then ${END_REASON_OF.forged}
             end
           from changing
-          where f.user_id = changing.user_id
-            and f.id = changing.id
-            ${only.family}
+          where f.user_id = changing.user_id and f.id = changing.id ${only.family}
           returning ${toldColumns(sql)}, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
         ${ends ? sql`, ${endingOf(sql, caller, { user_id, rotates, access_token_seconds })}` : sql``}
