@@ -70,8 +70,9 @@ export const createJudge =
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
       const { user_id, ...only } = nameOnly(sql, tokens)
+      const phases = ends ? inTwoPhases(sql, caller) : sql``
       return sql<Row[]>`
-        with ${ends ? inTwoPhases(sql, caller) : sql``} presented as materialized (
+        with ${phases} presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
             greatest(
@@ -172,7 +173,9 @@ export const createJudge =
               when verdict = 'forged' then ${END_REASON_OF.forged}
             end
           from changing
-          where f.user_id = changing.user_id and f.id = changing.id ${only.family}
+          where f.user_id = changing.user_id
+            and f.id = changing.id
+            ${only.family}
           returning ${toldColumns(sql)}, f.generation, f.pepper_id, f.token_digest, f.idle_expires_at, f.revoked_at
         )
         ${ends ? sql`, ${endingOf(sql, caller, { user_id, rotates, access_token_seconds })}` : sql``}
