@@ -1,4 +1,4 @@
-import { describe } from 'vitest'
+import { describe, expect } from 'vitest'
 import { hasCitus } from '../support/backends.ts'
 import { itSurvivesOn, lasting } from '../support/faults/fault.ts'
 import { startSupervisedCitus } from '../support/faults/supervised-citus.ts'
@@ -25,4 +25,22 @@ describe.skipIf(!hasCitus)('Citus', () => {
       await lasting(3)
     },
   )
+
+  itSurvivesOn(startSupervisedCitus, 'all shards leave a worker and come back', async ({ database }) => {
+    const { sql } = database
+    const [worker] = await sql<{ host: string; port: number }[]>`
+      select nodename as host, nodeport as port from pg_dist_node where groupid <> 0 order by groupid limit 1`
+    if (worker === undefined) throw new Error('a cluster has workers')
+    const { host, port } = worker
+    const shards = async () => {
+      const [{ there } = { there: 0 }] = await sql<{ there: number }[]>`
+        select count(*)::int as there from citus_shards where nodename = ${host} and nodeport = ${port}`
+      return there
+    }
+    await sql`select citus_drain_node(${host}, ${port}, 'force_logical')`
+    expect(await shards()).toBe(0)
+    await sql`select citus_set_node_property(${host}, ${port}, 'shouldhaveshards', true)`
+    await sql`select rebalance_table_shards(shard_transfer_mode => 'force_logical')`
+    expect(await shards()).toBeGreaterThan(0)
+  })
 })

@@ -143,15 +143,15 @@ const createDistributedTable = async (
 
 const faultOfTable = (name: string, error: unknown): unknown => {
   const isOther = isRaced(error) || isOutage(errorCodeOf(error) ?? '')
-  return isOther || !(error instanceof Error)
-    ? error
-    : new StartFault(
-        [
-          `DATABASE_URL: the table ${name} was not distributed (${error.message.replace(/\s+/g, ' ')}): its rows are as they were; run signetd migrate --citus again once the cause is removed`,
-        ],
-        error,
-      )
+  if (isOther || !(error instanceof Error)) return error
+  const advice = MOVING.test(error.message)
+    ? 'shards are being moved: its rows are as they were; run it again when select citus_rebalance_status() shows no move'
+    : `${error.message.replace(/\s+/g, ' ')}: its rows are as they were; run it again once the cause is removed`
+  return new StartFault([`DATABASE_URL: the table ${name} was not distributed: ${advice}`], error)
 }
+
+/** The text of Citus, which has no code of its own, for a table that is to join shards while one of them is moved. */
+const MOVING = /^could not acquire the lock required to /
 
 const nameOf = ({ name, schema }: Readonly<{ name: string; schema: string }>): string =>
   `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`

@@ -66,13 +66,13 @@ export const isOutage = (code: string | null): boolean =>
   code !== null && (OUTAGES.has(code) || /^(?:08|53)\w{3}$/.test(code))
 
 /**
- * Ours – The codes and the texts with which the coordinator of Citus tells that it has lost a worker within a statement. These codes alone
- * also mean a fault of Postgres itself.
+ * Ours – The codes and the texts with which the coordinator of Citus tells that it has lost a worker within a statement, or its own
+ * postmaster. These codes alone also mean a fault of Postgres itself.
  */
-const LOST_WORKER_CODES: ReadonlySet<string> = new Set(['XX000', '58030'])
-const LOST_WORKER =
-  /^(?:failure on connection marked as essential|failed to COPY to shard|server closed the connection unexpectedly|terminating connection due to unexpected postmaster exit)/
+const LOST_NODE_CODES: ReadonlySet<string> = new Set(['XX000', '58030'])
+const LOST_NODE =
+  /^(?:failure on connection marked as essential|failed to COPY to shard|server closed the connection unexpectedly|terminating connection due to unexpected postmaster exit|postmaster was shut down)/
 
-/** True for the error of a statement that has lost a worker of Citus on its way. */
-export const isLostWorker = ({ code, message }: Readonly<{ code: string; message: string }>): boolean =>
-  LOST_WORKER_CODES.has(code) && LOST_WORKER.test(message)
+/** True for the error of a statement that has lost a node of Citus on its way. */
+export const isLostNode = ({ code, message }: Readonly<{ code: string; message: string }>): boolean =>
+  LOST_NODE_CODES.has(code) && LOST_NODE.test(message)

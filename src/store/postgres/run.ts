@@ -8,7 +8,7 @@ import type { Checkout, ContendedRow, createRowQueues } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
 import { type Health, trackClock } from './health.ts'
 import type { OpenPool } from './open-pool.ts'
-import { isLostWorker, isOutage, isWrongHost, READ_ONLY, ROLLED_BACK, UNSENT } from './outage.ts'
+import { isLostNode, isOutage, isWrongHost, READ_ONLY, ROLLED_BACK, UNSENT } from './outage.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 
 /** The caller of a statement, and the rest of its time. */
@@ -136,7 +136,7 @@ const createRefusals = ({ pool, health }: Pick<Needs, 'pool' | 'health'>) => {
     },
     judge: (fault: unknown): unknown => {
       const code = errorCodeOf(fault)
-      const isLost = fault instanceof postgres.PostgresError && isLostWorker(fault)
+      const isLost = fault instanceof postgres.PostgresError && isLostNode(fault)
       if (!isOutage(code) && !isLost) return fault
       health.noteOutage(code)
       // After a failover, these connections lead to a host that has become a standby.

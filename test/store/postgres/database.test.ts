@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { errorCodeOf } from '../../../src/domain/base/error-code.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { onHeldAccount } from '../../../src/store/families/end-families.ts'
-import { isLostWorker, isOutage } from '../../../src/store/postgres/outage.ts'
+import { isLostNode, isOutage } from '../../../src/store/postgres/outage.ts'
 import { inTransaction } from '../../../src/store/postgres/transaction.ts'
 import { isPastDeadline } from '../../../src/store/schema/caller-forms.ts'
 import { createDatabaseWithSchema, hasPostgres } from '../../support/backends.ts'
@@ -612,20 +612,21 @@ describe('a code that counts as an outage', () => {
   })
 })
 
-describe('an error of Citus that tells of a lost worker', () => {
+describe('an error of Citus that tells of a lost node', () => {
   it.each([
     ['XX000', 'failure on connection marked as essential: worker1:5432'],
     ['58030', 'failed to COPY to shard 0 on worker1:5432'],
+    ['XX000', 'postmaster was shut down, exiting'],
     ['XX000', 'server closed the connection unexpectedly\n\tThis probably means'],
     ['XX000', 'terminating connection due to unexpected postmaster exit'],
   ])('%s %j', (code, message) => {
-    expect(isLostWorker({ code, message })).toBe(true)
+    expect(isLostNode({ code, message })).toBe(true)
   })
   it.each([
     ['XX000', 'cache lookup failed for relation 1'],
     ['58030', 'could not read file'],
     ['P0001', 'failure on connection marked as essential: worker1:5432'],
   ])('not %s %j', (code, message) => {
-    expect(isLostWorker({ code, message })).toBe(false)
+    expect(isLostNode({ code, message })).toBe(false)
   })
 })

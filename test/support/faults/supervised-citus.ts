@@ -15,6 +15,9 @@ const SETTINGS = [
   'citus.node_conninfo=sslmode=disable',
   // A commit that a crash has left between its phases keeps its locks until it is resolved; the default is a minute.
   'citus.recover_2pc_interval=2s',
+  // Shards move by logical replication.
+  'wal_level=logical',
+  'max_worker_processes=32',
 ]
 
 export const startSupervisedCitus = async (): Promise<SupervisedCitus> => {
