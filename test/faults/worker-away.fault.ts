@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ALIVE, DEAD, lives, trySignIn } from '../support/accounts/account-api.ts'
+import { NEW_PASSWORD } from '../support/accounts/mail.ts'
 import type { Answer, Body } from '../support/answer.ts'
 import { newEmail, times } from '../support/ask.ts'
 import { hasCitus } from '../support/backends.ts'
 import { CLIENT_CREDENTIALS, SERVICE } from '../support/clients.ts'
-import { DEEDS, introspect, NEW_PASSWORD } from '../support/faults/deeds.ts'
-import { followEach, queryOf } from '../support/faults/followers.ts'
+import { DEEDS, introspect } from '../support/faults/deeds.ts'
+import { followEach, revocationQueryOf } from '../support/faults/followers.ts'
 import {
   portOfPerson,
   type Residents,
@@ -87,7 +88,7 @@ describe.skipIf(!hasCitus)('while one worker of Citus is away', () => {
   }
   const heardOf = async (ended: readonly Pick<Body, 'access_token'>[]): Promise<string> => {
     if (ended.length === 0) return ''
-    const queries = ended.map(({ access_token }) => queryOf(access_token))
+    const queries = ended.map(({ access_token }) => revocationQueryOf(access_token))
     const isHeard = () =>
       followers.every(follower => queries.every(query => follower.check(query) === 'revoked'))
     for (const until = performance.now() + HEARD_MILLISECONDS; performance.now() < until; await pause(20))

@@ -1,12 +1,11 @@
 import { trySignIn } from '../accounts/account-api.ts'
 import { codesOf, second } from '../accounts/factors.ts'
+import { NEW_PASSWORD } from '../accounts/mail.ts'
 import type { Answer, Body } from '../answer.ts'
 import { type Askable, PASSWORD } from '../ask.ts'
 import { INTROSPECTOR } from '../clients.ts'
 import { createClock } from '../effects.ts'
 import type { Residents } from './residents.ts'
-
-export const NEW_PASSWORD = 'two lanterns for the harbour'
 
 /** What an access token of an ended sign-in is known by at the feed. */
 type Ended = Pick<Body, 'access_token'>

@@ -30,7 +30,10 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
   }
   const look = ({ known, heard }: Sighting) => {
     for (const [index, follower] of followers.entries())
-      if (heard[index] === null && follower.check(queryOf(known.access_tokens.at(-1) ?? '')) === 'revoked')
+      if (
+        heard[index] === null &&
+        follower.check(revocationQueryOf(known.access_tokens.at(-1) ?? '')) === 'revoked'
+      )
         heard[index] = performance.now()
   }
   const unheard = () => [...sightings.values()].filter(({ heard }) => heard.includes(null))
@@ -92,7 +95,7 @@ const lateness = (
 ) => Math.max(0, heard - (at < over && heard > began ? over : at))
 
 /** What a verifier asks of the feed about an access token. */
-export const queryOf = (access_token: string): RevocationQuery => {
+export const revocationQueryOf = (access_token: string): RevocationQuery => {
   const { jti, sid, sub, client_id, iat, exp } = claimsOf(access_token)
   return {
     jti: String(jti),
