@@ -69,7 +69,8 @@ export type SignInRefusals = {
 
 /** All reject with Unavailable when the database is away. */
 export type Events = {
-  find(id: string): Promise<Event | null>
+  /** `user_id`: the person of the event, or the nil UUID; null where the caller knows the id alone. */
+  find(event: Readonly<{ id: string; user_id: string | null }>): Promise<Event | null>
   /** Examines a bounded number of rows of one index, whatever the filter. */
   read(page: { filter: EventFilter; after: string | null; limit: number }): Promise<EventPage>
   /** Atomic: all of them or none. For what changes no row: refusals, and changes of files. */

@@ -49,6 +49,10 @@ export const PRIMARY_KEYS: Readonly<Record<ExpiringTable, string>> = {
   leases: 'task',
 }
 
+const isOfPeople = ([table]: (typeof RETENTIONS)[number]): boolean => 'by' in PLACEMENTS[table]
+const RETENTIONS_OF_PEOPLE = RETENTIONS.filter(isOfPeople)
+const RETENTIONS_OF_COORDINATOR = RETENTIONS.filter(each => !isOfPeople(each))
+
 /** Where the walk through the browser sessions begins, and begins again. */
 const FIRST_ID = '00000000-0000-0000-0000-000000000000'
 
@@ -73,11 +77,16 @@ export const createSweep = (
   return async () => {
     if (!(await takeLease(database, holder))) return null
     const deleted: Partial<Record<ExpiringTable, number>> = {}
-    for (const [table, seconds] of RETENTIONS) deleted[table] = await deleteBatch(database, table, seconds)
-    deleted.browser_sessions = (deleted.browser_sessions ?? 0) + (await deleteIdleSessions())
+    const deleteFrom = async (tables: typeof RETENTIONS_OF_PEOPLE) => {
+      for (const [table, seconds] of tables) deleted[table] = await deleteBatch(database, table, seconds)
+    }
     // Entries are numbered here too, because without followers the feed has no reader that numbers them.
     await numberAll(database)
+    await deleteFrom(RETENTIONS_OF_COORDINATOR)
+    // What follows asks every worker of Citus, and ends the sweep while one is away.
     await placeAll(database)
+    await deleteFrom(RETENTIONS_OF_PEOPLE)
+    deleted.browser_sessions = (deleted.browser_sessions ?? 0) + (await deleteIdleSessions())
     await retainEvents()
     await countLivingNowAndThen()
     return deleted

@@ -12,6 +12,16 @@ describe.skipIf(!hasCitus)('Citus', () => {
     }
   })
 
+  itSurvivesOn(
+    startSupervisedCitus,
+    'a worker is away for ten seconds',
+    async (_, __, { workers: [worker] }) => {
+      worker?.takeAway()
+      await lasting(10)
+      worker?.bringBack()
+    },
+  )
+
   itSurvivesOn(startSupervisedCitus, 'the coordinator is killed', async (_, __, { coordinator }) => {
     coordinator.kill()
     await lasting(3)

@@ -240,6 +240,22 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(rows).toEqual([{ number: 1 }])
   })
 
+  it('does what the coordinator of Citus does alone, where the rows of people cannot be reached', async () => {
+    const { sql } = backend.database
+    await putOthers(90_000)
+    await putOthers(-60)
+    await sql`insert into unplaced_events (user_id, id) values (${user}, ${randomUUID()})`
+    await sql`alter table refresh_families rename to unreachable`
+    try {
+      await expect(sweeper()()).rejects.toThrow('refresh_families')
+    } finally {
+      await sql`alter table unreachable rename to refresh_families`
+    }
+    expect(await sql`select number::float8 as number from revocations`).toEqual([{ number: 1 }])
+    expect(await sql`select from ceremonies`).toHaveLength(1)
+    expect(await sql`select from unplaced_events`).toEqual([])
+  })
+
   it('deletes one batch at a time', async () => {
     await putFamilies(BATCH_ROWS + 1, 90_000)
     const sweep = sweeper()

@@ -431,7 +431,7 @@ const askEvents = async ({ answering, silent }: Asked) => {
     {},
   ] as const
   for (const filter of filters) await events.read({ filter: filterBy(filter), after: null, limit: 1 })
-  await events.find(ID)
+  for (const user_id of [null, ID]) await events.find({ id: ID, user_id })
   await events.write([{ kind: 'key.created' }, { kind: 'key.promoted' }])
   await createEvents(answering([[{ id: ID }]])).place()
   await events.readStream({ number: 0, tag: null }, 1)

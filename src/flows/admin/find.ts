@@ -90,7 +90,7 @@ const findToken =
 const findEvent =
   ({ events }: Needs): Find =>
   async q => {
-    const event = isUuid(q.toLowerCase()) ? await events.find(q.toLowerCase()) : null
+    const event = isUuid(q.toLowerCase()) ? await events.find({ id: q.toLowerCase(), user_id: null }) : null
     if (event === null) return []
     return [{ kind: 'event', id: event.id, label: event.kind, note: EVENT_KINDS[event.kind] }]
   }

@@ -19,8 +19,8 @@ type Needs = Parameters<typeof createHookHeaders>[0] &
  */
 export const createDeliverEvent = ({ url, events, outbound, ...signing }: Needs) => {
   const headersOf = createHookHeaders(signing)
-  return async ({ id, number }: Delivery): Promise<DeliveryAttempt> => {
-    const event = await events.find(id)
+  return async ({ user_id, id, number }: Delivery): Promise<DeliveryAttempt> => {
+    const event = await events.find({ id, user_id })
     if (event === null || number === null) return { result: 'dropped' }
     const text = JSON.stringify(presentEvent({ ...event, number }))
     const outcome = await outbound.send({

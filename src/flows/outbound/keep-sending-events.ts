@@ -1,3 +1,4 @@
+import { Unavailable } from '../../domain/base/unavailable.ts'
 import type { EventDeliveries } from '../../ports/deliveries.ts'
 import type { Events } from '../../ports/events.ts'
 import { keepDelivering } from './keep-delivering.ts'
@@ -7,8 +8,8 @@ type Needs = Omit<Parameters<typeof keepDelivering>[0], 'deliveries' | 'look_aga
 
 /**
  * Ours – Sends the events to the webhook, for as long as the server runs. Before each claim the committed events get their places in the
- * stream, and those that follow become deliveries. A single event that was taken is enough to look for more at once: the next one of its
- * person can be claimed now.
+ * stream, and those that follow become deliveries. Those that have their places are sent where the others cannot be reached, as while a
+ * worker of Citus is away. A single event that was taken is enough to look for more at once: the next one of its person can be claimed now.
  */
 export const keepSendingEvents = ({ events, deliveries, ...needs }: Needs) =>
   keepDelivering({
@@ -17,9 +18,13 @@ export const keepSendingEvents = ({ events, deliveries, ...needs }: Needs) =>
     deliveries: {
       ...deliveries,
       claim: async claim => {
-        await events.place()
+        await events.place().catch(throwUnlessUnavailable)
         while (await deliveries.enqueue());
         return deliveries.claim(claim)
       },
     },
   })
+
+const throwUnlessUnavailable = (error: unknown): void => {
+  if (!(error instanceof Unavailable)) throw error
+}

@@ -36,7 +36,7 @@ export const eventRoutes = (route: Administrating, needs: Needs): readonly Route
       )
     }),
     route('GET', '/events/:id', async call => {
-      const event = await events.find(idIn(call, 'id'))
+      const event = await events.find({ id: idIn(call, 'id'), user_id: null })
       if (event === null) throw new Problem('NOT_FOUND')
       return json(200, presentEvent(event), NO_STORE)
     }),

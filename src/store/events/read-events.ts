@@ -13,9 +13,12 @@ type Row = Omit<Event, 'actor' | 'sub'> & Readonly<{ user_id: string; actor: str
 export const createReadEvents = (
   database: Database,
 ): Pick<Events, 'find' | 'read' | 'readStream' | 'readBounds'> => ({
-  find: async id => {
+  find: async ({ id, user_id }) => {
     const [row] = await database.run(
-      sql => sql<Row[]>`select ${eventColumns(sql)} from signet.events e where e.id = ${id}`,
+      sql => sql<Row[]>`
+        select ${eventColumns(sql)}
+        from signet.events e
+        where e.id = ${id} ${user_id === null ? sql`` : sql`and e.user_id = ${user_id}`}`,
     )
     return row === undefined ? null : toEvent(row)
   },

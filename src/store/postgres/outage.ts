@@ -65,14 +65,19 @@ const OUTAGES = new Set([
 export const isOutage = (code: string | null): boolean =>
   code !== null && (OUTAGES.has(code) || /^(?:08|53)\w{3}$/.test(code))
 
-/**
- * Ours – The codes and the texts with which the coordinator of Citus tells that it has lost a worker within a statement, or its own
- * postmaster. These codes alone also mean a fault of Postgres itself.
- */
-const LOST_NODE_CODES: ReadonlySet<string> = new Set(['XX000', '58030'])
-const LOST_NODE =
+/** Classes of SQLSTATEs of a lost connection and of a server that ends or starts. */
+const CONNECTION = /^(?:080|57P)/
+/** These codes alone also mean a fault of Postgres itself. */
+const LOST_WORKER_CODES: ReadonlySet<string> = new Set(['XX000', '58030'])
+const LOST_WORKER =
   /^(?:failure on connection marked as essential|failed to COPY to shard|server closed the connection unexpectedly|terminating connection due to unexpected postmaster exit|postmaster was shut down)/
 
-/** True for the error of a statement that has lost a node of Citus on its way. */
-export const isLostNode = ({ code, message }: Readonly<{ code: string; message: string }>): boolean =>
-  LOST_NODE_CODES.has(code) && LOST_NODE.test(message)
+type ServerError = Readonly<{ severity: string; code: string; message: string }>
+
+/**
+ * Ours – True for the error by which the coordinator of Citus, which answers and goes on, tells that it cannot reach a worker, or has lost it
+ * within the statement. A Postgres that ends its own connection says so with FATAL, but for a wait of Citus that has lost its own postmaster.
+ */
+export const isLostWorker = ({ severity, code, message }: ServerError): boolean =>
+  severity === 'ERROR' &&
+  (CONNECTION.test(code) || (LOST_WORKER_CODES.has(code) && LOST_WORKER.test(message)))

@@ -135,9 +135,13 @@ const createRefusals = ({ pool, health }: Pick<Needs, 'pool' | 'health'>) => {
       return unavailable('no answer in time')
     },
     judge: (fault: unknown): unknown => {
+      if (fault instanceof postgres.PostgresError && isLostWorker(fault)) {
+        // The coordinator is there, for everyone whose worker is.
+        health.noteAnswer()
+        return unavailable(fault)
+      }
       const code = errorCodeOf(fault)
-      const isLost = fault instanceof postgres.PostgresError && isLostNode(fault)
-      if (!isOutage(code) && !isLost) return fault
+      if (!isOutage(code)) return fault
       health.noteOutage(code)
       // After a failover, these connections lead to a host that has become a standby.
       if (code === READ_ONLY) pool.destroyAll()

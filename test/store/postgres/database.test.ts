@@ -612,21 +612,26 @@ describe('a code that counts as an outage', () => {
   })
 })
 
-describe('an error of Citus that tells of a lost node', () => {
+describe('an error of Citus that tells of a lost worker', () => {
   it.each([
+    ['08006', 'connection to the remote node signet@worker1:5432 failed with the following error: refused'],
+    ['57P01', 'terminating connection due to administrator command'],
+    ['57P03', 'the database system is starting up'],
     ['XX000', 'failure on connection marked as essential: worker1:5432'],
     ['58030', 'failed to COPY to shard 0 on worker1:5432'],
     ['XX000', 'postmaster was shut down, exiting'],
     ['XX000', 'server closed the connection unexpectedly\n\tThis probably means'],
     ['XX000', 'terminating connection due to unexpected postmaster exit'],
   ])('%s %j', (code, message) => {
-    expect(isLostNode({ code, message })).toBe(true)
+    expect(isLostWorker({ severity: 'ERROR', code, message })).toBe(true)
+    expect(isLostWorker({ severity: 'FATAL', code, message })).toBe(false)
   })
   it.each([
     ['XX000', 'cache lookup failed for relation 1'],
     ['58030', 'could not read file'],
+    ['08P01', 'bind message supplies 1 parameters'],
     ['P0001', 'failure on connection marked as essential: worker1:5432'],
   ])('not %s %j', (code, message) => {
-    expect(isLostNode({ code, message })).toBe(false)
+    expect(isLostWorker({ severity: 'ERROR', code, message })).toBe(false)
   })
 })

@@ -1,7 +1,7 @@
 import { Secret, TOTP } from 'otpauth'
 import { expect } from 'vitest'
 import { type Body } from '../answer.ts'
-import type { Asking } from '../ask.ts'
+import type { Askable, Asking } from '../ask.ts'
 import type { Deployment, Instance } from '../deployment.ts'
 import type { TestClock } from '../effects.ts'
 import { signUp, trySignIn } from './account-api.ts'
@@ -51,7 +51,7 @@ export const signInFully = async (
   return answer.body
 }
 
-export const second = (signet: Instance, handle: string, proof: object, headers: Asking['headers'] = {}) =>
+export const second = (signet: Askable, handle: string, proof: object, headers: Asking['headers'] = {}) =>
   signet.ask('/auth/login/second-factor', { body: { handle, ...proof }, headers })
 
 export const stepUp = (signet: Instance, { access_token }: Pick<Body, 'access_token'>, body: object) =>

@@ -37,6 +37,7 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
 export const NAMING_TOO: readonly string[] = [
   'admin/administered-sign-ins list',
   'events/read-events createReadPage',
+  'events/read-events find',
   'families/find-families createFindAnswered',
   'families/find-families createFindCurrent',
   'families/find-families createFindLiving',

@@ -14,14 +14,7 @@ type Sighting = Readonly<{ known: FamilyHistory; at: number; heard: (number | nu
 
 /** A follower of the feed at each instance, and when each heard of the acknowledged endings. */
 export const startFollowers = ({ instances }: Stage, history: History) => {
-  const followers = instances.map(({ origin }) =>
-    followRevocations({
-      issuer: ISSUER_OF_STAGE,
-      url: `${origin}/revocations`,
-      jwks_uri: `${origin}/.well-known/jwks.json`,
-      fetch: balancedOver(instances),
-    }),
-  )
+  const followers = followEach(instances)
   const sightings = new Map<string, Sighting>()
   const stopping = new AbortController()
   const closing = new AbortController()
@@ -37,7 +30,10 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
   }
   const look = ({ known, heard }: Sighting) => {
     for (const [index, follower] of followers.entries())
-      if (heard[index] === null && follower.check(queryOf(known)) === 'revoked')
+      if (
+        heard[index] === null &&
+        follower.check(revocationQueryOf(known.access_tokens.at(-1) ?? '')) === 'revoked'
+      )
         heard[index] = performance.now()
   }
   const unheard = () => [...sightings.values()].filter(({ heard }) => heard.includes(null))
@@ -71,6 +67,17 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
   }
 }
 
+/** A follower of the feed at each instance. */
+export const followEach = (instances: Stage['instances']) =>
+  instances.map(({ origin }) =>
+    followRevocations({
+      issuer: ISSUER_OF_STAGE,
+      url: `${origin}/revocations`,
+      jwks_uri: `${origin}/.well-known/jwks.json`,
+      fetch: balancedOver(instances),
+    }),
+  )
+
 /** As behind a load balancer: asks the other instance where the named one accepts no connection. */
 const balancedOver =
   (instances: Stage['instances']): Fetch =>
@@ -87,8 +94,9 @@ const lateness = (
   { began, over }: Readonly<{ began: number; over: number }>,
 ) => Math.max(0, heard - (at < over && heard > began ? over : at))
 
-const queryOf = ({ access_tokens }: FamilyHistory): RevocationQuery => {
-  const { jti, sid, sub, client_id, iat, exp } = claimsOf(access_tokens.at(-1) ?? '')
+/** What a verifier asks of the feed about an access token. */
+export const revocationQueryOf = (access_token: string): RevocationQuery => {
+  const { jti, sid, sub, client_id, iat, exp } = claimsOf(access_token)
   return {
     jti: String(jti),
     sid: String(sid),

@@ -14,21 +14,24 @@ export const POOL_SIZE = 6
 export const ISSUER_OF_STAGE = 'http://localhost:8080'
 const RECOVERY_MILLISECONDS = 60_000
 
+/** Of both programs, beside or in place of those of every stage. */
+type Settings = Readonly<Record<string, string>>
+
 /** Two programs, each behind the fault proxy of its way to one Postgres and before that of its clients, and connections past the proxies. */
-export const openStage = async (service: Service) => {
+export const openStage = async (service: Service, settings: Settings = {}) => {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
     for (const closer of closers.splice(0).toReversed()) await closer()
   }
   try {
-    return { ...(await openParts(service, closers)), close }
+    return { ...(await openParts(service, settings, closers)), close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-const openParts = async (service: Service, closers: (() => Promise<unknown>)[]) => {
+const openParts = async (service: Service, settings: Settings, closers: (() => Promise<unknown>)[]) => {
   await migrate({ url: service.url })
   const database = openDatabase({ url: service.url, pool_size: 4, answer_seconds: 60 })
   closers.push(database.close)
@@ -52,6 +55,7 @@ const openParts = async (service: Service, closers: (() => Promise<unknown>)[]) 
         DATABASE_URL,
         CLIENTS_FILE,
         REFRESH_TOKEN_PEPPER: pepper,
+        ...settings,
       })
       await becomesReady(program)
       return program

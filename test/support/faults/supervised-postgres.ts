@@ -23,8 +23,16 @@ type Options = Readonly<{
   settings?: readonly string[]
 }>
 
-/** `log` is what Postgres has written to stderr since the start. `kill` ends Postgres as kill -9 does; it is started again. */
-export type SupervisedPostgres = Service & Readonly<{ log: () => string; kill: () => void }>
+export type SupervisedPostgres = Service &
+  Readonly<{
+    /** What Postgres has written to stderr since the start. */
+    log: () => string
+    /** Ends Postgres as kill -9 does; it is started again. */
+    kill: () => void
+    /** The same, but it is not started again before `bringBack`. */
+    takeAway: () => void
+    bringBack: () => void
+  }>
 
 /** A Postgres that is started again whenever it has ended, as a supervisor does. Its segments of WAL are of 1 MB. */
 export const startSupervisedPostgres = async ({
@@ -52,6 +60,7 @@ export const startSupervisedPostgres = async ({
   const words = [...settingsAt(port), `fsync=${fsync}`, ...settings].flatMap(setting => ['-c', setting])
   let log = ''
   let isStopping = false
+  let isAway = false
   let restart: NodeJS.Timeout | undefined
 
   const launch = (): ChildProcess => {
@@ -64,7 +73,7 @@ export const startSupervisedPostgres = async ({
       log += String(chunk)
     })
     server.once('exit', () => {
-      if (!isStopping) restart = setTimeout(() => (running = launch()), RESTART_MILLISECONDS)
+      if (!isStopping && !isAway) restart = setTimeout(() => (running = launch()), RESTART_MILLISECONDS)
     })
     return server
   }
@@ -80,7 +89,21 @@ export const startSupervisedPostgres = async ({
   }
   const url = `postgres://signet@127.0.0.1:${port}/postgres`
   await answering(running, stop, () => askPostgres(url))
-  return { url, stop, log: () => log, kill: () => void running.kill('SIGKILL') }
+  const kill = () => void running.kill('SIGKILL')
+  return {
+    url,
+    stop,
+    log: () => log,
+    kill,
+    takeAway: () => {
+      isAway = true
+      kill()
+    },
+    bringBack: () => {
+      isAway = false
+      running = launch()
+    },
+  }
 }
 
 const settingsAt = (port: number) => [
