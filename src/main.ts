@@ -5,7 +5,7 @@ import { type Config, describeSignInLimit, findProxyDoubt, readConfig } from './
 import { StartFault } from './domain/base/start-fault.ts'
 import { Unavailable } from './domain/base/unavailable.ts'
 import { findListenFault, type ListenAddress, listenFaultOf } from './http/server/listen-address.ts'
-import { FINISH_SECONDS, type Listener, openListener } from './http/server/listener.ts'
+import { FINISH_SECONDS, IDLE_SECONDS, type Listener, openListener } from './http/server/listener.ts'
 import { createUnreadable } from './http/server/malformed-requests.ts'
 import { openLog, type ProcessLog } from './platform/log.ts'
 import { openOutput } from './platform/output.ts'
@@ -179,12 +179,18 @@ const reload = async (signet: Signet, log: ProcessLog) => {
 
 type Running = Readonly<{ listeners: readonly Listener[]; signet: Signet; log: ProcessLog }>
 
-/** Serves on until proxies have seen that `/readyz` is 503. Then finishes the requests under way, takes no new one, and ends the process. */
+/**
+ * Ours (docs/decisions/0072) – Serves on until proxies have seen that `/readyz` is 503. Then accepts no further connection, and ends each
+ * one with its next answer: a proxy that had to replace its connections until the port closes would lose the request of the last one.
+ */
 const stop = async ({ DRAIN_SECONDS }: Config, { listeners, signet, log }: Running) => {
   log.info({}, 'stopping')
   signet.drain()
   await systemWait(DRAIN_SECONDS * 1000)
-  await Promise.all(listeners.map(listener => listener.close(FINISH_SECONDS)))
+  await Promise.all(listeners.map(listener => listener.stopListening()))
+  signet.endConnections()
+  const grace = { idle_seconds: DRAIN_SECONDS > 0 ? IDLE_SECONDS : 0, finish_seconds: FINISH_SECONDS }
+  await Promise.all(listeners.map(listener => listener.close(grace)))
   await signet.close()
   log.info({}, 'stopped')
   await log.close()

@@ -45,6 +45,7 @@ type Parts = Readonly<{
   logLinesDropped: () => number
   tracer: Tracer | null
   isDraining: () => boolean
+  areConnectionsEnding: () => boolean
 }>
 
 /** Composes the public app and the internal one, which is null where INTERNAL_PORT is off, and what the server finds of itself. */
@@ -52,7 +53,7 @@ export const composeApps = (
   config: Config,
   parts: Parts,
 ): Readonly<{ app: App; internalApp: App | null; findings: () => Promise<readonly Finding[]> }> => {
-  const { base, opened, pages, subjects, isDraining } = parts
+  const { base, opened, pages, subjects, isDraining, areConnectionsEnding } = parts
   const { clients, heartbeat, issuer, keys, log, metrics, random, redis } = base
   const judgeHealth = createJudgeHealth({
     needs: { database: heartbeat.beat },
@@ -63,7 +64,7 @@ export const composeApps = (
     },
     isDraining,
   })
-  const around = { random, log, pages, isDraining, onBehalfOf }
+  const around = { random, log, pages, areConnectionsEnding, onBehalfOf }
   const ignored: IgnoredHeader[] = []
   const seen = { database: opened.database, ignoredHeaders: () => ignored }
   const findings = createServerFindings(config, { ...base, ...seen })

@@ -46,8 +46,10 @@ export type Signet = Readonly<{
   console_link: string | null
   /** Reads CLIENTS_FILE, SCOPES_FILE, UPSTREAMS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
-  /** From now on the server is not ready, and every answer asks its client to close the connection. */
+  /** From now on the server is not ready, holds no request, and ends its streams. */
   drain(): void
+  /** From now on each answer asks its client to close the connection. */
+  endConnections(): void
   close(): Promise<void>
 }>
 
@@ -124,7 +126,7 @@ const assemble = async (
   const followers = composeFollowers({ ...base, onClose })
   const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, ...upstream, notices, limits })
   const own = await composeOwnClients(config, { base, oauth, accounts, opened })
-  let isDraining = false
+  const { isDraining, areConnectionsEnding, beginDraining, endConnections } = createStopStages()
   const apps = composeApps(config, {
     base,
     opened,
@@ -137,7 +139,8 @@ const assemble = async (
     followers,
     logLinesDropped,
     tracer,
-    isDraining: () => isDraining,
+    isDraining,
+    areConnectionsEnding,
   })
   return {
     ...apps,
@@ -146,11 +149,28 @@ const assemble = async (
     // At the same time, since either file system may hang.
     reload: () => allOf([opened.keys.reload(), opened.reloadFiles(), upstreams.reload()]),
     drain: () => {
-      isDraining = true
+      beginDraining()
       revocations.drain()
       followers.drain()
     },
+    endConnections,
     close,
+  }
+}
+
+/** What the stop of the process has come to. */
+const createStopStages = () => {
+  let isDraining = false
+  let areConnectionsEnding = false
+  return {
+    isDraining: () => isDraining,
+    areConnectionsEnding: () => areConnectionsEnding,
+    beginDraining: () => {
+      isDraining = true
+    },
+    endConnections: () => {
+      areConnectionsEnding = true
+    },
   }
 }
 

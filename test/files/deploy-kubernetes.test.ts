@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { parseAllDocuments, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { readConfig } from '../../src/config.ts'
-import { FINISH_SECONDS } from '../../src/http/server/listener.ts'
+import { FINISH_SECONDS, IDLE_SECONDS } from '../../src/http/server/listener.ts'
 import { SETTINGS } from '../../src/settings/index.ts'
 import { askApp } from '../support/bindings.ts'
 import { openDeployment } from '../support/deployment.ts'
@@ -193,7 +193,7 @@ describe('the manifests for Kubernetes', () => {
     )
     expect(probe.periodSeconds * probe.failureThreshold).toBeLessThan(drain_seconds)
     expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(
-      drain_seconds + FINISH_SECONDS + CLOSE_SECONDS,
+      drain_seconds + IDLE_SECONDS + FINISH_SECONDS + CLOSE_SECONDS,
     )
     const compose: unknown = parseDocument(readFileSync('compose.yaml', 'utf8')).toJS({ maxAliasCount: -1 })
     const { services } = z
@@ -202,7 +202,7 @@ describe('the manifests for Kubernetes', () => {
       })
       .parse(compose)
     expect(Number.parseInt(services['signet-1'].stop_grace_period, 10)).toBeGreaterThanOrEqual(
-      drainSecondsOf({}) + FINISH_SECONDS + CLOSE_SECONDS,
+      drainSecondsOf({}) + IDLE_SECONDS + FINISH_SECONDS + CLOSE_SECONDS,
     )
   })
 

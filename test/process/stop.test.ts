@@ -85,26 +85,37 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     agent.destroy()
   })
 
-  it('serves on for DRAIN_SECONDS, not ready and with Connection: close, and answers long polls at once', async () => {
+  it('serves on for DRAIN_SECONDS, not ready, keeps its connections, and answers long polls at once', async () => {
     const program = await start({ DRAIN_SECONDS: '600' })
     const { text: jws } = await sandbox.ask('/revocations')
     const { cursor } = z
       .object({ cursor: z.string() })
       .parse(JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()))
     const poll = await open(`GET /revocations?cursor=${cursor}&wait=20 HTTP/1.1\r\nHost: x\r\n\r\n`)
-    const polled = text(poll)
+    const polled = once(poll, 'data')
     await expect.poll(() => sandbox.ask('/readyz').then(({ status }) => status)).toBe(200)
     program.process.kill('SIGTERM')
-    expect(await polled).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\nconnection: close\r\n/i)
+    expect(String((await polled)[0])).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\nconnection: keep-alive\r\n/i)
     const ready = await sandbox.ask('/readyz')
     expect(ready).toMatchObject({ status: 503, body: { missing: ['draining'] } })
-    expect(ready.headers.get('connection')).toBe('close')
     const registered = await sandbox.ask('/auth/register', { raw: BODY })
-    expect([registered.status, registered.headers.get('connection')]).toEqual([201, 'close'])
+    expect([registered.status, registered.headers.get('connection')]).toEqual([201, 'keep-alive'])
     expect((await sandbox.ask('/livez')).status).toBe(200)
     const again = setInterval(() => program.process.kill('SIGTERM'), 200)
     expect(await program.ended).toMatchObject({ code: 1 })
     clearInterval(again)
+  })
+
+  it('answers on an idle connection after the port has closed, as the last request of that connection', async () => {
+    const program = await start({ DRAIN_SECONDS: '1' })
+    const kept = await open('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(String((await once(kept, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
+    const stopped = stopProgram(program)
+    await expect.poll(() => isListening(sandbox.port), { timeout: 10_000 }).toBe(false)
+    const answer = text(kept)
+    kept.write(HEAD + BODY)
+    expect(await answer).toMatch(/^HTTP\/1\.1 201 [\s\S]*\r\nconnection: close\r\n/i)
+    expect(await stopped).toMatchObject({ code: 0 })
   })
 
   it('ends the streams of events, whose readers go on at another instance', async () => {
@@ -185,3 +196,13 @@ describe.skipIf(!hasPostgres)('a graceful stop', () => {
     expect(code).toBe(1)
   })
 })
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })

@@ -18,7 +18,7 @@ type Needs = Readonly<{
   log: Log
   pages: Pages
   onBehalfOf: OnBehalfOf
-  isDraining: () => boolean
+  areConnectionsEnding: () => boolean
   admin: Omit<Parameters<typeof adminRoutes>[0], 'onBehalfOf'>
   /** Null where the console has no address. */
   console: ConsoleNeeds | null

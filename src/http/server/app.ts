@@ -23,8 +23,8 @@ type Needs = Readonly<{
   /** True where answers travel by https. */
   isHttps: boolean
   onBehalfOf: OnBehalfOf
-  /** True once the process is stopping: clients are asked to use another instance. */
-  isDraining: () => boolean
+  /** True once no listener accepts connections any more: each answer is the last one of its connection. */
+  areConnectionsEnding: () => boolean
   tracing: Tracing | null
   /** Answers a browser's GET of an unknown address below the path `under`. Null: such an address gets the common page. */
   unknownPage: Readonly<{ under: string; handle: Handle }> | null
@@ -138,7 +138,8 @@ const asksForPage = ({ req }: Context<Http>): boolean =>
   req.method === 'GET' && (req.header('accept') ?? '').includes('text/html')
 
 const createAnswer = (needs: Needs): AnswerRoute => {
-  const { routes, cors, clientAddress, random, metrics, log, pages, proofNonce, isHttps, isDraining } = needs
+  const { routes, cors, clientAddress, random, metrics, log, pages, proofNonce, isHttps } = needs
+  const { areConnectionsEnding } = needs
   const known = new Set(routes.map(route => route.path))
   const probes = new Set(routes.filter(route => route.isProbe).map(route => route.path))
   const common: Reply['headers'] = isHttps ? { ...SECURITY_HEADERS, ...HSTS } : SECURITY_HEADERS
@@ -179,7 +180,7 @@ const createAnswer = (needs: Needs): AnswerRoute => {
         ...common,
         ...cors.headersFor(policy, header('origin')),
         ...(header('dpop') === undefined ? NOTHING : nonceHeader(proofNonce())),
-        ...(isDraining() ? CLOSE : NOTHING),
+        ...(areConnectionsEnding() ? CLOSE : NOTHING),
         ...(body === null && !WITHOUT_LENGTH.has(status) ? EMPTY : NOTHING),
         ...headers,
       },

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import type { App } from './app.ts'
 import type { Unreadable } from './malformed-requests.ts'
@@ -18,13 +18,20 @@ const SERVER_OPTIONS = {
 }
 
 const SWEEP_MILLISECONDS = 50
-/** Seconds for the requests that are under way when a listener closes. */
+/** Seconds for the requests that are under way when the idle connections are closed. */
 export const FINISH_SECONDS = 10
+/** Seconds for which idle connections stay open after the port has closed: longer than proxies are told to keep one idle. */
+export const IDLE_SECONDS = 5
+
+/** In the first ones a client may still use an idle connection. Then come those for the requests under way. */
+type Grace = Readonly<{ idle_seconds: number; finish_seconds: number }>
 
 /** An open port on which an app answers. */
 export type Listener = Readonly<{
-  /** Accepts no further connection, closes idle ones, and finishes the requests under way within `seconds`. */
-  close(seconds: number): Promise<void>
+  /** Accepts no further connection. Those that are open stay open, and are answered. */
+  stopListening(): Promise<void>
+  /** Stops to listen, and ends when no connection is left. Closes the idle ones after `idle_seconds`, every other one `finish_seconds` later. */
+  close(grace: Grace): Promise<void>
 }>
 
 /** Opens a port. Rejects with the system's error when the address cannot be bound. */
@@ -49,27 +56,50 @@ export const openListener = (
     server.on('checkExpectation', (request, response) => server.emit('request', request, response))
     server.on('connection', refuseGone)
     const silent = trackSilent(server)
+    const closed = new Promise<void>(done => server.once('close', done))
     // An error after the start belongs to a connection that could not be accepted, and is ignored.
     server.on('error', reject)
     server.listen(address.port, address.host, () =>
-      resolve({ close: seconds => close(server, silent, seconds) }),
+      resolve({
+        stopListening: () => stopListening(server),
+        close: async grace => {
+          await stopListening(server)
+          await endConnections({ server, silent, closed }, grace)
+        },
+      }),
     )
   })
 
-const close = async (server: Server, silent: Silent, seconds: number): Promise<void> => {
+/** `server.close()` of HTTP would also close the idle connections, on one of which a proxy may be sending a request that it must not repeat. */
+const stopListening = async (server: Server): Promise<void> => {
+  if (!server.listening) return
+  await new Promise<void>(resolve => inQuietTurn(resolve))
+  NetServer.prototype.close.call(server)
+}
+
+/** `closed` resolves when no connection is left. */
+type Ending = Readonly<{ server: Server; silent: Silent; closed: Promise<void> }>
+
+const endConnections = async (
+  { server, silent, closed }: Ending,
+  { idle_seconds, finish_seconds }: Grace,
+): Promise<void> => {
+  const began = performance.now()
   const sweep = setInterval(() => {
+    if (performance.now() - began < idle_seconds * 1000) return
     server.closeIdleConnections()
     silent.sweep()
   }, SWEEP_MILLISECONDS)
-  const deadline = setTimeout(() => server.closeAllConnections(), seconds * 1000)
-  await new Promise(resolve => inQuietTurn(() => server.close(resolve)))
+  const deadline = setTimeout(() => server.closeAllConnections(), (idle_seconds + finish_seconds) * 1000)
+  await closed
   clearInterval(sweep)
   clearTimeout(deadline)
 }
 
 /**
  * Calls `work` right after a turn of the event loop in which nothing was to be done. A socket that stops to listen resets the connections
- * that it has not accepted yet, and with them requests that a proxy must not repeat: after a quiet turn there is none.
+ * that it has not accepted yet, and with them requests that a proxy must not repeat. After a quiet turn there is hardly one, and a proxy
+ * that keeps its connections opens none.
  */
 const inQuietTurn = (work: () => void): void => {
   const began = performance.now()

@@ -55,7 +55,7 @@ describe('signetd events --follow at a server', { timeout: 30_000 }, () => {
     const listener = await openListener(internalApp, { host: '127.0.0.1', port: internal }, unreadable)
     const stop = async () => {
       await instance.close()
-      await listener.close(0)
+      await listener.close({ idle_seconds: 0, finish_seconds: 0 })
     }
     return { instance, stop }
   }

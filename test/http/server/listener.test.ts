@@ -30,7 +30,7 @@ describe('RFC 9112 – the listener', () => {
   })
   afterAll(async () => {
     expect(signet.lines.filter(line => line['level'] === 'error')).toEqual([])
-    await listener.close(1)
+    await listener.close({ idle_seconds: 0, finish_seconds: 1 })
     await deployment.close()
   })
 
@@ -119,6 +119,22 @@ describe('RFC 9112 – the listener', () => {
     expect(statusesOf(answer)).toEqual([200, 200, 200])
     const ids = [...answer.matchAll(/x-request-id: (\S+)/gi)].map(([, id]) => id)
     expect(new Set(ids).size).toBe(3)
+  })
+
+  it('keeps its connections when it stops to listen, and closes the idle ones at the close', async () => {
+    const port = await freePort()
+    const unreadable = createUnreadable({ random: systemRandom, log: createLog().log })
+    const own = await openListener(signet.app, { host: '127.0.0.1', port }, unreadable)
+    const kept = connect(port, '127.0.0.1')
+    const ask = async () => {
+      kept.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      return statusesOf(String((await once(kept, 'data'))[0]))
+    }
+    expect(await ask()).toEqual([200])
+    await own.stopListening()
+    expect((await once(connect(port, '127.0.0.1'), 'error'))[0]).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(await ask()).toEqual([200])
+    await Promise.all([once(kept, 'close'), own.close({ idle_seconds: 0, finish_seconds: 10 })])
   })
 
   /** Sends the bytes alone, in HTTP/1.0, which keeps no connection alive. */

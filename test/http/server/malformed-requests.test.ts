@@ -24,7 +24,7 @@ describe('a request that cannot be parsed', () => {
       createUnreadable({ random: systemRandom, log }),
     )
   })
-  afterAll(() => listener.close(1))
+  afterAll(() => listener.close({ idle_seconds: 0, finish_seconds: 1 }))
 
   const say = async (...lines: readonly string[]) => {
     const socket = connect(port, '127.0.0.1')
@@ -110,7 +110,7 @@ describe('a request that cannot be parsed', () => {
     ])
     expect(await (await globalThis.fetch(`http://127.0.0.1:${port}/`)).text()).toBe('read')
     expect(seen).toEqual(['127.0.0.1'])
-    await listener.close(1)
+    await listener.close({ idle_seconds: 0, finish_seconds: 1 })
   })
 
   it('has its connection closed by the server when the client does not close it', async () => {

@@ -49,7 +49,7 @@ const failWith = async (errors: Route['errors'], error: unknown) => {
     log,
     proofNonce: () => null,
     isHttps: false,
-    isDraining: () => false,
+    areConnectionsEnding: () => false,
     onBehalfOf,
     tracing: null,
     unknownPage: null,
