@@ -8,7 +8,7 @@ import type { Checkout, ContendedRow, createRowQueues } from './checkout.ts'
 import { STATEMENT_SHARE } from './client-options.ts'
 import { type Health, trackClock } from './health.ts'
 import type { OpenPool } from './open-pool.ts'
-import { isLostNode, isOutage, isWrongHost, READ_ONLY, ROLLED_BACK, UNSENT } from './outage.ts'
+import { isLostWorker, isOutage, isWrongHost, READ_ONLY, ROLLED_BACK, UNSENT } from './outage.ts'
 import { isRefusedByPooler } from './session-settings.ts'
 
 /** The caller of a statement, and the rest of its time. */
