@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAccounts } from '../../../src/store/accounts/accounts.ts'
 import { createRefreshFamilies } from '../../../src/store/families/refresh-families.ts'
 import { createQualify, tag } from '../../../src/store/postgres/qualify.ts'
 import { createDatabaseWithSchema, hasCitus } from '../../support/backends.ts'
@@ -8,20 +9,19 @@ import { callerOf, type Database, openDatabase } from '../../support/database.ts
 import { LIFETIMES, presentation, type SeededFamily, seedFamily } from '../../support/families.ts'
 
 type Sent = Readonly<{ command: string; node: string }>
-type Families = ReturnType<typeof createRefreshFamilies>
+type Verbs = ReturnType<typeof createRefreshFamilies> &
+  Pick<ReturnType<typeof createAccounts>, 'endEverySignIn'>
 
 /** Each ends the sign-in. */
-const ENDINGS: readonly (readonly [
-  string,
-  (families: Families, family: SeededFamily) => Promise<unknown>,
-])[] = [
+const ENDINGS: readonly (readonly [string, (verbs: Verbs, family: SeededFamily) => Promise<unknown>])[] = [
   [
     'of a revoked token',
-    (families, { id, user_id, salt }) =>
-      families.end({ family_id: id, user_id, salt, client_id: 'app', reason: 'revoked' }),
+    (verbs, { id, user_id, salt }) =>
+      verbs.end({ family_id: id, user_id, salt, client_id: 'app', reason: 'revoked' }),
   ],
-  ['of a sign-out', (families, { id, user_id }) => families.endSignIn({ id, user_id, reason: 'signed_out' })],
-  ['of a forged token', (families, family) => families.judge(presentation(family, 1))],
+  ['of a sign-out', (verbs, { id, user_id }) => verbs.endSignIn({ id, user_id, reason: 'signed_out' })],
+  ['of a forged token', (verbs, family) => verbs.judge(presentation(family, 1))],
+  ['of every sign-in', (verbs, { user_id }) => verbs.endEverySignIn(user_id, 'signed_out_everywhere')],
 ]
 
 describe.skipIf(!hasCitus)('on a real Citus, the end', () => {
@@ -55,7 +55,8 @@ describe.skipIf(!hasCitus)('on a real Citus, the end', () => {
     const told: Database = { ...database, run: async query => query(client, callerOf(client, 4, true)) }
     sent.length = 0
     await sql`set citus.log_remote_commands = on`
-    await end(createRefreshFamilies(told, LIFETIMES), family)
+    const { endEverySignIn } = createAccounts(told, LIFETIMES)
+    await end({ ...createRefreshFamilies(told, LIFETIMES), endEverySignIn }, family)
     await sql`set citus.log_remote_commands = off`
     expect(new Set(sent.map(({ node }) => node)).size).toBe(1)
     expect(sent.filter(({ command }) => command.startsWith('issuing PREPARE TRANSACTION'))).toHaveLength(1)
