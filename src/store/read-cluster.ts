@@ -1,4 +1,4 @@
-import type { Sql, TransactionSql } from 'postgres'
+import type { TransactionSql } from 'postgres'
 import { type Database, inTransaction } from './postgres/index.ts'
 import { findLocalRows, readCitusState } from './schema/distribution.ts'
 
@@ -27,7 +27,7 @@ export type Cluster = Readonly<{
 
 /**
  * Ours – What the coordinator of Citus and its workers tell of themselves; null where the database does not have the extension, or knows no
- * node. A worker that does not answer is part of the answer, and costs a second at most. Needs no superuser. Rejects as every statement does.
+ * node. A worker that does not answer is part of the answer, and all of them cost three seconds at most. Needs no superuser. Rejects as every statement does.
  */
 export const readCluster = (database: Pick<Database, 'run'>, schema: string): Promise<Cluster | null> =>
   database.run(sql => inTransaction(sql, held => read(held, schema)))
@@ -43,21 +43,23 @@ const read = async (sql: TransactionSql, schema: string): Promise<Cluster | null
     from pg_catalog.pg_dist_shard
     join pg_catalog.pg_dist_placement using (shardid)
     where logicalrelid = to_regclass('signet.users')`
-  const [coordinator] = await sql<NodeSettings[]>`select ${settings(sql)}`
+  const [coordinator] = await sql<NodeSettings[]>`
+    select
+      current_setting('synchronous_commit') as synchronous_commit,
+      current_setting('wal_level') as wal_level,
+      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as given`
   if (counts === undefined || coordinator === undefined) throw new Error('a cluster without a row')
   const with_local_rows = await findLocalRows(sql, { names: [...distributed], schema })
   return { distributed, ...counts, coordinator, with_local_rows, workers: await askWorkers(sql) }
 }
 
-/** The same text asks the coordinator and, as JSON, the workers. */
-const SETTINGS = `
-  current_setting('synchronous_commit') as synchronous_commit,
-  current_setting('wal_level') as wal_level,
-  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as given`
-
-const settings = (sql: Sql | TransactionSql) => sql.unsafe(SETTINGS)
-
-const ASK_WORKER = `select row_to_json(settings)::text from (select ${SETTINGS}) as settings`
+/** What the coordinator is asked above, with an answer of one column. */
+const ASK_WORKER = `
+  select json_build_object(
+    'synchronous_commit', current_setting('synchronous_commit'),
+    'wal_level', current_setting('wal_level'),
+    'given', current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+  )::text`
 
 /**
  * Milliseconds that the coordinator waits for connections to workers, all together and for each at most. Citus waits for one silent worker
