@@ -504,7 +504,7 @@ const askAuthorization = async ({ silent }: Asked) => {
 
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS =
-  /^src\/store\/(?:postgres\/|migrations\/|schema\/(?:distribution|history|privileges)\.ts$)/
+  /^src\/store\/(?:postgres\/|migrations\/|read-cluster\.ts$|schema\/(?:distribution|history|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
 const OF_THE_SCHEMA =
   /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-|identity-|event-)?tables\.ts$/
