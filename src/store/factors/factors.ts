@@ -52,18 +52,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     return renamed.length > 0
   },
 
-  findOwner: async passkey_id => {
-    const named = await findNamed(database, { kind: 'passkey', value: passkey_id })
-    const rows = database.run(
-      sql => sql<Account[]>`
-        select ${accountColumns(sql)}
-        from signet.passkeys p
-        join signet.users u on u.id = p.user_id
-        where p.id = ${passkey_id} and ${isNamed(sql, sql`p.user_id`, named)} and u.disabled_at is null`,
-    )
-    const [account] = await orNone(named, rows)
-    return account ?? null
-  },
+  findOwner: createFindOwner(database),
 
   ...createFactorProofs(database),
 
@@ -102,6 +91,21 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
 
   ...createFactorChanges(database, lifetimes),
 })
+
+const createFindOwner =
+  (database: Database): Factors['findOwner'] =>
+  async passkey_id => {
+    const named = await findNamed(database, { kind: 'passkey', value: passkey_id })
+    const rows = database.run(
+      sql => sql<Account[]>`
+        select ${accountColumns(sql)}
+        from signet.passkeys p
+        join signet.users u on u.id = p.user_id
+        where p.id = ${passkey_id} and ${isNamed(sql, sql`p.user_id`, named)} and u.disabled_at is null`,
+    )
+    const [account] = await orNone(named, rows)
+    return account ?? null
+  }
 
 const findSecrets = (database: Database, account_id: string) =>
   database.run(
