@@ -42,6 +42,7 @@ const DONE: Readonly<Record<keyof typeof DEEDS, string>> = {
   refresh: '200',
   introspect: '200 active',
   'read the account': '200',
+  'export the account': '200',
   revoke: '200, heard',
   'sign out': '204, heard',
   'sign out everywhere': '204, heard',
