@@ -433,6 +433,7 @@ const askEvents = async ({ answering, silent }: Asked) => {
   for (const filter of filters) await events.read({ filter: filterBy(filter), after: null, limit: 1 })
   for (const user_id of [null, ID]) await events.find({ id: ID, user_id })
   await events.write([{ kind: 'key.created' }, { kind: 'key.promoted' }])
+  await events.write([{ kind: 'account.exported', sub: ID }])
   await createEvents(answering([[{ id: ID }]])).place()
   await events.readStream({ number: 0, tag: null }, 1)
   await events.readBounds(1)
