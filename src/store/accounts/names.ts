@@ -135,7 +135,7 @@ export const replaceExternalId = <T>(
     if (!caller.isDistributed) return await work(sql, caller)
     const hold = (held: ISql) => holdAccount(held, account_id)
     const forget = (held: ISql) => deleteExternalId(held, account_id)
-    return await afterHold({ sql, caller }, [hold, forget], held => work(held, caller))
+    return await afterHold({ sql, caller }, [hold, forget], work)
   }, `account:${account_id}`)
 
 const EXTERNAL_ID: NameKind = 'external_id'

@@ -66,7 +66,7 @@ export const createChange =
     const [row] = await onHeldAccount(
       database,
       id,
-      (sql, _origin, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
+      (sql, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
         with ${inTwoPhases(sql, caller)}
         ${endOtherFamilies(sql, caller, { ...ending, access_token_seconds })}, ${members(sql, caller)},
         ${writeEventsOf(sql, caller, id, [
