@@ -63,9 +63,8 @@ export const JUDGED_TRAPS: Readonly<Record<string, string>> = {
   'mail/invitations createRedeem: seen_change users': 'reads the id that it has inserted',
   'codes/judge-codes createJudgeCodes: seen_change revocations':
     'reads entries of clients, and writes those of sign-ins',
-  'accounts/accounts createRegister: seen_change users': 'writes the events of the inserted account',
-  'accounts/account-administration createCreate: seen_change users':
-    'writes the events of the inserted account',
+  'accounts/accounts createRegister: seen_change users': 'reads the id that it has inserted',
+  'accounts/account-administration createCreate: seen_change users': 'reads the id that it has inserted',
   'clients/client-registrations insertOnce: seen_change clients':
     'ignores `is_taken` where it has inserted the client',
   'clients/client-registrations replace: seen_change clients': 'reads columns that the change leaves alone',
@@ -97,7 +96,7 @@ export const SPREAD: Readonly<Record<string, string>> = {
   'mail/invitations createRedeem': 'the account is new: no row of the person leads to its node',
   'mail/invitations invite': 'an event of no person',
   'accounts/import-batch carryOut': 'creates many accounts',
-  'end-restored tellRestored': 'writes an event of no person',
+  'end-restored tellRestored': 'an event of no person',
   'events/events write': 'writes events of several requests together',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
   'revocations/revocations revokeAccessToken':
