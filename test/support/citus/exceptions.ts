@@ -99,6 +99,8 @@ export const SPREAD: Readonly<Record<string, string>> = {
   'end-restored tellRestored': 'an event of no person',
   'events/events write': 'writes events of several requests together',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
-  'revocations/revocations revokeAccessToken':
-    'writes an event of no person for the token of a client itself',
+  'revocations/revocations revokeAccessToken': 'an event of no person, for the token of a client itself',
 }
+
+/** Those of SPREAD that send their rows to one node where they are given the person. */
+export const TOGETHER_TOO: readonly string[] = ['revocations/revocations revokeAccessToken']
