@@ -10,8 +10,8 @@ type Ending = Readonly<{
   keep?: string | null
   /** The browser session whose sign-ins go on, in the account's new epoch. */
   keep_session?: string | null
-  /** The person, where the caller knows the id: Citus then carries out the statement in one shard. */
-  user_id?: string | null
+  /** The person of the CTE `account`; null: not known. Citus finds the shard of a person that is named. */
+  user_id: string | null
 }>
 
 /**
@@ -25,7 +25,7 @@ type Ending = Readonly<{
 export const endFamilies = (
   sql: ISql,
   caller: Caller,
-  { reason, keep = null, keep_session = null, user_id = null }: Ending,
+  { reason, keep = null, keep_session = null, user_id }: Ending,
 ): Fragment => {
   const isOfPerson = user_id === null ? sql`true` : sql`f.user_id = ${user_id}`
   return sql`
