@@ -240,7 +240,7 @@ describe.each(backends)('the janitor on $name', ({ open }) => {
     expect(rows).toEqual([{ number: 1 }])
   })
 
-  it('does what the coordinator of Citus does alone, where the rows of people cannot be reached', async () => {
+  it('numbers revocations, places events and cleans the tables of the coordinator before those of people', async () => {
     const { sql } = backend.database
     await putOthers(90_000)
     await putOthers(-60)

@@ -74,11 +74,12 @@ import {
   NAMING_TOO,
   NOT_YET,
   SPREAD,
+  TOGETHER_TOO,
   UNEXPLAINED,
 } from '../support/citus/exceptions.ts'
 import { findSpread, isHalfCommitted } from '../support/citus/nodes.ts'
+import { readPlan } from '../support/citus/plan.ts'
 import { findRefusals, findUntied } from '../support/citus/refusals.ts'
-import { readPlan } from '../support/citus/tasks.ts'
 import { findTraps } from '../support/citus/traps.ts'
 import { openDatabase } from '../support/database.ts'
 import { createLog } from '../support/effects.ts'
@@ -627,6 +628,11 @@ describe('on Citus, every statement', () => {
     expect(spread.toSorted()).toEqual(Object.keys(SPREAD).toSorted())
   })
 
+  it('with a reason to send rows to every node sends them to one where it is given the person', () => {
+    const together = ownersWhere(text => findSpread(text, PLACEMENTS).length === 0)
+    expect(together.filter(owner => owner in SPREAD).toSorted()).toEqual(TOGETHER_TOO.toSorted())
+  })
+
   it('commits in two phases where it changes rows of a person and rows of the coordinator', () => {
     expect(ownersWhere(text => isHalfCommitted(text, PLACEMENTS))).toEqual([])
   })
@@ -669,7 +675,7 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
     await own.drop()
   }, 120_000)
 
-  it('asks several shards in the statements of which the rules say so, and in no other', async () => {
+  it('asks several shards, or sends rows to every node, in the statements of which the rules say so alone', async () => {
     const own = await createDatabaseWithSchema()
     const database = openDatabase({ url: own.url, pool_size: 1, answer_seconds: 60 })
     const [wrong, fanningOut, spreading] = [new Set<string>(), new Set<string>(), new Set<string>()]

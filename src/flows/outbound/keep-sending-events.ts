@@ -8,8 +8,9 @@ type Needs = Omit<Parameters<typeof keepDelivering>[0], 'deliveries' | 'look_aga
 
 /**
  * Ours – Sends the events to the webhook, for as long as the server runs. Before each claim the committed events get their places in the
- * stream, and those that follow become deliveries. Those that have their places are sent where the others cannot be reached, as while a
- * worker of Citus is away. A single event that was taken is enough to look for more at once: the next one of its person can be claimed now.
+ * stream, and those that follow become deliveries. Where the events without a place cannot be read, as while a worker of Citus is away, those
+ * that have one are sent all the same. A single event that was taken is enough to look for more at once: the next one of its person can be
+ * claimed now.
  */
 export const keepSendingEvents = ({ events, deliveries, ...needs }: Needs) =>
   keepDelivering({

@@ -23,14 +23,18 @@ export const FINISH_SECONDS = 10
 /** Seconds for which idle connections stay open after the port has closed: longer than proxies are told to keep one idle. */
 export const IDLE_SECONDS = 5
 
-/** In the first ones a client may still use an idle connection. Then come those for the requests under way. */
-type Grace = Readonly<{ idle_seconds: number; finish_seconds: number }>
+type Grace = Readonly<{
+  /** For which a client may still send a request on an idle connection. */
+  idle_seconds: number
+  /** After `idle_seconds`, for the requests under way. */
+  finish_seconds: number
+}>
 
 /** An open port on which an app answers. */
 export type Listener = Readonly<{
   /** Accepts no further connection. Those that are open stay open, and are answered. */
   stopListening(): Promise<void>
-  /** Stops to listen, and ends when no connection is left. Closes the idle ones after `idle_seconds`, every other one `finish_seconds` later. */
+  /** Stops listening, and resolves when no connection is left. Closes the idle ones after `idle_seconds`, every other one `finish_seconds` later. */
   close(grace: Grace): Promise<void>
 }>
 

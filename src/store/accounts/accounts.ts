@@ -87,7 +87,7 @@ const createEndEverySignIn =
     const [row] = await onHeldAccount(
       database,
       account_id,
-      (sql, _origin, caller) => sql<{ ended: string[]; found: number }[]>`
+      (sql, caller) => sql<{ ended: string[]; found: number }[]>`
         with ${inTwoPhases(sql, caller)}
         account as (
           update signet.users
@@ -115,7 +115,7 @@ const createEndOtherSignIns =
     const [account] = await onHeldAccount(
       database,
       change.id,
-      (sql, _origin, caller) => sql<{ ended: string[]; found: number }[]>`
+      (sql, caller) => sql<{ ended: string[]; found: number }[]>`
         with ${inTwoPhases(sql, caller)}
         ${endOtherFamilies(sql, caller, { ...change, access_token_seconds })},
         ${writeEventsOf(sql, caller, change.id, [

@@ -48,7 +48,7 @@ const deleteAtOnce = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    (sql, _origin, caller) => sql<EndedPerson[]>`
+    (sql, caller) => sql<EndedPerson[]>`
       with ${inTwoPhases(sql, caller)}
       account as materialized (
         select u.id
@@ -88,7 +88,7 @@ const deleteInBatches = async (
   const [end] = await onHeldAccount(
     database,
     id,
-    (sql, _origin, caller) => sql<EndedPerson[]>`
+    (sql, caller) => sql<EndedPerson[]>`
       with ${inTwoPhases(sql, caller)}
       former as materialized (
         select u.id, coalesce(u.disabled_at, statement_timestamp()) as disabled_at

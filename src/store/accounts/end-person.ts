@@ -29,7 +29,7 @@ export const endPerson = async (database: Database, ending: Ending): Promise<End
   const [row] = await onHeldAccount(
     database,
     id,
-    (sql, _origin, caller) => sql<(EndedPerson & { found: number })[]>`
+    (sql, caller) => sql<(EndedPerson & { found: number })[]>`
       with ${inTwoPhases(sql, caller)}
       former as materialized (
         select u.id, u.roles, u.disabled_at, coalesce(u.disabled_at, statement_timestamp()) as disabled_by_now

@@ -140,8 +140,8 @@ export const deleteNames = (
 /**
  * Runs a statement that may change an account's external id. On Citus, the statement must give the name of the external id that the account
  * has in the end, also when nothing has changed: the transaction first locks the account and deletes the name of its external id. A single
- * statement would not see the name that a concurrent change has just given, and would leave that name behind. The statement has
- * `inTwoPhases`, by which the whole transaction commits.
+ * statement would not see the name that a concurrent change has just given, and would leave that name behind. The statement must
+ * have `inTwoPhases`, which makes the whole transaction commit in two phases.
  */
 export const replaceExternalId = <T>(
   database: Database,
@@ -152,7 +152,7 @@ export const replaceExternalId = <T>(
     if (!caller.isDistributed) return await work(sql, caller)
     const hold = (held: ISql) => holdAccount(held, account_id)
     const forget = (held: ISql) => deleteExternalId(held, account_id)
-    return await afterHold({ sql, caller }, [hold, forget], held => work(held, caller))
+    return await afterHold({ sql, caller }, [hold, forget], work)
   }, `account:${account_id}`)
 
 const EXTERNAL_ID: NameKind = 'external_id'

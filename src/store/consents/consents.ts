@@ -31,7 +31,7 @@ export const createConsents = (database: Database, { access_token_seconds }: Lif
       onHeldAccount(
         database,
         user_id,
-        (sql, _, caller) => sql<EndedBatch[]>`
+        (sql, caller) => sql<EndedBatch[]>`
           with ${inTwoPhases(sql, caller)}
           consent as materialized (
             select client_id

@@ -51,8 +51,9 @@ export const writeEvents = (sql: ISql, origin: EventOrigin, kinds: Kinds): Fragm
   )`
 
 /**
- * The same, where all of the events are of one person, whose row in `users` the statement leaves there. On Citus, what the defaults of the
- * columns draw is drawn in `events_drawn` before, so that the events go to the node of the person alone. Null: not known, or several people.
+ * The same for events that are all of one person; null: not known, or several people. On Citus they go to the node of the person alone:
+ * `events_drawn` has the ids and times, which an insert through `ofPerson` cannot draw. An event of another person, or of no person, is lost
+ * there, and so is every event after a CTE that deletes the person's row in `users`.
  */
 export const writeEventsOf = (
   sql: ISql,

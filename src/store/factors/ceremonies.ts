@@ -36,7 +36,7 @@ export const createCeremonies = (database: Database): Ceremonies => ({
   },
 
   attempt: async ({ digest, purpose, family_id }) => {
-    const person = await findPerson(database, digest)
+    const person = await findPersonId(database, digest)
     const [row] = await database.run(
       sql => sql<Row[]>`
         with attempted as (
@@ -82,7 +82,10 @@ export const createCeremonies = (database: Database): Ceremonies => ({
 })
 
 /** The person of a ceremony, which never changes, in the form of `findNamed`: NIL_UUID without one, null on one Postgres. */
-const findPerson = async (database: Database, digest: Digest<'ceremony_handle'>): Promise<string | null> => {
+const findPersonId = async (
+  database: Database,
+  digest: Digest<'ceremony_handle'>,
+): Promise<string | null> => {
   if (!database.isDistributed()) return null
   const [ceremony] = await database.run(
     sql => sql<{ user_id: string | null }[]>`

@@ -8,6 +8,7 @@ import { foundCount, onHeldAccount } from '../families/end-families.ts'
 import { endOtherFamilies } from '../families/end-other-families.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Caller, Database } from '../postgres/index.ts'
+import { isOfAccount } from '../schema/account-columns.ts'
 import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 
 type Changes = Pick<Factors, 'addTotp' | 'addPasskey' | 'removeTotp' | 'removePasskey'>
@@ -66,7 +67,7 @@ export const createChange =
     const [row] = await onHeldAccount(
       database,
       id,
-      (sql, _origin, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
+      (sql, caller) => sql<{ ended: string[]; found: number; isRecoveryGiven: boolean }[]>`
         with ${inTwoPhases(sql, caller)}
         ${endOtherFamilies(sql, caller, { ...ending, access_token_seconds })}, ${members(sql, caller)},
         ${writeEventsOf(sql, caller, id, [
@@ -137,13 +138,12 @@ const giveRecoveryCodes = (
 const deleteTotp = (sql: ISql, { account_id }: Parameters<Factors['removeTotp']>[0]) => sql`
   done as (
     delete from signet.totp_factors t using account
-    where t.user_id = ${account_id} and t.user_id = account.id
+    where ${isOfAccount(sql, sql`t.user_id`, account_id)}
     returning t.user_id
   ),
   voided as (
     delete from signet.recovery_codes r using account
-    where r.user_id = ${account_id}
-      and r.user_id = account.id
+    where ${isOfAccount(sql, sql`r.user_id`, account_id)}
       and not exists (select p.id from signet.passkeys p where p.user_id = ${account_id})
   ),
   given as (select account.id from account where false)`
@@ -155,7 +155,7 @@ const deletePasskey = (
 ) => sql`
   done as (
     delete from signet.passkeys p using account
-    where p.user_id = ${account_id} and p.user_id = account.id and p.id = ${id}
+    where ${isOfAccount(sql, sql`p.user_id`, account_id)} and p.id = ${id}
     returning p.user_id
   ),
   ${deleteNames(sql, caller, {
@@ -164,8 +164,7 @@ const deletePasskey = (
   })}
   voided as (
     delete from signet.recovery_codes r using account
-    where r.user_id = ${account_id}
-      and r.user_id = account.id
+    where ${isOfAccount(sql, sql`r.user_id`, account_id)}
       and not exists (select p.id from signet.passkeys p where p.user_id = ${account_id} and p.id <> ${id})
       and not exists (select t.user_id from signet.totp_factors t where t.user_id = ${account_id})
   ),

@@ -1,5 +1,4 @@
 import type { Fragment, ISql, PendingQuery, Row, Sql } from 'postgres'
-import type { EventOrigin } from '../../domain/events/event.ts'
 import type { EndReason } from '../../domain/sign-in/refresh-family.ts'
 import { type Caller, type ContendedRow, type Database, inTransaction } from '../postgres/index.ts'
 import { isFamilyOfRow, isUnmarked, toldColumns } from '../schema/family-predicates.ts'
@@ -11,8 +10,8 @@ type Ending = Readonly<{
   keep?: string | null
   /** The browser session whose sign-ins go on, in the account's new epoch. */
   keep_session?: string | null
-  /** The person, where the caller knows the id: Citus then carries out the statement in one shard. */
-  user_id?: string | null
+  /** The person of the CTE `account`; null: not known. Citus finds the shard of a person that is named. */
+  user_id: string | null
 }>
 
 /**
@@ -26,7 +25,7 @@ type Ending = Readonly<{
 export const endFamilies = (
   sql: ISql,
   caller: Caller,
-  { reason, keep = null, keep_session = null, user_id = null }: Ending,
+  { reason, keep = null, keep_session = null, user_id }: Ending,
 ): Fragment => {
   const isOfPerson = user_id === null ? sql`true` : sql`f.user_id = ${user_id}`
   return sql`
@@ -68,7 +67,7 @@ export const endFamilies = (
   ${noteUnfinished(sql, caller, { reason, user_id })}`
 }
 
-type Held<T> = (sql: ISql, origin: EventOrigin, caller: Caller) => PromiseLike<T>
+type Held<T> = (sql: ISql, caller: Caller) => PromiseLike<T>
 
 /**
  * Ours – Runs a statement that ends the sign-ins of an account, after a first statement that locks the account's row. A sign-in holds this
@@ -107,7 +106,7 @@ export const afterHold = <T>(
     if (!caller.isWaiting()) throw new Error('abandoned before it had a connection')
     // postgres.js sends a statement when its `then` is called, so that the lock is sent first.
     const whenHeld = before.map(hold => hold(held).then(() => null))
-    const workHeld = async () => work(held, caller.origin, caller)
+    const workHeld = async () => work(held, caller)
     const [result] = await Promise.all([workHeld(), ...whenHeld])
     return result
   })

@@ -48,7 +48,7 @@ export const createEndGrouped =
       onHeldAccount(
         database,
         user_id,
-        (sql, _, caller) => sql<EndedBatch[]>`
+        (sql, caller) => sql<EndedBatch[]>`
           with ${inTwoPhases(sql, caller)}
           named as (
             select session_id, client_id

@@ -9,7 +9,7 @@ import { claimName, deleteNames, findNamed, giveNames, isNamed, orNone } from '.
 import { writeEventsOf } from '../events/write-events.ts'
 import { createChange } from '../factors/factor-changes.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
-import { accountColumns } from '../schema/account-columns.ts'
+import { accountColumns, isOfAccount } from '../schema/account-columns.ts'
 import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 
 export const createIdentities = (database: Database, lifetimes: Lifetimes): Identities => ({
@@ -138,8 +138,7 @@ const createUnlink = (database: Database, lifetimes: Lifetimes): Identities['unl
         done as (
           delete from signet.upstream_identities i
           using account
-          where i.user_id = ${account_id}
-            and i.user_id = account.id
+          where ${isOfAccount(sql, sql`i.user_id`, account_id)}
             and i.id = ${id}
             and (
               exists (select u.id from signet.users u where u.id = ${account_id} and u.password_digest is not null)

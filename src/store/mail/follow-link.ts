@@ -40,7 +40,7 @@ export const onAccountOfLink = async <T>(
           and ${isNamed(sql, sql`u.id`, link.user_id)}
         for no key update`,
     },
-    (sql, _origin, caller) => work(sql, link, caller),
+    (sql, caller) => work(sql, link, caller),
   )
 }
 

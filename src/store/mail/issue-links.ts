@@ -66,7 +66,7 @@ export const createIssueLinks = (
 })
 
 type Issue = Readonly<{
-  /** The person of the CTE `account`; null on one Postgres. */
+  /** The person of the CTE `account`; null: not known. */
   user_id: string | null
   link: NewLink
   pepper_ids: readonly number[]

@@ -10,6 +10,7 @@ import { writeFeedEntries } from '../families/feed-entries.ts'
 import { writeLogoutNoticesOfPerson } from '../families/logout-notices.ts'
 import { goOnEnding } from '../families/unfinished-endings.ts'
 import type { Database } from '../postgres/index.ts'
+import { isOfAccount } from '../schema/account-columns.ts'
 import { inTwoPhases } from '../schema/caller-forms.ts'
 import { followLink, isFollowedBy, onAccountOfLink, spendLinks } from './follow-link.ts'
 
@@ -84,7 +85,7 @@ export const createRedeemReset =
             update signet.consents c
             set version = c.version + 1, granted = '{}', declined = '{}'
             from account
-            where c.user_id = ${reset.account_id} and c.user_id = account.id
+            where ${isOfAccount(sql, sql`c.user_id`, reset.account_id)}
           )
           select`
       return reset

@@ -105,7 +105,7 @@ const placeTable = async (sql: TransactionSql, table: Table): Promise<boolean> =
   return true
 }
 
-/** Tells Citus of a table on the coordinator, which stays there. Does nothing where it knows of it. */
+/** Tells Citus of a table on the coordinator, which stays there. Does nothing where Citus knows of it. */
 const manage = async (sql: TransactionSql, table: Omit<Table, 'placement'>): Promise<void> => {
   const name = nameOf(table)
   const known =
@@ -114,9 +114,7 @@ const manage = async (sql: TransactionSql, table: Omit<Table, 'placement'>): Pro
     await sql`select pg_catalog.citus_add_local_table_to_metadata(${name}::text::regclass)`
 }
 
-/**
- * Distributes a table that a migration has just created, which has no rows to name. One on the coordinator is left there.
- */
+/** Distributes a table that a migration has just created, which has no rows to name, or tells Citus of it where Citus manages it. */
 export const distributeNew = async (
   sql: TransactionSql,
   { name, schema }: Readonly<{ name: string; schema: string }>,

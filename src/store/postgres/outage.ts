@@ -76,7 +76,8 @@ type ServerError = Readonly<{ severity: string; code: string; message: string }>
 
 /**
  * Ours – True for the error by which the coordinator of Citus, which answers and goes on, tells that it cannot reach a worker, or has lost it
- * within the statement. A Postgres that ends its own connection says so with FATAL, but for a wait of Citus that has lost its own postmaster.
+ * within the statement. A Postgres that ends its own connection says so with FATAL. The exception is a coordinator whose own postmaster ends
+ * while Citus waits for a worker: its error counts as that of a lost worker.
  */
 export const isLostWorker = ({ severity, code, message }: ServerError): boolean =>
   severity === 'ERROR' &&

@@ -30,10 +30,10 @@ type OfPerson = Readonly<{
 }>
 
 /**
- * Ours (docs/decisions/0071) – After `from`, in an `insert … select` into a table of a person: the rows of a query. Citus sends them to the
- * node of the person alone, where a query of one shard gives the column with the person: the select list names that column without a table,
- * and calls no volatile function. The rows of other inserts go to every node, and the statement fails while one of them is away. Without the
- * person's row in `users` nothing is inserted.
+ * Ours (docs/decisions/0071) – After `from`, in an `insert … select` into a table of a person: the rows of a CTE. On Citus they are joined
+ * with the person's row in `users`, so that Citus sends them to the node of the person alone. Without the join it sends them to every node,
+ * and the statement fails while one of them is away. The select list has to name the column with the person without a table, and to call no
+ * volatile function. The join drops a row of another person, and every row where `users` does not have the person.
  */
 export const ofPerson = (
   sql: ISql,
@@ -46,8 +46,8 @@ export const ofPerson = (
 
 /**
  * Ours (docs/decisions/0071) – CTE `two_phases`, followed by a comma: for a statement that changes rows of a person and rows of the
- * coordinator. Citus knows of no changes of the coordinator but those of tables that it manages, as it manages this empty one, and would
- * commit on the node of the person before the coordinator has its commit. Nothing on one Postgres.
+ * coordinator. It deletes from an empty table of the coordinator that Citus manages. Citus does not count changes of other tables of the
+ * coordinator, and would commit on the node of the person before the coordinator has committed. Nothing on one Postgres.
  */
 export const inTwoPhases = (sql: ISql, { isDistributed }: Where): Fragment =>
   isDistributed ? sql`two_phases as (delete from signet.two_phase_commits),` : sql``

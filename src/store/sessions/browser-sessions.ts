@@ -189,7 +189,7 @@ const createEndSession =
       onHeldAccount(
         database,
         user_id,
-        (sql, _, caller) => sql<EndedBatch[]>`
+        (sql, caller) => sql<EndedBatch[]>`
           with ${inTwoPhases(sql, caller)}
           session as materialized (
             select s.id from signet.browser_sessions s where s.user_id = ${user_id} and s.digest = ${digest}

@@ -49,7 +49,7 @@ export const createEndDevice =
       onHeldAccount(
         database,
         user_id,
-        (sql, _, caller) => sql<EndedBatch[]>`
+        (sql, caller) => sql<EndedBatch[]>`
           with ${inTwoPhases(sql, caller)}
           named as materialized (
             select session_id, client_id

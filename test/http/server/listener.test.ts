@@ -121,7 +121,7 @@ describe('RFC 9112 – the listener', () => {
     expect(new Set(ids).size).toBe(3)
   })
 
-  it('keeps its connections when it stops to listen, and closes the idle ones at the close', async () => {
+  it('keeps its connections when it stops listening, and closes the idle ones at the close', async () => {
     const port = await freePort()
     const unreadable = createUnreadable({ random: systemRandom, log: createLog().log })
     const own = await openListener(signet.app, { host: '127.0.0.1', port }, unreadable)

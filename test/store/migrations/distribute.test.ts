@@ -264,22 +264,13 @@ describe.skipIf(!hasCitus)('the distribution on Citus', { timeout: 60_000 }, () 
   it('is that of the tables of later releases, which refer to people, and their indexes are built beside the writers', async () => {
     await distribute({ url: own.url })
     const person = await addPerson()
-    const known = readMigrations()
-    const later = {
-      name: 'later',
-      when: (known.at(-1)?.when ?? 0) + 1,
-      hash: 'later',
-      // A release of later knows of its own tables: here, one that PLACEMENTS has stands for it.
-      up: [
-        'drop table "totp_factors"',
-        'create table "totp_factors" ("user_id" uuid primary key, "secret" text)',
-        'alter table "totp_factors" add constraint "later_fk" foreign key ("user_id") references "public"."users" ("id") on delete cascade',
-        'create index "later_index" on "consents" ("granted")',
-      ],
-      down: null,
-      compatible_with: null,
-    }
-    expect(await migrate({ url: own.url, months_ahead: 0, known: [...known, later] })).toEqual([
+    const release = laterRelease(own.url, [
+      'drop table "totp_factors"',
+      'create table "totp_factors" ("user_id" uuid primary key, "secret" text)',
+      'alter table "totp_factors" add constraint "later_fk" foreign key ("user_id") references "public"."users" ("id") on delete cascade',
+      'create index "later_index" on "consents" ("granted")',
+    ])
+    expect(await migrate(release)).toEqual([
       { name: 'later', direction: 'up' },
       { name: 'later_index', direction: 'build' },
     ])
@@ -291,18 +282,8 @@ describe.skipIf(!hasCitus)('the distribution on Citus', { timeout: 60_000 }, () 
 
   it('refuses a table of a later release in one line while a shard is moved, and takes it afterwards', async () => {
     await distribute({ url: own.url })
-    // As above: a table that PLACEMENTS has stands for one of a later release.
     await sql`drop table totp_factors`
-    const known = readMigrations()
-    const later = {
-      name: 'later',
-      when: (known.at(-1)?.when ?? 0) + 1,
-      hash: 'later',
-      up: ['create table "totp_factors" ("user_id" uuid primary key)'],
-      down: null,
-      compatible_with: null,
-    }
-    const release = { url: own.url, months_ahead: 0, known: [...known, later] }
+    const release = laterRelease(own.url, ['create table "totp_factors" ("user_id" uuid primary key)'])
     await sql.begin(async moving => {
       await moving`
         select citus_move_shard_placement(shardid, source.nodename, source.nodeport, target.nodename, target.nodeport, 'block_writes')
@@ -318,3 +299,17 @@ describe.skipIf(!hasCitus)('the distribution on Citus', { timeout: 60_000 }, () 
     expect(await namesOfDistributed()).toContain('totp_factors')
   })
 })
+
+/** A release with one more migration, of a table that PLACEMENTS has: it stands for a table of a release that this one does not know. */
+const laterRelease = (url: string, up: readonly string[]) => {
+  const known = readMigrations()
+  const later = {
+    name: 'later',
+    when: (known.at(-1)?.when ?? 0) + 1,
+    hash: 'later',
+    up: [...up],
+    down: null,
+    compatible_with: null,
+  }
+  return { url, months_ahead: 0, known: [...known, later] }
+}

@@ -1,10 +1,10 @@
 import { loadModule } from 'libpg-query'
-import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PLACEMENTS } from '../../../src/store/schema/distribution.ts'
 import { createDatabaseWithSchema, hasCitus } from '../../support/backends.ts'
 import { findSpread, isHalfCommitted } from '../../support/citus/nodes.ts'
-import { readPlan } from '../../support/citus/tasks.ts'
+import { readPlan } from '../../support/citus/plan.ts'
+import { countPrepared, openSentCommands } from '../../support/citus/sent-commands.ts'
 
 const P = `'00000000-0000-7000-8000-000000000001'::uuid`
 const RENAMED = `renamed as (update signet.users set name = 'new' where id = ${P} returning id as user_id)`
@@ -80,23 +80,17 @@ describe('a statement of one person', () => {
 
 describe.skipIf(!hasCitus)('a real Citus', () => {
   let own: Awaited<ReturnType<typeof createDatabaseWithSchema>>
-  let sql: postgres.Sql
-  /** What the coordinator sends to the workers. */
-  const sent: string[] = []
+  let coordinator: ReturnType<typeof openSentCommands>
   beforeAll(async () => {
     own = await createDatabaseWithSchema()
-    sql = postgres(own.url, {
-      max: 1,
-      onnotice: ({ message = '' }) => sent.push(message),
-      fetch_types: false,
-    })
-    await sql.unsafe(`insert into users (id, email, name, roles) values (${P}, 'a', 'old', '{}')`)
+    coordinator = openSentCommands(own.url)
+    await coordinator.sql.unsafe(`insert into users (id, email, name, roles) values (${P}, 'a', 'old', '{}')`)
   })
   afterAll(async () => {
-    await sql.end({ timeout: 5 })
+    await coordinator.close()
     await own.drop()
   })
-  const planOf = (text: string) => readPlan(sql, { text, parameters: [] })
+  const planOf = (text: string) => readPlan(coordinator.sql, { text, parameters: [] })
 
   it.each(ON_EVERY_NODE)('sends rows of %s to every node: %s', async (_, text) => {
     expect((await planOf(text)).isSpread).toBe(true)
@@ -106,17 +100,14 @@ describe.skipIf(!hasCitus)('a real Citus', () => {
     expect((await planOf(text)).isSpread).toBe(false)
   })
 
-  const countPrepared = async (text: string): Promise<number> => {
-    sent.length = 0
-    await sql`set citus.log_remote_commands = on`
-    await sql.unsafe(text.replaceAll('signet.', ''))
-    await sql`set citus.log_remote_commands = off`
-    await sql`delete from revocations`
-    return sent.filter(message => message.includes('issuing PREPARE TRANSACTION')).length
+  const preparedBy = async (text: string): Promise<number> => {
+    const sent = await coordinator.sentBy(sql => sql.unsafe(text.replaceAll('signet.', '')))
+    await coordinator.sql`delete from revocations`
+    return countPrepared(sent)
   }
 
   it('commits in two phases, on one worker, where a managed table is changed, and in one where none is', async () => {
-    expect(await countPrepared(IN_ONE_PHASE)).toBe(0)
-    expect(await countPrepared(IN_TWO_PHASES)).toBe(1)
+    expect(await preparedBy(IN_ONE_PHASE)).toBe(0)
+    expect(await preparedBy(IN_TWO_PHASES)).toBe(1)
   })
 })

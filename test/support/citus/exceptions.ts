@@ -64,9 +64,8 @@ export const JUDGED_TRAPS: Readonly<Record<string, string>> = {
   'mail/invitations createRedeem: seen_change users': 'reads the id that it has inserted',
   'codes/judge-codes createJudgeCodes: seen_change revocations':
     'reads entries of clients, and writes those of sign-ins',
-  'accounts/accounts createRegister: seen_change users': 'writes the events of the inserted account',
-  'accounts/account-administration createCreate: seen_change users':
-    'writes the events of the inserted account',
+  'accounts/accounts createRegister: seen_change users': 'reads the id that it has inserted',
+  'accounts/account-administration createCreate: seen_change users': 'reads the id that it has inserted',
   'clients/client-registrations insertOnce: seen_change clients':
     'ignores `is_taken` where it has inserted the client',
   'clients/client-registrations replace: seen_change clients': 'reads columns that the change leaves alone',
@@ -98,9 +97,14 @@ export const SPREAD: Readonly<Record<string, string>> = {
   'mail/invitations createRedeem': 'the account is new: no row of the person leads to its node',
   'mail/invitations invite': 'an event of no person',
   'accounts/import-batch carryOut': 'creates many accounts',
-  'end-restored tellRestored': 'writes an event of no person',
+  'end-restored tellRestored': 'an event of no person',
   'events/events insert': 'writes events of several requests together',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
-  'revocations/revocations revokeAccessToken':
-    'writes an event of no person for the token of a client itself',
+  'revocations/revocations revokeAccessToken': 'an event of no person, for the token of a client itself',
 }
+
+/** Those of SPREAD that send their rows to one node where they are given the person. */
+export const TOGETHER_TOO: readonly string[] = [
+  'events/events insert',
+  'revocations/revocations revokeAccessToken',
+]

@@ -5,8 +5,8 @@ import { callsOf } from './refusals.ts'
 /** Which nodes of Citus a statement needs, and how it commits on them (docs/decisions/0071). */
 
 /**
- * The distributed tables of which Citus takes the inserted rows to the coordinator and sends them to every node, so that the statement fails
- * while one of them is away. The rows go from one shard to another where a query of one shard is beside them and nothing is drawn at random.
+ * The distributed tables whose inserted rows Citus takes to the coordinator and sends to every node: the statement fails while one of them is
+ * away. The rows of an insert go to one shard alone where it also reads a table of that shard, and draws nothing at random.
  */
 export const findSpread = (text: string, placements: Placements): readonly string[] => [
   ...new Set(
@@ -20,10 +20,9 @@ export const findSpread = (text: string, placements: Placements): readonly strin
 /** True for a statement that changes rows of people and rows of the coordinator, and does not commit in two phases. */
 export const isHalfCommitted = (text: string, placements: Placements): boolean => {
   const changed = levelsOf(text, placements).flatMap(level => changedIn(level) ?? [])
-  const isOn = (table: string) => !isDistributed(table, placements)
   return (
     changed.some(table => isDistributed(table, placements)) &&
-    changed.some(isOn) &&
+    changed.some(table => !isDistributed(table, placements)) &&
     !changed.some(table => isManaged(table, placements))
   )
 }
@@ -38,7 +37,7 @@ const isManaged = (table: string, placements: Placements): boolean => {
   return placement !== undefined && 'on' in placement && placement.isManaged === true
 }
 
-/** Columns whose default is drawn at random. */
+/** The column of a table whose default is drawn at random. */
 const DRAWN: Readonly<Record<string, string>> = { events: 'id' }
 
 const isSpread = ({ kind, node, sources }: Level, placements: Placements): boolean => {

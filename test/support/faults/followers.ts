@@ -29,12 +29,9 @@ export const startFollowers = ({ instances }: Stage, history: History) => {
     }
   }
   const look = ({ known, heard }: Sighting) => {
+    const query = revocationQueryOf(known.access_tokens.at(-1) ?? '')
     for (const [index, follower] of followers.entries())
-      if (
-        heard[index] === null &&
-        follower.check(revocationQueryOf(known.access_tokens.at(-1) ?? '')) === 'revoked'
-      )
-        heard[index] = performance.now()
+      if (heard[index] === null && follower.check(query) === 'revoked') heard[index] = performance.now()
   }
   const unheard = () => [...sightings.values()].filter(({ heard }) => heard.includes(null))
   const watch = async () => {

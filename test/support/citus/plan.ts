@@ -2,13 +2,14 @@ import type { ISql } from 'postgres'
 import type { Recorded } from '../statement-recorder.ts'
 import { nodesOf } from '../statement-rules.ts'
 
-/**
- * `tasks`: the most shards that a part of the statement asks, in the plan of Citus, where each part has a task for each of them. `isSpread`:
- * the rows of an insert pass through the coordinator, and have no task before they are known.
- */
-type Plan = Readonly<{ tasks: number; isSpread: boolean }>
+type Plan = Readonly<{
+  /** The most shards that a part of the statement asks: each part has a task for each of its shards. */
+  tasks: number
+  /** True where the rows of an insert pass through the coordinator: they have no task before they are known. */
+  isSpread: boolean
+}>
 
-/** The plan of Citus. Nothing is carried out. */
+/** The plan that Citus makes of a statement. Nothing is carried out. */
 export const readPlan = async (
   sql: ISql,
   { text, parameters }: Pick<Recorded, 'text' | 'parameters'>,
