@@ -70,9 +70,9 @@ export const createJudge =
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
       const { user_id, ...only } = nameOnly(sql, tokens)
+      const phases = ends ? inTwoPhases(sql, caller) : sql``
       return sql<Row[]>`
-        with ${ends ? inTwoPhases(sql, caller) : sql``}
-        presented as materialized (
+        with ${phases} presented as materialized (
           select
             given.*, f.*, u.roles, u.disabled_at, u.credential_epoch as account_epoch,
             greatest(
