@@ -179,17 +179,26 @@ const reload = async (signet: Signet, log: ProcessLog) => {
 
 type Running = Readonly<{ listeners: readonly Listener[]; signet: Signet; log: ProcessLog }>
 
+/** Seconds in which a proxy that asks no probe gets connections that outlast the port. */
+const KEEPING_SECONDS = 1
+
 /**
- * Ours (docs/decisions/0072) – Serves on until proxies have seen that `/readyz` is 503. Then accepts no further connection, and ends each
- * one with its next answer: a proxy that had to replace its connections until the port closes would lose the request of the last one.
+ * Ours (docs/decisions/0072) – Serves on until proxies have seen that `/readyz` is 503. Then keeps the connections for a moment, accepts no
+ * further one, and ends each with its next answer: a proxy that had to replace its connections until the port closes would lose the request
+ * of the last one.
  */
 const stop = async ({ DRAIN_SECONDS }: Config, { listeners, signet, log }: Running) => {
   log.info({}, 'stopping')
   signet.drain()
   await systemWait(DRAIN_SECONDS * 1000)
+  const isPatient = DRAIN_SECONDS > 0
+  if (isPatient) {
+    signet.keepConnections()
+    await systemWait(KEEPING_SECONDS * 1000)
+  }
   await Promise.all(listeners.map(listener => listener.stopListening()))
   signet.endConnections()
-  const grace = { idle_seconds: DRAIN_SECONDS > 0 ? IDLE_SECONDS : 0, finish_seconds: FINISH_SECONDS }
+  const grace = { idle_seconds: isPatient ? IDLE_SECONDS : 0, finish_seconds: FINISH_SECONDS }
   await Promise.all(listeners.map(listener => listener.close(grace)))
   await signet.close()
   log.info({}, 'stopped')

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { Unavailable } from '../domain/base/unavailable.ts'
 import type { Degradation } from '../domain/events/activity.ts'
 import { EVENTS_AT_ONCE } from '../domain/outbound/delivery.ts'
 import { createEventFollowers } from '../flows/admin/event-followers.ts'
@@ -14,6 +15,7 @@ import { currentOrigin } from '../platform/origin-context.ts'
 import { createOutbound } from '../platform/outbound/outbound.ts'
 import { systemRandom } from '../platform/random.ts'
 import type { Clock, Log } from '../ports/effects.ts'
+import type { Events } from '../ports/events.ts'
 import type { Tracer } from '../ports/traces.ts'
 import { createEventDeliveries } from '../store/deliveries/event-deliveries.ts'
 import { createActivityCounts } from '../store/events/activity-counts.ts'
@@ -60,7 +62,7 @@ export const composeEventWebhook = async (
   const outbound = tracer === null ? guard : traceOutbound(guard, tracer)
   const events = createEvents(database)
   const deliveries = createEventDeliveries(database)
-  await events.place()
+  await placeFormer(events, parts.log)
   await deliveries.begin()
   const attempt = createDeliverEvent({ ...parts, url, events, outbound })
   const { oldestSeconds, stop } = keepSendingEvents({
@@ -74,6 +76,22 @@ export const composeEventWebhook = async (
     await stop()
   })
   return { oldestSeconds }
+}
+
+/**
+ * The first webhook is sent what follows the places that are given by now. While a worker of Citus is away, the server starts without them:
+ * the webhook is then sent some events of before its first setting, too.
+ */
+const placeFormer = async (events: Pick<Events, 'place'>, log: Log): Promise<void> => {
+  try {
+    await events.place()
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    log.warn(
+      { error: String(error.cause) },
+      'events cannot get their places in the stream yet: they are sent later',
+    )
+  }
 }
 
 /** The longer of two waits; null where neither is known. */

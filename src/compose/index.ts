@@ -46,8 +46,10 @@ export type Signet = Readonly<{
   console_link: string | null
   /** Reads CLIENTS_FILE, SCOPES_FILE, UPSTREAMS_FILE and KEYS_DIR again. Rejects with a StartFault and keeps what a file said before when it has faults. */
   reload(): Promise<void>
-  /** From now on the server is not ready, holds no request, and ends its streams. */
+  /** From now on the server is not ready, holds no request, ends its streams, and each answer asks its client to close the connection. */
   drain(): void
+  /** From now on answers leave their connections open. */
+  keepConnections(): void
   /** From now on each answer asks its client to close the connection. */
   endConnections(): void
   close(): Promise<void>
@@ -126,7 +128,7 @@ const assemble = async (
   const followers = composeFollowers({ ...base, onClose })
   const hosted = composeHosted(config, { ...base, ...oauth, ...accounts, ...upstream, notices, limits })
   const own = await composeOwnClients(config, { base, oauth, accounts, opened })
-  const { isDraining, areConnectionsEnding, beginDraining, endConnections } = createStopStages()
+  const { beginDraining, keepConnections, endConnections, ...stages } = createStopStages()
   const apps = composeApps(config, {
     base,
     opened,
@@ -139,8 +141,7 @@ const assemble = async (
     followers,
     logLinesDropped,
     tracer,
-    isDraining,
-    areConnectionsEnding,
+    ...stages,
   })
   return {
     ...apps,
@@ -153,6 +154,7 @@ const assemble = async (
       revocations.drain()
       followers.drain()
     },
+    keepConnections,
     endConnections,
     close,
   }
@@ -167,6 +169,10 @@ const createStopStages = () => {
     areConnectionsEnding: () => areConnectionsEnding,
     beginDraining: () => {
       isDraining = true
+      areConnectionsEnding = true
+    },
+    keepConnections: () => {
+      areConnectionsEnding = false
     },
     endConnections: () => {
       areConnectionsEnding = true

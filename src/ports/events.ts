@@ -75,6 +75,11 @@ export type Events = {
   read(page: { filter: EventFilter; after: string | null; limit: number }): Promise<EventPage>
   /** Atomic: all of them or none. For what changes no row: refusals, and changes of files. */
   write(events: readonly NewEvent[]): Promise<void>
+  /**
+   * The same events in the batches in which they are to be written: all of them in one, and on Citus those of each person by themselves, since
+   * the node of another person may be away. In the order in which they were given.
+   */
+  batches(events: readonly NewEvent[]): readonly (readonly NewEvent[])[]
   /** Gives a place to every committed event that has none, unless another instance is doing so. True when any got one. */
   place(): Promise<boolean>
   /**

@@ -434,6 +434,7 @@ const askEvents = async ({ answering, silent }: Asked) => {
   for (const filter of filters) await events.read({ filter: filterBy(filter), after: null, limit: 1 })
   for (const user_id of [null, ID]) await events.find({ id: ID, user_id })
   await events.write([{ kind: 'key.created' }, { kind: 'key.promoted' }])
+  await events.write([{ kind: 'account.exported', sub: ID }])
   await createEvents(answering([[{ id: ID }]])).place()
   await events.readStream({ number: 0, tag: null }, 1)
   await events.readBounds(1)
@@ -505,7 +506,7 @@ const askAuthorization = async ({ silent }: Asked) => {
 
 /** Files with statements on a connection of their own or about the connection, whose templates are not nested. */
 const OUTSIDE_THE_VERBS =
-  /^src\/store\/(?:postgres\/|migrations\/|schema\/(?:distribution|history|privileges)\.ts$)/
+  /^src\/store\/(?:postgres\/|migrations\/|read-cluster\.ts$|schema\/(?:distribution|history|privileges)\.ts$)/
 /** Templates of drizzle for the defaults of columns, which are in the migrations. */
 const OF_THE_SCHEMA =
   /^src\/store\/schema\/(?:factor-|authorization-|device-|client-|delivery-|identity-|event-)?tables\.ts$/

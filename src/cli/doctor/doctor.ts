@@ -15,9 +15,10 @@ export const addDoctorCommand = (program: Command, io: Io): void => {
       const findings = await examine(io, { documents: document ?? [] })
       if (json) io.out(JSON.stringify({ findings }))
       else
-        for (const { check, fault, note } of findings) {
+        for (const { check, fault, note, warning } of findings) {
           const line = [check, fault ?? note].filter(Boolean).join(': ')
-          io.out(`${fault === null ? 'ok    ' : 'fault '} ${line}`)
+          const outcome = fault !== null ? 'fault ' : warning === true ? 'warn  ' : 'ok    '
+          io.out(`${outcome} ${line}`)
         }
       if (findings.some(finding => finding.fault !== null))
         throw new CommanderError(1, 'signetd.doctor', 'faults')

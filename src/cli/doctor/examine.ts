@@ -1,34 +1,24 @@
 import { examineFiles } from '../../compose/findings/examine-files.ts'
 import { examineHooks } from '../../compose/findings/examine-hooks.ts'
 import { type Found, findingOf, OK } from '../../compose/findings/finding.ts'
-import {
-  examineKeysDirectory,
-  examineMail,
-  examineProxies,
-  judgeCapacity,
-  judgeEventMonths,
-} from '../../compose/findings/services.ts'
+import { examineKeysDirectory, examineMail, examineProxies } from '../../compose/findings/services.ts'
 import { composeTemplates } from '../../compose/pages.ts'
 import { type Config, clientPolicyOf, describeSignInLimit, readConfig } from '../../config.ts'
-import { openRedis } from '../../ephemeral/redis.ts'
-import { createTimelineMemory } from '../../ephemeral/timeline-memory.ts'
 import { findListenFault } from '../../http/server/listen-address.ts'
 import { readClientsFile } from '../../platform/clients-file.ts'
 import { readLogo } from '../../platform/config-files/brand-logo.ts'
 import { findDataFaults, isInUse } from '../../store/embedded/embedded.ts'
-import { openStore } from '../../store/open-store.ts'
-import { readEventPreparation } from '../../store/partitions/event-months.ts'
-import { type Database, readCapacity } from '../../store/postgres/index.ts'
 import { examineDocuments } from '../clients/client-documents.ts'
 import { examineStoredClients } from '../clients/stored-clients.ts'
 import { type Io, QUIET_LOG } from '../terminal/io.ts'
 import { readBrowserOrigins } from './browser-origins.ts'
+import { examineDatabase, examineEvents, openQuietRedis } from './examine-database.ts'
 import { examineFromOutside } from './from-outside.ts'
 import { isServing } from './is-serving.ts'
 import { examinePasswords } from './password-cost.ts'
 
-/** A line of the doctor: a fault has what to do in it. */
-type DoctorFinding = Readonly<{ check: string; fault: string | null; note?: string }>
+/** A line of the doctor: a fault has what to do in it, and so has the note of a warning. */
+type DoctorFinding = Readonly<{ check: string; fault: string | null; note?: string; warning?: true }>
 
 /** Looks at everything that a start needs, and changes nothing. `documents`: addresses of client documents, which are fetched. */
 export const examine = async (
@@ -39,7 +29,7 @@ export const examine = async (
   if ('faults' in reading) return reading.faults.map(fault => ({ check: 'configuration', fault }))
   const { config } = reading
   const isRunning = await isServing(config)
-  const checks: Readonly<Record<string, () => Promise<Found>>> = {
+  const checks: Readonly<Record<string, () => Promise<Found | readonly Found[]>>> = {
     addresses: () =>
       examineAddresses(config, { isRunning, isInternalRequired: Boolean(environment['INTERNAL_PORT']) }),
     keys: () => examineKeysDirectory(config),
@@ -61,8 +51,10 @@ export const examine = async (
       ? {}
       : { templates: () => findingOf(async () => void composeTemplates(config, QUIET_LOG)) }),
   }
-  const findings = Object.entries(checks).map(async ([check, look]) => lineOf(check, await look()))
-  const inside = await Promise.all(findings)
+  const findings = Object.entries(checks).map(async ([check, look]) =>
+    [await look()].flat().map(found => lineOf(check, found)),
+  )
+  const inside = (await Promise.all(findings)).flat()
   // When nothing else runs here, so that the time is that of a password alone.
   const passwords = lineOf('passwords', examinePasswords(config))
   const outside = Object.entries(await examineFromOutside(config, await readBrowserOrigins(config))).map(
@@ -74,10 +66,11 @@ export const examine = async (
   return [{ check: 'configuration', fault: null }, ...inside, passwords, ...outside]
 }
 
-const lineOf = (check: string, { fault, note, advice }: Found): DoctorFinding => ({
+const lineOf = (check: string, { fault, note, advice, isWarning }: Found): DoctorFinding => ({
   check,
   fault: fault === null ? null : [fault, advice].filter(each => each !== undefined).join(': '),
   ...(note === undefined ? {} : { note: [note, advice].filter(each => each !== undefined).join(': ') }),
+  ...(isWarning === undefined ? {} : { warning: isWarning }),
 })
 
 type Around = Readonly<{ isRunning: boolean; isInternalRequired: boolean }>
@@ -129,46 +122,6 @@ const examineClients = async ({ CLIENTS_FILE, ...config }: Config): Promise<Foun
 
 /** The check of the database says what is wrong with it, once. */
 const NOT_CHECKED = 'the clients of the database are not checked: see the check of the database'
-
-const examineDatabase = (config: Config): Promise<Found> =>
-  withOpened(config, async database =>
-    judgeCapacity(await readCapacity(database, config.DATABASE_POOL_SIZE), new Date()),
-  )
-
-/** A database that cannot be opened is the finding of the check of the database. */
-const examineEvents = async (config: Config): Promise<Found> => {
-  const found = await withOpened(config, async database =>
-    judgeEventMonths(await readEventPreparation(database)),
-  )
-  return found.fault === null ? found : { fault: null, note: EVENTS_NOT_CHECKED }
-}
-
-const EVENTS_NOT_CHECKED = 'the partitions of the events are not checked: see the check of the database'
-
-/** Opens the database as a start does, but for the embedded one, which its server alone opens. */
-const withOpened = async (config: Config, judge: (database: Database) => Promise<Found>): Promise<Found> => {
-  if (config.DATABASE_URL === null) return OK
-  let found = OK
-  const redis = await openQuietRedis(config)
-  const opened = await findingOf(async () => {
-    const memory = redis && createTimelineMemory(redis)
-    const database = await openStore({ ...config, DATABASE_POOL_SIZE: 1 }, { memory })
-    try {
-      found = await judge(database)
-    } finally {
-      await database.close()
-    }
-  })
-  await redis?.close()
-  return opened.fault === null ? found : opened
-}
-
-const openQuietRedis = async ({ REDIS_URL, REDIS_PREFIX }: Config) => {
-  if (REDIS_URL === null) return null
-  const redis = openRedis({ url: REDIS_URL, prefix: REDIS_PREFIX, log: QUIET_LOG })
-  await redis.connect()
-  return redis
-}
 
 const examineRedis = async (config: Config): Promise<Found> => {
   const redis = await openQuietRedis(config)

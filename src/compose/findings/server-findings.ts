@@ -8,6 +8,7 @@ import { readEventPreparation } from '../../store/partitions/event-months.ts'
 import { type Database, readCapacity } from '../../store/postgres/index.ts'
 import { findDatabaseFaults } from '../../store/schema/database-faults.ts'
 import { readMigrations } from '../../store/schema/migrations.ts'
+import { examineNodes } from './cluster.ts'
 import { examineFiles } from './examine-files.ts'
 import { examineHooks } from './examine-hooks.ts'
 import { type Finding, type Found, OK, presentFinding } from './finding.ts'
@@ -33,7 +34,7 @@ type Needs = Readonly<{
  */
 export const createServerFindings =
   (config: Config, needs: Needs) => async (): Promise<readonly Finding[]> => {
-    const checks: Readonly<Record<string, () => Promise<Found>>> = {
+    const checks: Readonly<Record<string, () => Promise<Found | readonly Found[]>>> = {
       database: () => examineDatabase(config, needs),
       migrations: () => examineSchema(config, needs),
       events: () => asking(async () => judgeEventMonths(await readEventPreparation(needs.database))),
@@ -44,13 +45,14 @@ export const createServerFindings =
       ...examineHooks(config),
       proxies: async () => examineForwarding(config, needs),
     }
-    return Promise.all(
-      Object.entries(checks).map(async ([check, look]) => presentFinding(check, await look())),
+    const findings = Object.entries(checks).map(async ([check, look]) =>
+      [await look()].flat().map(found => presentFinding(check, found)),
     )
+    return (await Promise.all(findings)).flat()
   }
 
 /** A check that the database does not answer is a finding, and no failure of the others. */
-const asking = async (work: () => Promise<Found>): Promise<Found> => {
+const asking = async <T>(work: () => Promise<T>): Promise<T | Found> => {
   try {
     return await work()
   } catch (error) {
@@ -62,11 +64,10 @@ const asking = async (work: () => Promise<Found>): Promise<Found> => {
 const AWAY = 'run signetd doctor where the server runs, which tells the cause'
 
 /** The embedded database has one connection and the clock of its server. */
-const examineDatabase = (
-  { DATABASE_URL, DATABASE_POOL_SIZE }: Config,
-  { database, clock }: Needs,
-): Promise<Found> =>
+const examineDatabase = (config: Config, { database, clock }: Needs): Promise<Found | readonly Found[]> =>
   asking(async () => {
+    const { DATABASE_URL, DATABASE_POOL_SIZE } = config
+    if (database.isDistributed()) return examineNodes(config, { database, now: clock })
     if (DATABASE_URL !== null) return judgeCapacity(await readCapacity(database, DATABASE_POOL_SIZE), clock())
     await database.ping()
     return OK

@@ -14,23 +14,27 @@ export const examineKeysDirectory = async ({ KEYS_DIR }: Config): Promise<Found>
   return { fault: examined?.faults.join('; ') ?? null }
 }
 
+/** `worker`: the node of Citus that `given` is of, where it is not the coordinator. */
+type NodeCapacity = DatabaseCapacity & Readonly<{ worker?: string }>
+
 /** The database's clock, and its connections for instances of this configuration. */
-export const judgeCapacity = ({ needed, given, at }: DatabaseCapacity, now: Date): Found => {
+export const judgeCapacity = ({ needed, given, at, worker }: NodeCapacity, now: Date): Found => {
   const seconds = Math.round((at.getTime() - now.getTime()) / 1000)
   if (Math.abs(seconds) > CLOCK_TOLERANCE_SECONDS)
     return {
       fault: `the clock of Postgres differs by ${seconds} s from the one here`,
       advice: 'keep both right by NTP',
     }
+  const limit = worker === undefined ? 'max_connections' : `max_connections of the worker ${worker}`
   const instances = Math.floor(given / needed)
   if (instances === 0)
     return {
-      fault: `an instance may hold ${needed} connections, and max_connections leaves ${given}`,
+      fault: `an instance may hold ${needed} connections, and ${limit} leaves ${given}`,
       advice: 'lower DATABASE_POOL_SIZE, or raise max_connections',
     }
   return {
     fault: null,
-    note: `max_connections leaves ${given}, enough for ${instances} instances of ${needed}`,
+    note: `${limit} leaves ${given}, enough for ${instances} instances of ${needed}`,
   }
 }
 

@@ -1,3 +1,4 @@
+import { groupedBy } from '../base/grouped-by.ts'
 import { isUuid } from '../base/uuid.ts'
 import type { IdColumns } from './id-columns.ts'
 import type { Revocation } from './revocation.ts'
@@ -41,16 +42,4 @@ export const createPortion = (columns: IdColumns, { rows, entries }: Content): P
       .filter(entry => !isBareId(entry))
       .map(({ kind, value, expires_at, issued_until }) => [kind, value, expires_at, issued_until]),
   }
-}
-
-/** `Map.groupBy`, which Node 20 lacks. */
-const groupedBy = <T, K>(items: readonly T[], keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> => {
-  const groups = new Map<K, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
-  }
-  return groups
 }

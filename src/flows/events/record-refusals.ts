@@ -11,19 +11,27 @@ const SINGLES_PER_ACCOUNT = 3
 const SINGLES_OF_ACCOUNTS = 200
 /** Clients that a minute's counts are kept apart for. Refusals of further clients are counted without a client. */
 const CLIENTS_APART = 20
-/** Events that wait for the database, at most: a server whose database is away judges few attempts. */
+/**
+ * Events that wait for the next flush, at most, and of those that an earlier flush could not write: a server whose database is away judges few
+ * attempts.
+ */
 const WAITING_AT_MOST = 2_000
 
 /** A count has no request of its own. */
 const NO_ORIGIN: EventOrigin = { actor: null, ip: null, request_id: null }
 
-type Needs = Readonly<{ events: Pick<Events, 'write'>; currentOrigin: CurrentOrigin; clock: Clock; log: Log }>
+type Needs = Readonly<{
+  events: Pick<Events, 'write' | 'batches'>
+  currentOrigin: CurrentOrigin
+  clock: Clock
+  log: Log
+}>
 
 /**
  * Ours – Records refused sign-ins as events, so that a flood of them writes a bounded number of rows: the first ones of each reason and of each
  * account in a minute singly, and the others as one row for a minute, a reason and a client, with their `count`. The bound of one instance
- * is 20 for each reason, 200 for accounts and 21 counts for each reason, whatever the number of attempts. `flush` writes what waits, in one
- * statement; what it could not write waits for the next one.
+ * is 20 for each reason, 200 for accounts and 21 counts for each reason, whatever the number of attempts. `flush` writes what waits, by
+ * batch; what it could not write waits for the next one, and leaves room for others.
  */
 export const createSignInRefusals = ({
   events,
@@ -32,34 +40,41 @@ export const createSignInRefusals = ({
   log,
 }: Needs): SignInRefusals & Readonly<{ flush: () => Promise<void>; finish: () => Promise<void> }> => {
   let waiting: readonly NewEvent[] = []
+  let unwritten: readonly NewEvent[] = []
   let lost = 0
   let minute = openMinute(minuteOf(clock()))
 
+  const bound = (events: readonly NewEvent[]) => {
+    lost += Math.max(0, events.length - WAITING_AT_MOST)
+    return events.slice(0, WAITING_AT_MOST)
+  }
   const wait = (added: readonly NewEvent[]) => {
-    const room = Math.max(0, WAITING_AT_MOST - waiting.length)
-    waiting = [...waiting, ...added.slice(0, room)]
-    lost += Math.max(0, added.length - room)
+    waiting = bound([...waiting, ...added])
   }
   const closeMinute = (next: number) => {
     wait(minute.counts())
     minute = openMinute(next)
   }
-  const writeWaiting = async () => {
-    const written = waiting
-    waiting = []
+  const isWritten = async (batch: readonly NewEvent[]): Promise<boolean> => {
     try {
-      await events.write(written)
-      if (lost > 0)
-        log.warn({ dropped: lost }, 'refused sign-ins were not recorded: too many waited for the database')
-      lost = 0
+      await events.write(batch)
+      return true
     } catch (error) {
       // An unavailable Postgres is logged elsewhere.
       if (!(error instanceof Unavailable))
         log.error({ error: String(error) }, 'refused sign-ins could not be recorded')
-      const later = waiting
-      waiting = written
-      wait(later)
+      return false
     }
+  }
+  const writeWaiting = async () => {
+    const batches = events.batches([...unwritten, ...waiting])
+    waiting = []
+    const left: (readonly NewEvent[])[] = []
+    for (const batch of batches) if (!(await isWritten(batch))) left.push(batch)
+    unwritten = bound(left.flat())
+    if (lost === 0 || left.length === batches.length) return
+    log.warn({ dropped: lost }, 'refused sign-ins were not recorded: too many waited for the database')
+    lost = 0
   }
 
   return {
@@ -71,11 +86,11 @@ export const createSignInRefusals = ({
     flush: async () => {
       const now = minuteOf(clock())
       if (now !== minute.begin) closeMinute(now)
-      if (waiting.length > 0) await writeWaiting()
+      if (waiting.length + unwritten.length > 0) await writeWaiting()
     },
     finish: async () => {
       closeMinute(minuteOf(clock()))
-      if (waiting.length > 0) await writeWaiting()
+      if (waiting.length + unwritten.length > 0) await writeWaiting()
     },
   }
 }

@@ -23,7 +23,7 @@ type Needs = Readonly<{
   /** True where answers travel by https. */
   isHttps: boolean
   onBehalfOf: OnBehalfOf
-  /** True once no listener accepts connections any more: each answer is the last one of its connection. */
+  /** True while the process stops and each answer is the last one of its connection. */
   areConnectionsEnding: () => boolean
   tracing: Tracing | null
   /** Answers a browser's GET of an unknown address below the path `under`. Null: such an address gets the common page. */

@@ -13,7 +13,7 @@ import { accountOfFamily, isLivingFamily } from '../schema/family-predicates.ts'
 import { deletePerson } from './delete-person.ts'
 import { endPerson, rolesChanged } from './end-person.ts'
 import { createImportBatch } from './import-batch.ts'
-import { findNamed, giveNames, isNamed, orTaken, replaceExternalId } from './names.ts'
+import { findNamed, giveNames, isNamed, orNone, orTaken, replaceExternalId } from './names.ts'
 import { createListSignIns } from './sign-in-history.ts'
 
 /** Accounts that one statement reads, whatever the filter: it delays no other statement, and its rows fit into memory. */
@@ -91,7 +91,7 @@ const createFindAccountLine =
   async account => {
     const name = nameOf(account)
     const named = name && (await findNamed(database, name))
-    const [found] = await database.run(sql => {
+    const rows = database.run(sql => {
       const condition =
         'id' in account
           ? sql`u.id = ${account.id}`
@@ -103,6 +103,7 @@ const createFindAccountLine =
         from signet.users u
         where ${condition} and ${isNamed(sql, sql`u.id`, named)}`
     })
+    const [found] = await orNone(named, rows)
     return found ?? null
   }
 

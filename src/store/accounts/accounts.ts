@@ -12,7 +12,7 @@ import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
 import { inTwoPhases } from '../schema/caller-forms.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
-import { findNamed, giveNames, isNamed, orTaken } from './names.ts'
+import { findNamed, giveNames, isNamed, orNone, orTaken } from './names.ts'
 import { createChangeProfile, createFindPerson } from './people.ts'
 
 export const createAccounts = (database: Database, { access_token_seconds }: Lifetimes): Accounts => ({
@@ -20,12 +20,13 @@ export const createAccounts = (database: Database, { access_token_seconds }: Lif
 
   findByEmail: async email => {
     const named = await findNamed(database, { kind: 'email', value: email })
-    const [account] = await database.run(
+    const rows = database.run(
       sql => sql<(Account & { password_digest: PasswordDigest | null; external_id: string | null })[]>`
         select ${accountColumns(sql)}, u.password_digest, u.external_id
         from signet.users u
         where u.email = ${email} and ${isNamed(sql, sql`u.id`, named)}`,
     )
+    const [account] = await orNone(named, rows)
     return account ?? null
   },
 

@@ -1,6 +1,6 @@
 import type { AssertedAccounts } from '../../ports/accounts.ts'
 import type { Database } from '../postgres/index.ts'
-import { findNamed, isNamed } from './names.ts'
+import { findNamed, isNamed, orNone } from './names.ts'
 
 type Row = Readonly<{ id: string; credential_epoch: number; isDisabled: boolean; roles: readonly string[] }>
 
@@ -13,7 +13,7 @@ export const createAssertedAccounts = (database: Database): AssertedAccounts => 
         ? { kind: 'external_id', value: key.external_id }
         : { kind: 'email', value: key.verified_email },
     )
-    const [account] = await database.run(
+    const rows = database.run(
       sql => sql<Row[]>`
         select u.id, u.credential_epoch, u.roles, u.disabled_at is not null as "isDisabled"
         from signet.users u
@@ -23,6 +23,7 @@ export const createAssertedAccounts = (database: Database): AssertedAccounts => 
             : sql`u.email = ${key.verified_email} and u.email_verified_at is not null`
         } and ${isNamed(sql, sql`u.id`, named)}`,
     )
+    const [account] = await orNone(named, rows)
     return account ?? null
   },
 })

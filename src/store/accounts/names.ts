@@ -1,6 +1,7 @@
 import type { Fragment, ISql, PendingQuery, Row } from 'postgres'
 import type { AccountName, NameKind } from '../../domain/account/account-name.ts'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
+import { Unavailable } from '../../domain/base/unavailable.ts'
 import { NIL_UUID } from '../../domain/base/uuid.ts'
 import { afterHold, holdAccount } from '../families/end-families.ts'
 import { type Caller, type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
@@ -25,6 +26,22 @@ export const findNamed = async (database: Database, { kind, value }: AccountName
       where kind = ${kind} and value = ${value}`,
   )
   return named?.user_id ?? NIL_UUID
+}
+
+/**
+ * The rows of a look-up of the account that `findNamed` has returned. Where no account has the name, Citus asks the node of NIL_UUID all the
+ * same, so that both answers take the same time. While that node is away, there is still no account.
+ */
+export const orNone = async <T>(
+  user_id: string | null,
+  rows: Promise<readonly T[]>,
+): Promise<readonly T[]> => {
+  try {
+    return await rows
+  } catch (error) {
+    if (user_id === NIL_UUID && error instanceof Unavailable) return []
+    throw error
+  }
 }
 
 /** A condition: the column has the person whom `findNamed` has returned. Always true on one Postgres. */

@@ -3,7 +3,7 @@ import type { Passkey } from '../../domain/factors/passkey.ts'
 import { RECOVERY_RENEWED_SECONDS } from '../../domain/factors/recovery-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { Factors } from '../../ports/factors.ts'
-import { findNamed, isNamed } from '../accounts/names.ts'
+import { findNamed, isNamed, orNone } from '../accounts/names.ts'
 import { writeEventsOf } from '../events/write-events.ts'
 import type { Database } from '../postgres/index.ts'
 import { accountColumns } from '../schema/account-columns.ts'
@@ -34,9 +34,10 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
 
   hasPasskey: async id => {
     const named = await findNamed(database, { kind: 'passkey', value: id })
-    const found = await database.run(
+    const rows = database.run(
       sql => sql`select from signet.passkeys where id = ${id} and ${isNamed(sql, sql`user_id`, named)}`,
     )
+    const found = await orNone(named, rows)
     return found.length > 0
   },
 
@@ -51,17 +52,7 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
     return renamed.length > 0
   },
 
-  findOwner: async passkey_id => {
-    const named = await findNamed(database, { kind: 'passkey', value: passkey_id })
-    const [account] = await database.run(
-      sql => sql<Account[]>`
-        select ${accountColumns(sql)}
-        from signet.passkeys p
-        join signet.users u on u.id = p.user_id
-        where p.id = ${passkey_id} and ${isNamed(sql, sql`p.user_id`, named)} and u.disabled_at is null`,
-    )
-    return account ?? null
-  },
+  findOwner: createFindOwner(database),
 
   ...createFactorProofs(database),
 
@@ -100,6 +91,21 @@ export const createFactors = (database: Database, lifetimes: Lifetimes): Factors
 
   ...createFactorChanges(database, lifetimes),
 })
+
+const createFindOwner =
+  (database: Database): Factors['findOwner'] =>
+  async passkey_id => {
+    const named = await findNamed(database, { kind: 'passkey', value: passkey_id })
+    const rows = database.run(
+      sql => sql<Account[]>`
+        select ${accountColumns(sql)}
+        from signet.passkeys p
+        join signet.users u on u.id = p.user_id
+        where p.id = ${passkey_id} and ${isNamed(sql, sql`p.user_id`, named)} and u.disabled_at is null`,
+    )
+    const [account] = await orNone(named, rows)
+    return account ?? null
+  }
 
 const findSecrets = (database: Database, account_id: string) =>
   database.run(

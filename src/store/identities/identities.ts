@@ -5,7 +5,7 @@ import { errorCodeOf } from '../../domain/base/error-code.ts'
 import type { Lifetimes } from '../../domain/sign-in/refresh-family.ts'
 import type { LinkedIdentity } from '../../domain/upstream/upstream.ts'
 import type { Identities } from '../../ports/identities.ts'
-import { claimName, deleteNames, findNamed, giveNames, isNamed } from '../accounts/names.ts'
+import { claimName, deleteNames, findNamed, giveNames, isNamed, orNone } from '../accounts/names.ts'
 import { writeEventsOf } from '../events/write-events.ts'
 import { createChange } from '../factors/factor-changes.ts'
 import { type Database, UNIQUE_VIOLATION } from '../postgres/index.ts'
@@ -16,13 +16,14 @@ export const createIdentities = (database: Database, lifetimes: Lifetimes): Iden
   findOwner: async ({ issuer, subject }) => {
     const value = identityText({ issuer, subject })
     const named = await findNamed(database, { kind: 'identity', value })
-    const [account] = await database.run(
+    const rows = database.run(
       sql => sql<Account[]>`
         select ${accountColumns(sql)}
         from signet.upstream_identities i
         join signet.users u on u.id = i.user_id
         where i.issuer = ${issuer} and i.subject = ${subject} and ${isNamed(sql, sql`i.user_id`, named)}`,
     )
+    const [account] = await orNone(named, rows)
     return account ?? null
   },
 

@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres'
 import { LINK_KEPT_SECONDS, LINK_SECONDS, type LinkPurpose } from '../../domain/account/email-link.ts'
 import type { EmailLinks, IssuedLink, NewLink } from '../../ports/mail.ts'
-import { findNamed, giveExpiringNames, isFree, isNamed } from '../accounts/names.ts'
+import { findNamed, giveExpiringNames, isFree, isNamed, orNone } from '../accounts/names.ts'
 import type { Caller, Database } from '../postgres/index.ts'
 import { inTwoPhases, ofPerson } from '../schema/caller-forms.ts'
 import { bindingOf } from '../schema/link-predicates.ts'
@@ -12,7 +12,7 @@ export const createIssueLinks = (
 ): Pick<EmailLinks, 'issueReset' | 'issueVerification' | 'issueChange'> => ({
   issueReset: async ({ email, link, pepper_ids }) => {
     const named = await findNamed(database, { kind: 'email', value: email })
-    const [addressee] = await database.run(
+    const rows = database.run(
       (sql, caller) => sql<IssuedLink[]>`
         with ${inTwoPhases(sql, caller)}
         account as (
@@ -24,6 +24,7 @@ export const createIssueLinks = (
         ${keepOrReplace(sql, caller, { user_id: named, link, pepper_ids })}`,
       `address:${email}`,
     )
+    const [addressee] = await orNone(named, rows)
     return addressee ?? null
   },
 

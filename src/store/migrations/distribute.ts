@@ -4,7 +4,13 @@ import { DEFAULT_SCHEMA } from '../../domain/base/postgres-url.ts'
 import { StartFault } from '../../domain/base/start-fault.ts'
 import { type DatabasePlace, isOutage, onPrimary, qualified, quoteIdentifier } from '../postgres/index.ts'
 import { faultOf } from '../schema/database-faults.ts'
-import { DISTRIBUTED_TABLES, getCitusState, PLACEMENTS, type Placement } from '../schema/distribution.ts'
+import {
+  DISTRIBUTED_TABLES,
+  findLocalRows,
+  getCitusState,
+  PLACEMENTS,
+  type Placement,
+} from '../schema/distribution.ts'
 import { fillNames } from './fill-names.ts'
 import { createLease, holdLease, inPatientTransaction, isRaced } from './lease.ts'
 import { requireCoordinator, requireNoServers, requireOwnTables } from './requirements.ts'
@@ -197,12 +203,9 @@ const replaceKey = async (
  * a second run disturbs no server.
  */
 const forgetLocalRows = async (sql: Sql, schema: string): Promise<void> => {
-  for (const name of DISTRIBUTED_TABLES) {
-    const table = nameOf({ name, schema })
-    const [local] = await sql<{ has_rows: boolean }[]>`
-      select sum(pg_relation_size(relid)) > 0 as has_rows
-      from pg_partition_tree(${table}::text::regclass)`
-    if (local?.has_rows === true)
+  for (const name of DISTRIBUTED_TABLES)
+    if ((await findLocalRows(sql, { names: [name], schema })).length > 0) {
+      const table = nameOf({ name, schema })
       await sql`select pg_catalog.truncate_local_data_after_distributing_table(${table}::text::regclass)`
-  }
+    }
 }

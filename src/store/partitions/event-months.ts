@@ -1,11 +1,11 @@
-import type { Sql, TransactionSql } from 'postgres'
+import postgres, { type Sql, type TransactionSql } from 'postgres'
 import { errorCodeOf } from '../../domain/base/error-code.ts'
 import { firstIdAt } from '../../domain/base/uuid.ts'
-import { type Database, inTransaction, ROLLED_BACK } from '../postgres/index.ts'
+import { type Database, inTransaction, isLostWorker, ROLLED_BACK } from '../postgres/index.ts'
 
 /**
- * Errors for which a month is left for the next time: busy tables, a month whose rows are in the default partition, a month that another
- * instance has made meanwhile, a role that may not.
+ * Errors for which a month is left for the next time, beside a worker of Citus that is away: busy tables, a month whose rows are in the default
+ * partition, a month that another instance has made meanwhile, a role that may not.
  */
 const LEFT_FOR_LATER: ReadonlySet<string> = new Set([
   ...ROLLED_BACK,
@@ -161,7 +161,8 @@ const orLater = async (work: () => Promise<void>): Promise<void> => {
   try {
     await work()
   } catch (error) {
-    if (!LEFT_FOR_LATER.has(errorCodeOf(error) ?? '')) throw error
+    const isWorkerAway = error instanceof postgres.PostgresError && isLostWorker(error)
+    if (!isWorkerAway && !LEFT_FOR_LATER.has(errorCodeOf(error) ?? '')) throw error
   }
 }
 

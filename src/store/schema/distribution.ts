@@ -131,6 +131,28 @@ export const getCitusState = async (sql: Sql | TransactionSql, schema: string): 
   return state
 }
 
+/**
+ * Those of these distributed tables whose rows of before the distribution are still on the coordinator: Citus copies them to the shards. It
+ * shows them in no statement, so that the size tells.
+ */
+export const findLocalRows = async (
+  sql: Sql | TransactionSql,
+  { names, schema }: Readonly<{ names: readonly string[]; schema: string }>,
+): Promise<readonly string[]> => {
+  const found = await sql<{ name: string }[]>`
+    select name
+    from jsonb_array_elements_text(${JSON.stringify(names)}::text::jsonb) as named (name)
+    cross join lateral (
+      select to_regclass(${quoteIdentifier(schema)} || '.' || quote_ident(name)) as relation
+    ) as own
+    where
+      pg_relation_size(relation) > 0
+      -- Only a partitioned table has a tree.
+      or exists (select from pg_partition_tree(relation) where pg_relation_size(relid) > 0)`
+  const local = new Set(found.map(({ name }) => name))
+  return names.filter(name => local.has(name))
+}
+
 export const WORKER_FAULT =
   'DATABASE_URL: this is a database of a worker of a Citus cluster: set DATABASE_URL to the coordinator'
 

@@ -7,7 +7,7 @@ import {
 } from '../../domain/exchange/session-exchange.ts'
 import type { Lifetimes, RefreshTransport } from '../../domain/sign-in/refresh-family.ts'
 import type { SessionExchanges } from '../../ports/session-exchanges.ts'
-import { findNamed, isNamed } from '../accounts/names.ts'
+import { findNamed, isNamed, orNone } from '../accounts/names.ts'
 import type { BoughtRow } from '../codes/judge-codes.ts'
 import { boughtOf } from '../codes/redeem-code.ts'
 import { writeEventsOf } from '../events/write-events.ts'
@@ -29,7 +29,7 @@ export const createSessionExchanges = (database: Database, lifetimes: Lifetimes)
   return {
     findPerson: async session => {
       const person_id = await findPersonId(database, session)
-      const [person] = await database.run(
+      const rows = database.run(
         sql => sql<Person[]>`
           select u.id, u.roles, not exists (
             select from signet.exchanged_sessions s
@@ -42,6 +42,7 @@ export const createSessionExchanges = (database: Database, lifetimes: Lifetimes)
           where ${isAccountOf(sql, session, person_id)}
             and u.disabled_at is null`,
       )
+      const [person] = await orNone(person_id, rows)
       return person ?? null
     },
     exchange: async session => {

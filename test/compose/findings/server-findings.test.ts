@@ -4,7 +4,7 @@ import { judgeEventMonths } from '../../../src/compose/findings/services.ts'
 import { DEFAULT_SCHEMA } from '../../../src/domain/base/postgres-url.ts'
 import type { EventPreparation } from '../../../src/store/partitions/event-months.ts'
 import { historyOf } from '../../../src/store/schema/history.ts'
-import { hasPostgres } from '../../support/backends.ts'
+import { hasCitus, hasPostgres } from '../../support/backends.ts'
 import { type Deployment, openDeployment } from '../../support/deployment.ts'
 import { freePort } from '../../support/services/services.ts'
 import { writeUpstreams } from '../../support/upstream/upstreams.ts'
@@ -26,16 +26,23 @@ describe('what a running server finds of itself', () => {
   it('is a finding for each check, with what to do about a fault', async () => {
     const { signet } = await foundBy()
     const findings = await signet.findings()
-    expect(findings.map(({ check }) => check)).toEqual([
-      'database',
-      'migrations',
-      'events',
-      'redis',
-      'keys',
-      'mail',
-      'proxies',
-    ])
+    // On Citus, the database has a line for each need of the cluster.
+    const checks = [...new Set(findings.map(({ check }) => check))]
+    expect(checks).toEqual(['database', 'migrations', 'events', 'redis', 'keys', 'mail', 'proxies'])
     expect(findings.filter(({ outcome }) => outcome === 'fault')).toEqual([])
+  })
+
+  it.skipIf(!hasCitus)('says of a distributed database what the doctor says', async () => {
+    const { signet } = await foundBy({ REFRESH_TOKEN_VERSION: '1' })
+    const findings = await signet.findings()
+    const ofDatabase = findings.filter(({ check }) => check === 'database')
+    expect(ofDatabase.map(({ detail }) => detail)).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining('enough for'),
+        expect.stringContaining('the tables are distributed over'),
+        expect.stringContaining('REFRESH_TOKEN_VERSION is 1'),
+      ]),
+    )
   })
 
   it.skipIf(!hasPostgres)('warns of an index that signetd migrate has not built yet', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { groupedBy } from '../../../src/domain/base/grouped-by.ts'
 import { Unavailable } from '../../../src/domain/base/unavailable.ts'
 import { createSignInRefusals } from '../../../src/flows/events/record-refusals.ts'
 import { currentOrigin, onBehalfOf } from '../../../src/platform/origin-context.ts'
@@ -15,7 +16,12 @@ beforeAll(async () => {
 })
 afterAll(() => deployment.close())
 
-const open = (events?: Pick<Events, 'write'>) => {
+/** Writes all events in one batch, as one Postgres does. */
+const inOne = (write: Events['write']): Recorder => ({ write, batches: events => [events] })
+
+type Recorder = Pick<Events, 'write' | 'batches'>
+
+const open = (events?: Recorder) => {
   const time = createClock(new Date('2026-03-01T12:00:10Z'))
   const { log, lines } = createLog()
   const written = events ?? createEvents(deployment.database)
@@ -61,7 +67,7 @@ describe('refused sign-ins', () => {
 
   it('keep counts of clients apart, at most of 20', async () => {
     const written: NewEvent[] = []
-    const refusals = open({ write: async events => void written.push(...events) })
+    const refusals = open(inOne(async events => void written.push(...events)))
     for (let at = 0; at < 20; at++) refusals.refused(refusal({ sub: null }))
     for (let at = 0; at < 100; at++) refusals.refused(refusal({ sub: null, client_id: `client-${at}` }))
     await refusals.finish()
@@ -96,12 +102,12 @@ describe('refused sign-ins', () => {
   it('wait for a database that is away, in bounded memory', async () => {
     const written: NewEvent[] = []
     let isAway = true
-    const refusals = open({
-      write: async events => {
+    const refusals = open(
+      inOne(async events => {
         if (isAway) throw new Unavailable('database', 1)
         written.push(...events)
-      },
-    })
+      }),
+    )
     for (let minute = 0; minute < 20; minute++) {
       for (let at = 0; at < 500; at++) refusals.refused(refusal())
       await refusals.flush()
@@ -109,8 +115,34 @@ describe('refused sign-ins', () => {
     }
     isAway = false
     await refusals.flush()
-    expect(written).toHaveLength(2_000)
+    // Beside those that could not be written: the count of the minute that has just ended.
+    expect(written).toHaveLength(2_000 + 1)
     expect(refusals.lines).toMatchObject([{ dropped: expect.any(Number) }])
+  })
+
+  it('of other people are written, while those of a batch cannot be', async () => {
+    const written: NewEvent[] = []
+    let isAway = true
+    const refusals = open({
+      batches: events => [...groupedBy(events, ({ sub }) => sub).values()],
+      write: async events => {
+        if (isAway && events.some(({ sub }) => sub === null)) throw new Unavailable('database', 1)
+        written.push(...events)
+      },
+    })
+    for (let minute = 0; minute < 150; minute++) {
+      for (let at = 0; at < 20; at++) refusals.refused(refusal({ sub: null }))
+      refusals.refused(refusal())
+      await refusals.flush()
+      refusals.advance(60)
+    }
+    expect(written.filter(({ sub }) => sub !== null)).toHaveLength(150)
+    expect(written.filter(({ sub }) => sub === null)).toHaveLength(0)
+    isAway = false
+    await refusals.flush()
+    expect(written.filter(({ sub }) => sub === null)).toHaveLength(2_000)
+    const dropped = refusals.lines.map(line => Number(line['dropped'])).reduce((sum, count) => sum + count, 0)
+    expect(dropped).toBe(20 * 150 - 2_000)
   })
 
   describe('at the account API', () => {

@@ -53,6 +53,26 @@ describe.each(backends)('events on $name', ({ name, open }) => {
     },
   )
 
+  it('are written in batches: in one, and on Citus by person', async () => {
+    const [one, other] = [randomUUID(), randomUUID()]
+    const refused = (sub?: string) => ({ kind: 'sign_in.refused', ...(sub && { sub }) }) as const
+    const given = [refused(one), refused(), refused(other), refused(), refused(one)]
+    const batches = events().batches(given)
+    expect(batches).toEqual(
+      backend.database.isDistributed()
+        ? [[refused(one), refused(one)], [refused(), refused()], [refused(other)]]
+        : [given],
+    )
+    for (const batch of batches) await events().write(batch)
+    for (const [sub, count] of [
+      [one, 2],
+      [other, 1],
+    ] as const)
+      expect((await events().read({ filter: filterBy({ sub }), after: null, limit: 5 })).events).toHaveLength(
+        count,
+      )
+  })
+
   it('have ids of version 7 that sort by time', async () => {
     const before = new Date(Date.now() - 60_000)
     await events().write([{ kind: 'key.created' }])

@@ -5,7 +5,7 @@ import { linkText } from '../../../src/domain/account/account-name.ts'
 import { distribute, requireCitus } from '../../../src/store/migrations/distribute.ts'
 import { migrate } from '../../../src/store/migrations/migrate.ts'
 import { findDatabaseFaults } from '../../../src/store/schema/database-faults.ts'
-import { DISTRIBUTED_TABLES as DISTRIBUTED } from '../../../src/store/schema/distribution.ts'
+import { DISTRIBUTED_TABLES as DISTRIBUTED, findLocalRows } from '../../../src/store/schema/distribution.ts'
 import { readMigrations } from '../../../src/store/schema/migrations.ts'
 import {
   createEmptyCitusDatabase,
@@ -69,6 +69,15 @@ describe.skipIf(!hasCitus)('the distribution on Citus', { timeout: 60_000 }, () 
           where u.id = ${id}`,
       ).toEqual([{ id }])
     expect(await sql`select count(*)::int as rows from users`).toEqual([{ rows: 3 }])
+  })
+
+  it('leaves no copy of a row on the coordinator', async () => {
+    await addPerson()
+    const local = () => findLocalRows(sql, { names: DISTRIBUTED, schema: 'public' })
+    expect(await local()).toEqual(['users', 'consents', 'events'])
+    await distribute({ url: own.url })
+    expect(await local()).toEqual([])
+    expect(await sql`select count(*)::int as rows from consents`).toEqual([{ rows: 1 }])
   })
 
   it('goes on where a run before has died', async () => {

@@ -16,7 +16,7 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
   'partitions/event-months hasLateEvents': 'looks for events without a month of their own',
   'partitions/event-months hasLateRows': 'looks for events without a month of their own',
   'events/retain-events deleteEvents': 'deletes events without a month of their own',
-  'events/events write': 'writes events of several requests together',
+  'events/events insert': 'writes events of several requests together',
   'events/count-living createCountLiving': 'counts a sample of all sign-ins',
   'revocations/status-entries findEnded': 'makes a status list of the tokens of many people',
   'accounts/import-batch carryOut': 'creates many accounts',
@@ -36,6 +36,7 @@ export const FAN_OUTS: Readonly<Record<string, string>> = {
 /** Those of FAN_OUTS that ask one shard where they are given the person. */
 export const NAMING_TOO: readonly string[] = [
   'admin/administered-sign-ins list',
+  'events/events insert',
   'events/read-events createReadPage',
   'events/read-events find',
   'families/find-families createFindAnswered',
@@ -73,7 +74,7 @@ export const JUDGED_TRAPS: Readonly<Record<string, string>> = {
 /** Statements whose shards the EXPLAIN of Citus does not tell, each with the reason. */
 export const UNEXPLAINED: Readonly<Record<string, string>> = {
   'codes/issue-code createIssueCode': 'EXPLAIN plans the query of an insert without its parameters',
-  'events/events write': 'the shards of the inserted rows are not in the plan',
+  'events/events insert': 'the shards of the inserted rows are not in the plan',
   'partitions/event-months prepareMonth': 'defines a table',
   'partitions/event-months dropMonth': 'defines a table',
 }
@@ -97,10 +98,13 @@ export const SPREAD: Readonly<Record<string, string>> = {
   'mail/invitations invite': 'an event of no person',
   'accounts/import-batch carryOut': 'creates many accounts',
   'end-restored tellRestored': 'an event of no person',
-  'events/events write': 'writes events of several requests together',
+  'events/events insert': 'writes events of several requests together',
   'revocations/endings endSomeOfClient': 'ends the sign-ins of a client',
   'revocations/revocations revokeAccessToken': 'an event of no person, for the token of a client itself',
 }
 
 /** Those of SPREAD that send their rows to one node where they are given the person. */
-export const TOGETHER_TOO: readonly string[] = ['revocations/revocations revokeAccessToken']
+export const TOGETHER_TOO: readonly string[] = [
+  'events/events insert',
+  'revocations/revocations revokeAccessToken',
+]

@@ -36,6 +36,9 @@ export const DEEDS: Readonly<Record<string, Deed>> = {
   'read the account': {
     ask: (server, { plain }) => server.ask('/auth/me', { token: plain.tokens.access_token }),
   },
+  'export the account': {
+    ask: (server, { plain }) => server.ask('/auth/me/export', { token: plain.tokens.access_token }),
+  },
   revoke: {
     ask: (server, { plain: { revoked } }) =>
       server.ask('/revoke', { form: { token: revoked.refresh_token, client_id: 'app' } }),

@@ -42,7 +42,7 @@ const openParts = async (service: Service, settings: Settings, closers: (() => P
   writeFileSync(CLIENTS_FILE, JSON.stringify(CLIENTS))
   const { hostname, port: postgres_port } = new URL(service.url)
 
-  const openInstance = async (): Promise<StagedInstance> => {
+  const openInstance = async (own: Settings = {}): Promise<StagedInstance> => {
     const port = await freeLowPort()
     const proxy = await openFaultProxy({ host: hostname, port: Number(postgres_port) })
     const front = await openFaultProxy({ host: '127.0.0.1', port })
@@ -56,6 +56,7 @@ const openParts = async (service: Service, settings: Settings, closers: (() => P
         CLIENTS_FILE,
         REFRESH_TOKEN_PEPPER: pepper,
         ...settings,
+        ...own,
       })
       await becomesReady(program)
       return program
@@ -88,6 +89,8 @@ const openParts = async (service: Service, settings: Settings, closers: (() => P
 
   return {
     instances,
+    /** A further program, with settings of its own. Resolves when it is ready. */
+    openInstance,
     database,
     /** The URL past the proxies. */
     url: service.url,
