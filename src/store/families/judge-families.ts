@@ -65,8 +65,7 @@ export const createJudge =
     tokens: readonly Presentation[],
     { waits, rotates = true, ends = false }: Aim,
   ): Promise<readonly JudgedFamily[]> => {
-    const [first] = tokens
-    const contended = waits && first !== undefined ? (`family:${first.family_id}` as const) : undefined
+    const contended = waits && tokens[0] ? (`family:${tokens[0].family_id}` as const) : undefined
     const rows = await database.run((sql, caller) => {
       const locking = waits ? sql`` : sql`skip locked`
       const { user_id, ...only } = nameOnly(sql, tokens)
