@@ -226,5 +226,5 @@ const portOf = ({ url }: Readonly<{ url: string }>): number => Number(new URL(ur
 const seen = ({ status, headers, body }: Answer): string => {
   if (status === 503) return headers.has('Retry-After') ? AWAY : '503'
   if (body.code !== undefined) return `${status} ${body.code}`
-  return body.active === true ? `${status} active` : String(status)
+  return body.active ? `${status} active` : String(status)
 }
