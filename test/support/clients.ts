@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { createPepper } from '../../src/domain/base/pepper.ts'
 
 /** A client in CLIENTS_FILE, with members of RFC 7591 and our own. */
 export type ClientEntry = Readonly<Record<string, unknown>> & Readonly<{ client_id: string }>
@@ -7,6 +8,14 @@ const createSecret = () => randomBytes(32).toString('base64url')
 
 /** A value for REFRESH_TOKEN_PEPPER. */
 export const createPepperText = createSecret
+
+/** One whose id is not that of the other one: a server refuses two with one id, which random ones are in one pair of 256. */
+export const createOtherPepperText = (other: string): string => {
+  const text = createPepperText()
+  return idOf(text) === idOf(other) ? createOtherPepperText(other) : text
+}
+
+const idOf = (pepper: string): number => createPepper(Buffer.from(pepper, 'base64url')).id
 
 /** A value for REFRESH_TOKEN_PEPPER that is always the same. */
 export const PEPPER = Buffer.alloc(32, 'pepper').toString('base64url')

@@ -18,7 +18,7 @@ import {
   tryRegister,
 } from '../../support/authorization/registrations.ts'
 import { askApp } from '../../support/bindings.ts'
-import { API, basic, createPepperText } from '../../support/clients.ts'
+import { API, basic, createOtherPepperText, createPepperText } from '../../support/clients.ts'
 import { type Deployment, type Instance, ISSUER, openDeployment } from '../../support/deployment.ts'
 import { answerOf, headingOf } from '../../support/pages/person.ts'
 
@@ -63,7 +63,10 @@ describe('RFC 7591 – a public client that registers itself', () => {
 
   it('keeps its id when the keys are rotated, and loses it when its key is dropped', async () => {
     const { client_id } = await registerAgent(signet)
-    const rotated = await start({ CLIENT_ID_KEYS: `${createPepperText()},${REGISTERING.CLIENT_ID_KEYS}` })
+    const { CLIENT_ID_KEYS } = REGISTERING
+    const rotated = await start({
+      CLIENT_ID_KEYS: `${createOtherPepperText(CLIENT_ID_KEYS)},${CLIENT_ID_KEYS}`,
+    })
     expect(await authorizeStatus(rotated, client_id)).toBe(303)
     const fresh = await registerAgent(rotated)
     expect(await authorizeStatus(rotated, fresh.client_id)).toBe(303)

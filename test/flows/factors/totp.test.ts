@@ -22,6 +22,7 @@ import {
 import { type Body } from '../../support/answer.ts'
 import { PASSWORD } from '../../support/ask.ts'
 import { hasPostgres } from '../../support/backends.ts'
+import { createOtherPepperText } from '../../support/clients.ts'
 import {
   type Deployment,
   deployments,
@@ -433,7 +434,7 @@ describe.skipIf(!hasPostgres)('a TOTP over two instances', () => {
     const [one] = instances
     if (one === undefined) throw new Error('this test needs an instance')
     const former = deployment.environment['REFRESH_TOKEN_PEPPER'] ?? ''
-    const newer = Buffer.alloc(32, 9).toString('base64url')
+    const newer = createOtherPepperText(former)
     const ada = await withTotp(one, time, 'sealed@totp.example')
     const { database } = deployment
     const enter = async (peppers: string) => {
