@@ -41,7 +41,7 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
       select pid from pg_stat_activity where application_name = 'signetd' order by pid`
     return rows.map(({ pid }) => pid)
   }
-  /** Commits wait for a standby of this name, which does not exist. */
+  /** Commits wait for a standby of this name, which does not exist: from the moment in which one was seen to wait. */
   const wait = async (standby: string | null) => {
     await admin.unsafe(
       standby === null
@@ -52,6 +52,19 @@ describe.skipIf(!hasPostgres || findPostgresBinaries() === null)('the pool, when
     await expect
       .poll(async () => (await admin`show synchronous_standby_names`)[0]?.['synchronous_standby_names'])
       .toBe(standby ?? '')
+    if (standby !== null) await seeCommitWait()
+  }
+  /** The checkpointer of Postgres lets commits wait, some time after a session shows the setting. The commits of this probe go on with the others. */
+  const seeCommitWait = async () => {
+    const probe = postgres(service.url, { max: 4, onnotice: () => {} })
+    const commit = () => void probe`select pg_logical_emit_message(true, 'probe', '')`.catch(() => {})
+    await expect
+      .poll(async () => {
+        commit()
+        return (await admin`select from pg_stat_activity where wait_event = 'SyncRep'`).length
+      })
+      .toBeGreaterThan(0)
+    void probe.end().catch(() => {})
   }
   /** A backend that has ended meanwhile is skipped. */
   const signal = (pid: number, name: 'SIGSTOP' | 'SIGCONT') => {
