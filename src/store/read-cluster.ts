@@ -27,7 +27,8 @@ export type Cluster = Readonly<{
 
 /**
  * Ours – What the coordinator of Citus and its workers tell of themselves; null where the database does not have the extension, or knows no
- * node. A worker that does not answer is part of the answer, and all of them cost three seconds at most. Needs no superuser. Rejects as every statement does.
+ * node. A worker that does not answer is part of the answer, and all of them cost three seconds at most. Needs no superuser. Rejects as
+ * every statement does.
  */
 export const readCluster = (database: Pick<Database, 'run'>, schema: string): Promise<Cluster | null> =>
   database.run(sql => inTransaction(sql, held => read(held, schema)))
